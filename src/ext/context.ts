@@ -1,0 +1,173 @@
+/**
+ * What an extension may see and change while a packet is in a chain.
+ *
+ * The engine implements these interfaces; extensions only consume them. No clock, no I/O: time is `nowNs`.
+ */
+import type { Address, Family } from '../net/address.ts'
+import type { Packet } from '../net/packet.ts'
+import type { KernelProfile } from '../lang/profile.ts'
+import type { Hook, TableName } from '../lang/rule.ts'
+
+export interface Device {
+  readonly name: string
+  /** From 1; `lo` is 1. */
+  readonly index: number
+  readonly kind: 'ethernet' | 'loopback'
+  /** Six bytes; all zero for loopback. */
+  readonly mac: Uint8Array
+  readonly mtu: number
+}
+
+/** `skb->pkt_type`. Source: include/uapi/linux/if_packet.h. */
+export type PacketType = 'host' | 'broadcast' | 'multicast' | 'otherhost' | 'outgoing' | 'loopback'
+
+/** The local socket that sent a packet. */
+export interface LocalSocket {
+  readonly uid: number
+  readonly gid: number
+  readonly supplementaryGids?: readonly number[]
+}
+
+export type ConntrackState = 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'
+
+/** One direction of a tracked connection. */
+export interface Tuple {
+  readonly source: Address
+  readonly destination: Address
+  readonly protocol: number
+  /** Port, or the ICMP id; 0 where the protocol has none. */
+  readonly sourcePort: number
+  /** Port, or ICMP type * 256 + code; 0 where the protocol has none. */
+  readonly destinationPort: number
+}
+
+/** A tracked connection as matches see it. */
+export interface Connection {
+  readonly original: Tuple
+  readonly reply: Tuple
+  /** IPS_* bits. Source: include/uapi/linux/netfilter/nf_conntrack_common.h. */
+  readonly status: number
+  mark: number
+  /** Seconds until it is forgotten, at the given time. */
+  timeoutSeconds(nowNs: bigint): number
+}
+
+/** A packet on its way through the host: bytes and what the kernel keeps beside them (`struct sk_buff`). */
+export interface Skb {
+  readonly packet: Packet
+  /** Unsigned 32 bits. */
+  mark: number
+  packetType: PacketType
+  readonly socket: LocalSocket | null
+  /** Null while conntrack has not seen the packet (or does not run). */
+  conntrack: {
+    readonly state: ConntrackState
+    /** Whether the packet runs against the direction of the connection's first packet. */
+    readonly isReply: boolean
+    readonly connection: Connection | null
+  } | null
+  /** Set by NOTRACK in raw, before conntrack runs. */
+  untracked: boolean
+}
+
+/** Address classes of the routing table. Source: RTN_* in include/uapi/linux/rtnetlink.h. */
+export type RouteType =
+  | 'UNSPEC'
+  | 'UNICAST'
+  | 'LOCAL'
+  | 'BROADCAST'
+  | 'ANYCAST'
+  | 'MULTICAST'
+  | 'BLACKHOLE'
+  | 'UNREACHABLE'
+  | 'PROHIBIT'
+  | 'THROW'
+
+export interface Routing {
+  /** `inet_dev_addr_type()` for IPv4, `ipv6_addr_type` + route look-up for IPv6; any device when null. */
+  addressType(address: Address, device: Device | null): RouteType
+}
+
+/** One recency list (`struct recent_table`), shared by every rule that names it. */
+export interface RecentList {
+  readonly name: string
+  /** The entry of an address (masked by the list's own mask), or null. TTL 0 fits any. */
+  lookup(address: Address, ttl: number): RecentEntry | null
+  /** Adds an entry with one stamp, evicting the least recently used when full. */
+  add(address: Address, ttl: number, jiffies: number): RecentEntry
+  /** Appends a stamp, stores nothing else, and makes the entry the most recently used. */
+  stamp(entry: RecentEntry, jiffies: number): void
+  remove(entry: RecentEntry): void
+  /** Removes the least recently used entry when its newest stamp is older than `beforeJiffies`. */
+  reap(beforeJiffies: number): void
+}
+
+export interface RecentEntry {
+  readonly address: Address
+  ttl: number
+  /** In slot order, as the kernel walks them. */
+  readonly stamps: readonly number[]
+}
+
+/** Services of the host that stay the same from packet to packet. */
+export interface HostServices {
+  readonly family: Family
+  readonly profile: KernelProfile
+  readonly routing: Routing
+  /** Takes part in a list when a rule that names it is loaded; `release` undoes it. */
+  acquireRecentList(name: string, mask: Address, slots: number): RecentList
+  releaseRecentList(list: RecentList): void
+  /** A seeded generator: unsigned 32 bits. */
+  random(): number
+}
+
+/** The packet's place in the tables at this moment (`struct xt_action_param`). */
+export interface HookContext {
+  readonly host: HostServices
+  readonly table: TableName
+  readonly hook: Hook
+  readonly in: Device | null
+  readonly out: Device | null
+  readonly nowNs: bigint
+  /** `nowNs` in timer ticks since the first step. */
+  readonly jiffies: number
+  /**
+   * Offset of the transport header in `packet.bytes`. In IPv6 it is only valid (and -1 otherwise) where the rule
+   * has `-p`, as in the kernel.
+   */
+  readonly transportOffset: number
+  /** Fragment offset in units of 8 bytes. */
+  readonly fragmentOffset: number
+  /** Set by a match to drop the packet at once, no counter moving. */
+  hotdrop: boolean
+  /** Where traces want to be told what a match read or wrote; null otherwise. */
+  readonly note: ((text: string) => void) | null
+}
+
+/** What a target decides. */
+export type TargetResult =
+  | { readonly kind: 'continue' }
+  | { readonly kind: 'accept' }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'return' }
+
+/** What a target may ask of the host besides deciding. */
+export interface TargetContext extends HookContext {
+  /** Appends one kernel log line (without level and time). */
+  log(line: string): void
+  /**
+   * Sends a packet that the kernel itself made (a REJECT's answer). It passes OUTPUT and POSTROUTING like any
+   * other, before the verdict on the present packet is known.
+   */
+  emit(reply: Emission): void
+}
+
+/** A whole IP packet to be sent by the host. */
+export interface Emission {
+  readonly bytes: Uint8Array
+  /**
+   * `icmp`: sent by the kernel's ICMP socket (it has a socket, and ids are random);
+   * `raw`: no socket, as nf_send_reset does.
+   */
+  readonly sender: 'icmp' | 'raw'
+}

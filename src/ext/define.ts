@@ -1,0 +1,62 @@
+/**
+ * How an extension is written: one value in one file, syntax and behaviour together.
+ *
+ *   defineMatch<Data>()({ name, families, doc, options, examples, parse, print, check, evaluate, analyse })
+ *
+ * `evaluate` answers for one packet, `analyse` for all packets at once; the law between them (equal, or
+ * `must` ⊆ evaluate ⊆ `may` for stateful ones) is tested for every extension by `describeMatch`.
+ */
+import type { Family } from '../net/address.ts'
+import type { Bounds, PacketSpace } from '../space/space.ts'
+import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
+import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
+
+export interface MatchDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
+  /** Whether the answer depends on more than the packet and the host's configuration. */
+  readonly stateful?: boolean
+  /** Whether a rule with it makes the kernel track connections (conntrack hooks registered on demand). */
+  readonly needsConntrack?: boolean
+  /** Per-rule state, made when the rule is loaded (and made anew when its table is replaced). */
+  load?(data: Data, host: HostServices): State
+  unload?(state: State, host: HostServices): void
+  evaluate(data: Data, skb: Skb, context: HookContext, state: State): boolean
+  /** The packets it matches: exact, or bounds where state decides. */
+  analyse(data: Data, space: PacketSpace): Bounds
+  /** For traces: why it did not match this packet ("dport 23 is not 22"). Only called after a miss. */
+  explain?(data: Data, skb: Skb, context: HookContext): string | null
+}
+
+export interface TargetDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
+  readonly stateful?: boolean
+  readonly needsConntrack?: boolean
+  load?(data: Data, host: HostServices): State
+  unload?(state: State, host: HostServices): void
+  act(data: Data, skb: Skb, context: TargetContext, state: State): TargetResult
+}
+
+type TypedParse<Options extends OptionTable, Data> = {
+  readonly options: Options
+  parse(given: Given<Options>, environment: OptionEnvironment): Data
+}
+
+/** Infers the types of option values from the option table. */
+export const defineMatch =
+  <Data, State = undefined>() =>
+  <const Options extends OptionTable>(
+    definition: Omit<MatchDefinition<Data, State>, 'options' | 'parse'> & TypedParse<Options, Data>,
+  ): MatchDefinition<Data, State> =>
+    definition as unknown as MatchDefinition<Data, State>
+
+export const defineTarget =
+  <Data, State = undefined>() =>
+  <const Options extends OptionTable>(
+    definition: Omit<TargetDefinition<Data, State>, 'options' | 'parse'> & TypedParse<Options, Data>,
+  ): TargetDefinition<Data, State> =>
+    definition as unknown as TargetDefinition<Data, State>
+
+// biome-ignore lint/suspicious/noExplicitAny: the registry is heterogeneous.
+export type AnyMatch = MatchDefinition<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: the registry is heterogeneous.
+export type AnyTarget = TargetDefinition<any, any>
+
+export const bothFamilies: readonly Family[] = ['ipv4', 'ipv6']

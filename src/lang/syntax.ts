@@ -1,0 +1,92 @@
+/**
+ * What the parser and the printers need to know of an extension. `ext` defines the extensions themselves and
+ * hands this room a `Syntax`; this room never asks for an extension by name.
+ */
+import type { Family } from '../net/address.ts'
+import type { Refusal } from './diagnostic.ts'
+import type { KernelProfile } from './profile.ts'
+import type { Hook, Rule, TableName } from './rule.ts'
+import type { Span } from './source.ts'
+
+/** What a value parser may consult. */
+export interface OptionEnvironment {
+  readonly family: Family
+  readonly profile: KernelProfile
+  /** Protocol of the rule's `-p`, as far as it was read before; null when none or any. */
+  readonly protocol: { readonly number: number; readonly inverted: boolean } | null
+}
+
+/** Reads one value; refuses with `refuse(...)`. */
+export type ValueParser<T> = (text: string, environment: OptionEnvironment) => T
+
+export interface OptionSpec<T> {
+  /** One phrase for help and manual. */
+  readonly doc: string
+  /** Null for an option without value, whose value then is `true`. */
+  readonly value: ValueParser<T> | null
+  /** How help names the value (`PORT[:PORT]`). */
+  readonly metavar?: string
+  /** Other long names of the option. */
+  readonly alias?: readonly string[]
+  readonly invertible?: boolean
+  /** Names of options that may not stand beside this one. */
+  readonly excludes?: readonly string[]
+  /** Names of options that must stand beside this one. */
+  readonly needs?: readonly string[]
+  /** Whether it may be given more than once (the last one wins). Default false. */
+  readonly repeatable?: boolean
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the table is heterogeneous; `Given` restores each type.
+export type OptionTable = { readonly [name: string]: OptionSpec<any> }
+
+export interface Seen<T> {
+  readonly value: T
+  readonly inverted: boolean
+  /** The name it was given by (an alias or the name itself), unabbreviated. */
+  readonly as: string
+  readonly span: Span | null
+}
+
+/** The options that a rule gave, by name. */
+export type Given<Options extends OptionTable> = {
+  readonly [Name in keyof Options]?: Options[Name] extends OptionSpec<infer T> ? Seen<T> : never
+}
+
+/** Where a rule stands, for the checks that the kernel makes when it is loaded. */
+export interface RulePlace {
+  readonly family: Family
+  readonly table: TableName
+  /** Base chains from which the rule can be reached; empty when none. */
+  readonly hooks: readonly Hook[]
+  readonly profile: KernelProfile
+}
+
+/** The text half of a match or target. */
+export interface ExtensionSyntax<Data = unknown> {
+  readonly name: string
+  readonly families: readonly Family[]
+  /** One sentence for help and manual. */
+  readonly doc: string
+  readonly options: OptionTable
+  /** Option lines (without `-m NAME`) that print as written. */
+  readonly examples: readonly string[]
+  /**
+   * Protocol numbers for which a bare option of this match loads it (`-p tcp --dport 22`).
+   * Only for matches.
+   */
+  readonly impliedBy?: readonly number[]
+  /** Data of the options given; refuses what iptables itself refuses (exit 2). */
+  parse(given: Given<OptionTable>, environment: OptionEnvironment): Data
+  /** Option words as iptables-save prints them, without `-m NAME`; '' when there are none. */
+  print(data: Data, family: Family): string
+  /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
+  check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
+}
+
+export interface Syntax {
+  match(name: string, family: Family): ExtensionSyntax | null
+  target(name: string, family: Family): ExtensionSyntax | null
+  readonly matches: readonly ExtensionSyntax[]
+  readonly targets: readonly ExtensionSyntax[]
+}
