@@ -1,6 +1,7 @@
 /** What became of one packet. */
-import type { Hook, Rule, TableName, TargetUse } from '../lang/rule.ts'
+
 import type { RecentList } from '../ext/context.ts'
+import type { Hook, Rule, TableName, TargetUse } from '../lang/rule.ts'
 
 /** `accept`: delivered or sent on; `reject`: dropped by a target that answered; `drop`: anything else. */
 export type Verdict = 'accept' | 'drop' | 'reject'

@@ -3,10 +3,11 @@
  *
  * The engine implements these interfaces; extensions only consume them. No clock, no I/O: time is `nowNs`.
  */
-import type { Address, Family } from '../net/address.ts'
-import type { Packet } from '../net/packet.ts'
+
 import type { KernelProfile } from '../lang/profile.ts'
 import type { Hook, TableName } from '../lang/rule.ts'
+import type { Address, Family } from '../net/address.ts'
+import type { Packet } from '../net/packet.ts'
 
 export interface Device {
   readonly name: string

@@ -6,9 +6,10 @@
  * `evaluate` answers for one packet, `analyse` for all packets at once; the law between them (equal, or
  * `must` ⊆ evaluate ⊆ `may` for stateful ones) is tested for every extension by `describeMatch`.
  */
+
+import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { Bounds, PacketSpace } from '../space/space.ts'
-import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
 import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
 
 export interface MatchDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {

@@ -51,11 +51,20 @@ export interface UnknownUse {
 export type TargetUse =
   /** No `-j` at all: the rule counts and the packet goes on. */
   | { readonly kind: 'none' }
-  | { readonly kind: 'verdict'; readonly verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE'; readonly span: Span | null }
+  | {
+      readonly kind: 'verdict'
+      readonly verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE'
+      readonly span: Span | null
+    }
   /** `-j CHAIN` or, with `goto`, `-g CHAIN`. */
   | { readonly kind: 'chain'; readonly chain: string; readonly goto: boolean; readonly span: Span | null }
   | { readonly kind: 'extension'; readonly name: string; readonly data: unknown; readonly span: Span | null }
-  | { readonly kind: 'unknown'; readonly name: string; readonly words: readonly string[]; readonly span: Span | null }
+  | {
+      readonly kind: 'unknown'
+      readonly name: string
+      readonly words: readonly string[]
+      readonly span: Span | null
+    }
 
 export interface Rule {
   readonly source: Negatable<Prefix> | null

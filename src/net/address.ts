@@ -169,7 +169,9 @@ export function parsePrefix(text: string): Prefix | null {
   const { family } = address
   if (right === undefined) return { address, mask: maskOfLength(family, addressBits(family)) }
   if (/^\d{1,3}$/.test(right)) {
-    return Number(right) <= addressBits(family) ? { address, mask: maskOfLength(family, Number(right)) } : null
+    return Number(right) <= addressBits(family)
+      ? { address, mask: maskOfLength(family, Number(right)) }
+      : null
   }
   const mask = parseAddress(right)
   return mask?.family === family ? { address, mask } : null

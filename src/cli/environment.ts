@@ -1,0 +1,46 @@
+/**
+ * Everything a command may touch: streams, files, terminal. Tests pass their own and call commands directly.
+ */
+export interface Environment {
+  /** Answers. */
+  stdout(text: string): void
+  /** Progress and errors. */
+  stderr(text: string): void
+  /** Whole file; `-` is standard input. Throws an `Error` with `code` as node:fs does. */
+  readFile(path: string): Promise<Uint8Array>
+  /** A file in chunks, for captures larger than memory; `-` is standard input. */
+  readChunks(path: string): AsyncIterable<Uint8Array>
+  writeFile(path: string, data: Uint8Array): Promise<void>
+  exists(path: string): boolean
+  /** Colours wanted on stdout and stderr (a terminal, and NO_COLOR unset; or FORCE_COLOR). */
+  readonly color: { readonly stdout: boolean; readonly stderr: boolean }
+  /** Whether stderr is a terminal, so that a progress line may rewrite itself. */
+  readonly interactive: boolean
+  /** Width of the terminal, 80 when unknown. */
+  readonly columns: number
+  /** For progress and seeds only; engine time never comes from here. */
+  nowMs(): number
+  /** Aborted on Ctrl-C, so that commands can put things back. */
+  readonly signal: AbortSignal
+}
+
+/** Exit statuses of DESIGN.md. */
+export const exit = { ok: 0, finding: 1, usage: 2, unavailable: 3 } as const
+
+/** A user's mistake in calling the command: printed without stack, exit status 2. */
+export class UsageError extends Error {
+  readonly hint: string | null
+  constructor(message: string, hint: string | null = null) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/** Something this machine lacks, with the way to get it: exit status 3. */
+export class UnavailableError extends Error {
+  readonly hint: string | null
+  constructor(message: string, hint: string | null = null) {
+    super(message)
+    this.hint = hint
+  }
+}

@@ -1,0 +1,52 @@
+/** The real environment of a terminal, and the start of the program. */
+import { createReadStream, existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Environment } from './environment.ts'
+import { run } from './run.ts'
+
+function wantsColor(stream: { isTTY?: boolean }): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '0') return true
+  return stream.isTTY === true && TERM !== 'dumb'
+}
+
+async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const chunk of chunks) parts.push(chunk)
+  return Buffer.concat(parts)
+}
+
+const readChunks = (path: string): AsyncIterable<Uint8Array> =>
+  path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 })
+
+export async function main(): Promise<void> {
+  const interruption = new AbortController()
+  let interrupts = 0
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      interruption.abort()
+      // A second Ctrl-C means it: whoever is cleaning up has had his chance.
+      if (++interrupts > 1) process.exit(130)
+    })
+  }
+  // A closed pipe (`postern ... | head`) is the reader's choice, not an error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  const environment: Environment = {
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+    readFile: (path) => (path === '-' ? readAll(process.stdin) : readFile(path)),
+    readChunks,
+    writeFile: (path, data) => writeFile(path, data),
+    exists: existsSync,
+    color: { stdout: wantsColor(process.stdout), stderr: wantsColor(process.stderr) },
+    interactive: process.stderr.isTTY === true,
+    columns: process.stdout.columns ?? 80,
+    nowMs: Date.now,
+    signal: interruption.signal,
+  }
+  process.exitCode = await run(process.argv.slice(2), environment)
+}
