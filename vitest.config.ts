@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    reporters: [['default', { summary: false }], './test/reporter.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

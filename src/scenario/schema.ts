@@ -1,0 +1,104 @@
+/**
+ * The shape of a scenario file, once: validation, types and the JSON schema for editors derive from it.
+ */
+import { z } from 'zod'
+
+const time = z
+  .union([z.number().nonnegative(), z.string()])
+  .describe('seconds since the case began, or a time such as `500ms`, `1.5s`, `5m`')
+
+const address = z.string().describe('an IPv4 or IPv6 address')
+
+const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)])
+
+const interfaceShape = z
+  .strictObject({
+    address: oneOrMany(z.string()).optional().describe('`203.0.113.1/24`; a list for several, of either family'),
+    mac: z.string().optional().describe('`02:00:00:00:00:01`; by default numbered in this order'),
+    mtu: z.number().int().min(68).max(65535).optional(),
+  })
+  .describe('an Ethernet interface of the host')
+
+export const hostShape = z
+  .strictObject({
+    interfaces: z.record(z.string(), interfaceShape).optional(),
+    forwarding: z
+      .union([z.boolean(), z.strictObject({ ipv4: z.boolean().optional(), ipv6: z.boolean().optional() })])
+      .optional(),
+    routes: z.array(z.string()).optional().describe('as `ip route` takes them: `default via 203.0.113.254`'),
+    neighbours: z.record(z.string(), z.string()).optional().describe('address: MAC'),
+    sysctls: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  })
+  .describe('the machine that the rules are for')
+
+const verdict = z.enum(['accept', 'drop', 'reject'])
+
+const expectShape = z
+  .strictObject({
+    verdict: verdict.optional(),
+    by: z.string().optional().describe('`INPUT:3`, `filter/INPUT:3`, `policy` or `host`'),
+    sent: oneOrMany(z.string())
+      .optional()
+      .describe('packets that leave, in the packet notation; words left out are not compared; [] for none'),
+    log: oneOrMany(z.string()).optional().describe('a text that each log line contains, in order; [] for none'),
+    recent: z
+      .record(z.string(), z.array(address))
+      .optional()
+      .describe('recency lists and the addresses they hold, in any order'),
+    state: z.enum(['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED']).optional(),
+    delivered: z.boolean().optional(),
+  })
+  .describe('what must hold after the step')
+
+const rules = z.string().describe('a file beside this one, or a block of iptables-save text or iptables commands')
+
+export const stepShape = z
+  .strictObject({
+    at: time.optional(),
+    after: time.optional().describe('time since the step before, instead of `at`'),
+    packet: z.string().optional().describe('packet notation: `eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn`'),
+    frame: z
+      .strictObject({ in: z.string(), hex: z.string() })
+      .optional()
+      .describe('a whole Ethernet frame that arrives'),
+    local: z
+      .strictObject({ hex: z.string(), uid: z.number().int().optional(), gid: z.number().int().optional() })
+      .optional()
+      .describe('an IP packet that the host sends through a raw socket'),
+    write: z
+      .strictObject({ recent: z.string(), text: z.string() })
+      .optional()
+      .describe('one write to /proc/net/xt_recent/NAME'),
+    run: z.string().optional().describe('an iptables or ip6tables command'),
+    repeat: z.number().int().min(1).max(100000).optional().describe('how often; 1 by default'),
+    every: time.optional().describe('time between repetitions'),
+    expect: z.union([verdict, expectShape]).optional(),
+  })
+  .describe('one thing that happens: exactly one of packet, frame, local, write, run')
+
+const caseFields = {
+  host: hostShape.optional(),
+  rules: rules.optional(),
+  rules6: rules.optional().describe('rules for IPv6, when both families are in play'),
+}
+
+export const scenarioShape = z
+  .strictObject({
+    ...caseFields,
+    description: z.string().optional(),
+    steps: z.array(stepShape).optional(),
+    cases: z
+      .array(
+        z.strictObject({ name: z.string(), description: z.string().optional(), ...caseFields, steps: z.array(stepShape) }),
+      )
+      .optional()
+      .describe('several timelines that share the host and the rules; each begins anew'),
+  })
+  .describe('A Postern scenario: a host, rules, and a timeline of packets with expectations')
+
+export type ScenarioFile = z.infer<typeof scenarioShape>
+export type StepFile = z.infer<typeof stepShape>
+export type HostFile = z.infer<typeof hostShape>
+
+/** JSON schema (draft 2020-12) for editors. */
+export const scenarioJsonSchema = (): unknown => z.toJSONSchema(scenarioShape)
