@@ -27,11 +27,19 @@ export const fieldBits = {
 } as const
 export type FieldName = keyof typeof fieldBits
 
-/** A set of packets; immutable. */
+/** Bits of a field in one family: an IPv4 address takes 32 of its 128. */
+export const widthOf = (field: FieldName, family: Family): number =>
+  family === 'ipv4' && (field === 'source' || field === 'destination') ? 32 : fieldBits[field]
+
+/** A set of packets of one space; immutable. Operations on sets of different spaces throw. */
 export interface PacketSet {
   and(other: PacketSet): PacketSet
   or(other: PacketSet): PacketSet
   not(): PacketSet
+  /** Members of this set that the other lacks. */
+  minus(other: PacketSet): PacketSet
+  /** Whether the other holds every member of this set. */
+  within(other: PacketSet): boolean
   has(point: Point): boolean
   isEmpty(): boolean
   equals(other: PacketSet): boolean
@@ -58,6 +66,10 @@ export interface PacketSpace {
   readonly family: Family
   readonly all: PacketSet
   readonly none: PacketSet
+  /** Names of the propositions asked so far, in the order of first use. */
+  readonly facts: readonly string[]
+  /** Nodes that all sets of this space take together; they live as long as the space. */
+  readonly nodeCount: number
   /** Packets whose field, ANDed with `mask` (all ones when left out), equals `value`. */
   equal(field: FieldName, value: bigint, mask?: bigint): PacketSet
   /** Packets whose field lies in [low, high]. */
