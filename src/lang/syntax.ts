@@ -16,7 +16,10 @@ export interface OptionEnvironment {
   readonly protocol: { readonly number: number; readonly inverted: boolean } | null
 }
 
-/** Reads one value; refuses with `refuse(...)`. */
+/**
+ * Reads one value; refuses with `refuse(...)`. The message continues a sentence that begins with the option and
+ * the value: `is not a number from 0 to 255`. A code without a slash gets the extension's name in front.
+ */
 export type ValueParser<T> = (text: string, environment: OptionEnvironment) => T
 
 export interface OptionSpec<T> {
@@ -35,6 +38,10 @@ export interface OptionSpec<T> {
   readonly needs?: readonly string[]
   /** Whether it may be given more than once (the last one wins). Default false. */
   readonly repeatable?: boolean
+  /** Whether the extension cannot do without it. Default false. */
+  readonly required?: boolean
+  /** Words the value takes: 2 for `--tcp-flags MASK SET`, which the value parser gets joined by a blank. */
+  readonly words?: 1 | 2
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the table is heterogeneous; `Given` restores each type.
@@ -65,6 +72,8 @@ export interface RulePlace {
 /** The text half of a match or target. */
 export interface ExtensionSyntax<Data = unknown> {
   readonly name: string
+  /** Other names it is loaded by; it prints by `name`. */
+  readonly aliases?: readonly string[]
   readonly families: readonly Family[]
   /** One sentence for help and manual. */
   readonly doc: string

@@ -1,0 +1,48 @@
+/**
+ * Every extension there is: two plain lists, and the look-ups that the parser, the engine and the prover share.
+ * A file in `match/` or `target/` that is missing here fails a test.
+ */
+import type { Syntax } from '../lang/syntax.ts'
+import type { Family } from '../net/address.ts'
+import type { AnyMatch, AnyTarget } from './define.ts'
+
+export const matches: readonly AnyMatch[] = []
+
+export const targets: readonly AnyTarget[] = []
+
+export interface Registry extends Syntax {
+  readonly matches: readonly AnyMatch[]
+  readonly targets: readonly AnyTarget[]
+  /** By name or alias; null where the family has none of that name. */
+  match(name: string, family: Family): AnyMatch | null
+  target(name: string, family: Family): AnyTarget | null
+}
+
+/** A registry of these extensions; tests make small ones. */
+export function makeRegistry(matches: readonly AnyMatch[], targets: readonly AnyTarget[]): Registry {
+  const matchIndex = indexByName(matches)
+  const targetIndex = indexByName(targets)
+  return {
+    matches,
+    targets,
+    match: (name, family) => matchIndex[family].get(name) ?? null,
+    target: (name, family) => targetIndex[family].get(name) ?? null,
+  }
+}
+
+export const registry: Registry = makeRegistry(matches, targets)
+
+function indexByName<Extension extends AnyMatch | AnyTarget>(
+  extensions: readonly Extension[],
+): Record<Family, Map<string, Extension>> {
+  const index = { ipv4: new Map<string, Extension>(), ipv6: new Map<string, Extension>() }
+  for (const extension of extensions) {
+    for (const family of extension.families) {
+      for (const name of [extension.name, ...(extension.aliases ?? [])]) {
+        if (index[family].has(name)) throw new Error(`two extensions are called ${name} in ${family}`)
+        index[family].set(name, extension)
+      }
+    }
+  }
+  return index
+}

@@ -1,0 +1,27 @@
+/** Numbers as C reads them with base 0. Source: `xtables_strtoull()`, libxtables/xtables.c, iptables 1.8.9. */
+
+export interface Scanned {
+  readonly value: bigint
+  /** What follows the number. */
+  readonly rest: string
+}
+
+/**
+ * `strtoull` with base 0: blanks, an optional `+`, then decimal, `0x` hex or `0` octal digits. A `-` is refused,
+ * and so is what does not fit 64 bits. Null when there is no number or it lies outside [min, max].
+ */
+export function scanNumber(text: string, min: bigint, max: bigint): Scanned | null {
+  const [, sign, digits] = /^[ \t\n\v\f\r]*(\+?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text) ?? []
+  if (sign === undefined || digits === undefined) return null
+  const value = BigInt(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits)
+  if (value < min || max < value) return null
+  return { value, rest: text.slice(text.indexOf(digits) + digits.length) }
+}
+
+/** A whole word as a number in [min, max]; see `scanNumber`. */
+export function parseNumber(text: string, min: bigint, max: bigint): bigint | null {
+  const scanned = scanNumber(text, min, max)
+  return scanned !== null && scanned.rest === '' ? scanned.value : null
+}
+
+export const uint32Max = 0xffff_ffffn
