@@ -72,7 +72,14 @@ export const defaultMac = (place: number): Uint8Array =>
  */
 export function neighbourMac({ family, words }: Address): Uint8Array {
   const last = words[words.length - 1]!
-  return Uint8Array.of(2, family === 'ipv4' ? 1 : 6, last >>> 24, (last >>> 16) & 255, (last >>> 8) & 255, last & 255)
+  return Uint8Array.of(
+    2,
+    family === 'ipv4' ? 1 : 6,
+    last >>> 24,
+    (last >>> 16) & 255,
+    (last >>> 8) & 255,
+    last & 255,
+  )
 }
 
 /** `02:00:00:00:00:01` to six bytes, or null. */
