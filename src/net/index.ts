@@ -1,11 +1,12 @@
 /**
- * Bytes and headers: addresses and prefixes, decoding into a reused `Packet`, encoding, checksums, and the notation
- * that writes one packet on one line.
+ * Bytes and headers: addresses and prefixes, decoding into a reused `Packet`, encoding, checksums, capture files,
+ * and the notation that writes one packet on one line.
  *
  * What is here knows formats and nothing else: no rules, no host, no clock, no I/O. Decoding says what the bytes are and
  * what the kernel's receive path would refuse in them; what a host then does with a packet is the engine's business.
  */
 export * from './address.ts'
+export * from './capture.ts'
 export * from './checksum.ts'
 export * from './decode.ts'
 export * from './encode.ts'
@@ -19,5 +20,6 @@ export * as ipv6Extension from './headers/ipv6-extension.ts'
 export * as sctp from './headers/sctp.ts'
 export * as tcp from './headers/tcp.ts'
 export * as udp from './headers/udp.ts'
+export * from './link-payload.ts'
 export * from './packet.ts'
 export * from './protocol.ts'
