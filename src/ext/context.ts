@@ -89,25 +89,34 @@ export interface Routing {
   addressType(address: Address, device: Device | null): RouteType
 }
 
-/** One recency list (`struct recent_table`), shared by every rule that names it. */
+/** One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. */
 export interface RecentList {
   readonly name: string
-  /** The entry of an address (masked by the list's own mask), or null. TTL 0 fits any. */
+  /** Stamps one entry can hold, a power of two. */
+  readonly slots: number
+  /** The entry of an address (masked by the list's own mask), or null. TTL 0, here or there, fits any. */
   lookup(address: Address, ttl: number): RecentEntry | null
   /** Adds an entry with one stamp, evicting the least recently used when full. */
   add(address: Address, ttl: number, jiffies: number): RecentEntry
   /** Appends a stamp, stores nothing else, and makes the entry the most recently used. */
   stamp(entry: RecentEntry, jiffies: number): void
   remove(entry: RecentEntry): void
-  /** Removes the least recently used entry when its newest stamp is older than `beforeJiffies`. */
-  reap(beforeJiffies: number): void
+  /**
+   * Removes the least recently used entry when its newest stamp is older than `beforeJiffies`, unless it is
+   * `spared`.
+   */
+  reap(beforeJiffies: number, spared: RecentEntry | null): void
 }
 
 export interface RecentEntry {
+  /** Masked, except where it was written from outside. */
   readonly address: Address
   ttl: number
-  /** In slot order, as the kernel walks them. */
+  /** In slot order, as the kernel walks them; only the first `stampCount` count. */
   readonly stamps: readonly number[]
+  readonly stampCount: number
+  /** Jiffies of the latest stamp. */
+  readonly newest: number
 }
 
 /** Services of the host that stay the same from packet to packet. */
@@ -115,7 +124,10 @@ export interface HostServices {
   readonly family: Family
   readonly profile: KernelProfile
   readonly routing: Routing
-  /** Takes part in a list when a rule that names it is loaded; `release` undoes it. */
+  /**
+   * Takes part in a list when a rule that names it is loaded; `release` undoes it. A mask of family `ipv4` is what
+   * `--mask` gives an IPv4 rule: four bytes and zeros behind; one of family `ipv6` has all sixteen bytes.
+   */
   acquireRecentList(name: string, mask: Address, slots: number): RecentList
   releaseRecentList(list: RecentList): void
   /** A seeded generator: unsigned 32 bits. */

@@ -24,7 +24,7 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
   /** The packets it matches: exact, or bounds where state decides. */
   analyse(data: Data, space: PacketSpace): Bounds
   /** For traces: why it did not match this packet ("dport 23 is not 22"). Only called after a miss. */
-  explain?(data: Data, skb: Skb, context: HookContext): string | null
+  explain?(data: Data, skb: Skb, context: HookContext, state: State): string | null
 }
 
 export interface TargetDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {

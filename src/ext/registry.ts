@@ -5,8 +5,9 @@
 import type { Syntax } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
+import { recent } from './match/recent.ts'
 
-export const matches: readonly AnyMatch[] = []
+export const matches: readonly AnyMatch[] = [recent]
 
 export const targets: readonly AnyTarget[] = []
 
