@@ -1,0 +1,88 @@
+/**
+ * A table of the lab's own, beside the rules under test: it counts what reaches the local stack and keeps that
+ * stack from answering, silences what the host would send of its own accord, and sets marks on arriving packets.
+ *
+ * Hooks of equal priority run newest first, so this table, made before everything else, has the very last word:
+ * behind conntrack's confirmation, which stands at the same priority.
+ */
+import type { NetlinkSocket } from '../_netlink.ts'
+import {
+  expressions,
+  flushChain,
+  listRules,
+  newBaseChain,
+  newRule,
+  newTable,
+  readCounters,
+  readRule,
+  transaction,
+} from './_nftables.ts'
+
+const table = 'postern'
+const last = 0x7fffffff
+const first = -0x80000000
+
+const IPPROTO_IGMP = 2
+const IPPROTO_ICMPV6 = 58
+/** MLD queries, reports and done; router and neighbour discovery; redirects. */
+const discoveryTypes = [130, 137] as const
+const MLD2_REPORT = 143
+
+export interface Arrivals {
+  /** Packets that the local stack was about to get. */
+  readonly delivered: number
+  /** Packets that passed all of FORWARD. */
+  readonly forwarded: number
+  /** Packets that passed all of POSTROUTING. */
+  readonly sent: number
+}
+
+export class HelperTable {
+  readonly #netlink: NetlinkSocket
+  #mark = 0
+
+  constructor(netlink: NetlinkSocket) {
+    this.#netlink = netlink
+    const { count, verdict, ifOwned, ifProtocol, ifTransportByte } = expressions
+    const rule = (chain: string, ...does: Buffer[]) => newRule('inet', table, chain, does)
+    netlink.request(
+      transaction([
+        newTable('inet', table),
+        newBaseChain('inet', table, 'mark', 'PREROUTING', first),
+        newBaseChain('inet', table, 'own', 'OUTPUT', first),
+        newBaseChain('inet', table, 'delivered', 'INPUT', last),
+        newBaseChain('inet', table, 'forwarded', 'FORWARD', last),
+        newBaseChain('inet', table, 'sent', 'POSTROUTING', last),
+        // What the steps send has an owner; what the stack does for itself has none.
+        rule('own', ifOwned(), verdict('accept')),
+        rule('own', ifProtocol(IPPROTO_IGMP), verdict('drop')),
+        rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
+        rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
+        rule('delivered', count(), verdict('drop')),
+        rule('forwarded', count()),
+        rule('sent', count()),
+      ]),
+      'make the helper table',
+    )
+  }
+
+  /** Every packet that arrives from now on gets this mark, before any table sees it. */
+  setMark(mark: number): void {
+    if (mark === this.#mark) return
+    const changes = [flushChain('inet', table, 'mark')]
+    if (mark !== 0) changes.push(newRule('inet', table, 'mark', [expressions.setMark(mark)]))
+    this.#netlink.request(transaction(changes), 'set the mark of arriving packets')
+    this.#mark = mark
+  }
+
+  read(): Arrivals {
+    const counted = new Map<string, number>()
+    for (const payload of this.#netlink.dump(listRules('inet'), 'read the helper table')) {
+      const { chain, expressions: list } = readRule(payload)
+      const counter = list.find(({ name }) => name === 'counter')
+      if (counter) counted.set(chain, readCounters(counter.data).packets)
+    }
+    const of = (chain: string): number => counted.get(chain) ?? 0
+    return { delivered: of('delivered'), forwarded: of('forwarded'), sent: of('sent') }
+  }
+}

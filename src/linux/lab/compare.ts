@@ -1,0 +1,178 @@
+/**
+ * Whether two judges saw the same thing. Everything is compared exactly but for what a kernel may choose freely:
+ *
+ * - IP ids of packets that the host itself makes (in frames, their header checksums, and `ID=` of log lines), and
+ *   fragment ids of IPv6; ids that the step's own packet carries stay;
+ * - the order of hits and policies (the kernel only counts), of frames that leave by different interfaces, of lines
+ *   in recency lists and conntrack (hash order);
+ * - jiffies, within three; timeouts of conntrack, within two seconds, and its `use=` counts;
+ * - `by`, where the lab had to guess (see `_derive.ts`), and `why` and `state`, which a kernel does not tell;
+ * - the wording of errors.
+ */
+import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
+import type { Action, EndResult, Step, StepResult } from '../../scenario/scenario.ts'
+
+const jiffiesTolerance = 3
+const timeoutToleranceSeconds = 2
+
+/** A step result that may say how certain it is of its `by`. */
+type Judged = StepResult & { readonly certain?: boolean }
+
+/** One sentence on the first thing in which two results of the same step part; null when they agree. */
+export function compareSteps(step: Step, engine: Judged, kernel: Judged): string | null {
+  const ids = idsOf(step.action)
+  const isCertain = engine.certain !== false && kernel.certain !== false
+  return (
+    differ('verdict', engine.verdict, kernel.verdict) ??
+    differList('rules hit', engine.hits, kernel.hits, sorted) ??
+    differList('policies', engine.policies, kernel.policies, sorted) ??
+    differ('delivered', engine.delivered, kernel.delivered) ??
+    differList('frames sent', frames(engine, ids), frames(kernel, ids), sorted) ??
+    differList('log', engine.log.map(logLine(ids)), kernel.log.map(logLine(ids)), (lines) => lines) ??
+    differRecent(engine.recent, kernel.recent) ??
+    (isCertain ? differ('decided by', engine.by, kernel.by) : null) ??
+    differ('accepted', engine.error == null, kernel.error == null)
+  )
+}
+
+/** The same for the state at the end. */
+export function compareEnds(engine: EndResult, kernel: EndResult): string | null {
+  return (
+    differList('counters', saveLines(engine.save), saveLines(kernel.save), (lines) => lines) ??
+    differConntrack(engine.conntrack, kernel.conntrack)
+  )
+}
+
+function differ(what: string, engine: unknown, kernel: unknown): string | null {
+  return engine === kernel ? null : `${what}: the engine says ${String(engine)}, the kernel ${String(kernel)}`
+}
+
+function differList(
+  what: string,
+  engine: readonly string[],
+  kernel: readonly string[],
+  arrange: (lines: readonly string[]) => readonly string[],
+): string | null {
+  const left = arrange(engine)
+  const right = arrange(kernel)
+  const at = left.findIndex((line, index) => line !== right[index])
+  if (at < 0 && left.length === right.length) return null
+  const index = at < 0 ? left.length : at
+  const show = (lines: readonly string[]): string =>
+    lines[index] ?? (lines.length === 0 ? 'nothing' : 'no more')
+  return `${what}, entry ${index + 1}: the engine says ${show(left)}, the kernel ${show(right)}`
+}
+
+const sorted = (lines: readonly string[]): readonly string[] => [...lines].sort()
+
+const scratch = new Packet()
+
+/** IP ids that the step's own packet carries: a fragment's, or what is quoted and forwarded. */
+function idsOf(action: Action): ReadonlySet<number> {
+  if (action.kind === 'receive') decodeFrame(scratch, action.frame)
+  else if (action.kind === 'send') decodeIp(scratch, action.packet)
+  else return new Set()
+  return new Set(scratch.family === null ? [] : [scratch.id])
+}
+
+function frames(result: StepResult, ids: ReadonlySet<number>): string[] {
+  return result.sent.map(({ if: device, hex }) => `${device} ${blankId(hex, ids)}`)
+}
+
+const etherTypeEnd = 14
+const ipv6FragmentHeader = 44
+
+/** The frame with an id of the host's own choice, and the header checksum that covers it, blanked. */
+function blankId(hex: string, ids: ReadonlySet<number>): string {
+  const bytes = Uint8Array.from({ length: hex.length / 2 }, (_, at) =>
+    Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16),
+  )
+  decodeFrame(scratch, bytes)
+  const { family, networkOffset, id } = scratch
+  if (family === null || networkOffset < etherTypeEnd || ids.has(id)) return hex
+  if (family === 'ipv4') {
+    bytes.fill(0, networkOffset + 4, networkOffset + 6)
+    bytes.fill(0, networkOffset + 10, networkOffset + 12)
+  } else if (bytes[networkOffset + 6] === ipv6FragmentHeader) {
+    bytes.fill(0, networkOffset + 44, networkOffset + 48)
+  } else return hex
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The line with ids of the host's own choice blanked. Quoted packets in brackets keep theirs. */
+const logLine =
+  (ids: ReadonlySet<number>) =>
+  (line: string): string =>
+    line.replace(/^([^[]*?\bID=)(\d+)/, (whole, head: string, id: string) =>
+      ids.has(Number(id)) ? whole : `${head}*`,
+    )
+
+function differRecent(engine: StepResult['recent'], kernel: StepResult['recent']): string | null {
+  const names = differList('recency lists', Object.keys(engine), Object.keys(kernel), sorted)
+  if (names !== null) return names
+  for (const [name, lines] of Object.entries(engine)) {
+    const left = sorted(lines)
+    const right = sorted(kernel[name] ?? [])
+    for (let at = 0; at < Math.max(left.length, right.length); at++) {
+      if (sameRecentLine(left[at], right[at])) continue
+      const [mine, other] = [left[at] ?? 'no more', right[at] ?? 'no more']
+      return `recency list ${name}: the engine says ${mine}, the kernel ${other}`
+    }
+  }
+  return null
+}
+
+/** Equal but for jiffies, which may be off by a few. */
+function sameRecentLine(left: string | undefined, right: string | undefined): boolean {
+  if (left === undefined || right === undefined) return false
+  const [mine, other] = [left, right].map((line) =>
+    /^(src=\S+ ttl: \d+) last_seen: (\d+) oldest_pkt: (\d+)(.*)$/.exec(line),
+  )
+  if (mine == null || other == null) return left === right
+  const stamps = (parts: RegExpExecArray): number[] => [
+    Number(parts[2]),
+    ...(parts[4]!.match(/\d+/g) ?? []).map(Number),
+  ]
+  const [ours, theirs] = [stamps(mine), stamps(other)]
+  return (
+    mine[1] === other[1] &&
+    mine[3] === other[3] &&
+    ours.length === theirs.length &&
+    ours.every((stamp, at) => Math.abs(stamp - theirs[at]!) <= jiffiesTolerance)
+  )
+}
+
+/** Tables in the order of their names, each line with its table in front. */
+function saveLines(save: string): string[] {
+  const tables = save.split(/^(?=\*)/m).filter((text) => text.trim() !== '')
+  return tables.sort().flatMap((text) => text.trim().split('\n'))
+}
+
+const timeoutField = /^(\S+\s+\d+\s+\S+\s+\d+ )(\d+)( .*)$/
+
+function differConntrack(engine: readonly string[], kernel: readonly string[]): string | null {
+  const parse = (line: string) => {
+    const [, head, timeout, rest] = timeoutField.exec(line.replace(/ use=\d+/, '')) ?? [null, line, '0', '']
+    return { head: head!.replace(/\s+/g, ' '), timeout: Number(timeout), rest: rest!.trim() }
+  }
+  const arrange = (lines: readonly string[]) =>
+    lines.map(parse).sort((a, b) => compareText(a.rest, b.rest) || compareText(a.head, b.head))
+  const left = arrange(engine)
+  const right = arrange(kernel)
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const [mine, other] = [left[at], right[at]]
+    const isSame =
+      mine !== undefined &&
+      other !== undefined &&
+      mine.head === other.head &&
+      mine.rest === other.rest &&
+      Math.abs(mine.timeout - other.timeout) <= timeoutToleranceSeconds
+    if (isSame) continue
+    const show = (entry: typeof mine): string =>
+      entry ? `${entry.head}${entry.timeout} ${entry.rest}` : 'no more'
+    return `connections, entry ${at + 1}: the engine says ${show(mine)}, the kernel ${show(other)}`
+  }
+  return null
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,312 @@
+/**
+ * The real kernel as judge: a throw-away network namespace made into the host of a scenario, with the rules loaded
+ * by the real iptables. It takes the same steps as the engine and answers with the same results.
+ *
+ * A process can hold many labs. All waiting is asynchronous; what a step does is synchronous, so the log lines and
+ * counters of two steps never mix.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import type { HostConfig } from '../../engine/config.ts'
+import type { Family } from '../../net/address.ts'
+import { parseAddress } from '../../net/address.ts'
+import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
+import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
+import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from '../_netlink.ts'
+import { buildHost, Neighbours } from './_build.ts'
+import { KernelClock } from './_clock.ts'
+import type { CounterReader, TableCounters } from './_counters.ts'
+import { CounterDifference, derive } from './_derive.ts'
+import { Fence } from './_fence.ts'
+import { type Arrivals, HelperTable } from './_helper-table.ts'
+import { KernelLog } from './_kernel-log.ts'
+import { LegacyCounterReader } from './_legacy-counters.ts'
+import {
+  type Backend,
+  commandName,
+  completeTables,
+  loadRules,
+  runIptables,
+  runTool,
+  splitWords,
+} from './_load.ts'
+import { NetworkNamespace } from './_namespace.ts'
+import { NftCounterReader } from './_nft-counters.ts'
+import { sendRaw } from './_send.ts'
+import type { Tap } from './_tap.ts'
+import { requireLab } from './requirements.ts'
+
+export interface LabOptions {
+  readonly backend: Backend
+}
+
+/** What the kernel did in a step, and how far the lab can be trusted with it. */
+export interface KernelStepResult extends StepResult {
+  /** False where a chain was visited twice, so that the order of hits and `by` are guesses. */
+  readonly certain: boolean
+  /** Milliseconds by which the step came later than the scenario says. */
+  readonly lateMs: number
+}
+
+const recentFolder = '/proc/thread-self/net/xt_recent'
+const ETHERTYPE_ARP = 0x0806
+
+type Closer = () => void | Promise<void>
+
+interface Parts {
+  readonly libc: Libc
+  readonly namespace: NetworkNamespace
+  readonly taps: readonly Tap[]
+  readonly fence: Fence
+  readonly helper: HelperTable
+  readonly neighbours: Neighbours
+  readonly counters: CounterReader
+  readonly log: KernelLog | null
+  readonly closers: readonly Closer[]
+}
+
+export class Lab implements Judge {
+  readonly name: string
+  readonly #parts: Parts
+  readonly #backend: Backend
+  readonly #families: readonly Family[]
+  readonly #clock: KernelClock
+  readonly #packet = new Packet()
+  #counters: TableCounters[]
+  #arrivals: Arrivals
+  /** Monotonic time at which the case began; null before the first step. */
+  #startNs: bigint | null = null
+  #isClosed = false
+
+  /**
+   * Builds the host and loads the rules.
+   *
+   * Throws `UnavailableError` when the machine lacks something, `RulesRefusedError` when iptables refuses the rules.
+   */
+  static async open(host: HostConfig, rules: readonly RulesText[], options: LabOptions): Promise<Lab> {
+    requireLab(options.backend)
+    const libc = await loadLibc()
+    return new Lab(libc, host, rules, options.backend)
+  }
+
+  private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], backend: Backend) {
+    this.name = `kernel ${backend}`
+    this.#backend = backend
+    this.#families = (['ipv4', 'ipv6'] as const).filter((family) =>
+      rules.some((text) => text.family === family),
+    )
+    this.#clock = new KernelClock(host.profile.hz)
+    this.#parts = assemble(libc, host, backend)
+    try {
+      const { namespace, neighbours } = this.#parts
+      ;[this.#counters, this.#arrivals] = namespace.run(() => {
+        for (const { family, source } of rules) loadRules(source.text, family, backend)
+        if (backend === 'nft') completeTables(this.#parts.counters.read())
+        neighbours.learn(rules.flatMap(({ source }) => addressesIn(source.text)))
+        return this.#readCounters()
+      })
+    } catch (error) {
+      void this.close()
+      throw error
+    }
+  }
+
+  #readCounters(): [TableCounters[], Arrivals] {
+    return [this.#parts.counters.read(), this.#parts.helper.read()]
+  }
+
+  /** Waits until the step is due, counted from the first one, and takes it. */
+  async step(step: Step): Promise<KernelStepResult> {
+    this.#startNs ??= process.hrtime.bigint() - step.atNs
+    const dueNs = this.#startNs + step.atNs
+    await waitUntil(dueNs)
+    const lateMs = Number(process.hrtime.bigint() - dueNs) / 1e6
+    this.#clock.note(step.atNs)
+    return { ...this.#parts.namespace.run(() => this.#take(step)), lateMs }
+  }
+
+  #take(step: Step): Omit<KernelStepResult, 'lateMs'> {
+    const { action } = step
+    const base = {
+      step: step.number,
+      at: Number(step.atNs) / 1e9,
+      verdict: null,
+      by: null,
+      hits: [],
+      policies: [],
+      sent: [],
+      delivered: false,
+      log: [],
+      certain: true,
+    }
+    if (action.kind === 'write') {
+      const error = this.#writeRecent(action.list, action.text)
+      return { ...base, recent: this.#readRecent(), error }
+    }
+    if (action.kind === 'run') {
+      const { status, stderr } = runIptables(splitWords(action.command), this.#backend)
+      if (this.#backend === 'nft') completeTables(this.#parts.counters.read())
+      ;[this.#counters, this.#arrivals] = this.#readCounters()
+      return { ...base, recent: this.#readRecent(), error: status === 0 ? null : stderr.trim() }
+    }
+    const { lines, sent, derived, delivered } = this.#takePacket(action)
+    return {
+      ...base,
+      verdict: derived.verdict,
+      by: derived.by,
+      hits: derived.hits,
+      policies: derived.policies,
+      sent,
+      delivered,
+      log: lines,
+      recent: this.#readRecent(),
+      certain: derived.certain,
+    }
+  }
+
+  #takePacket(action: Extract<Action, { kind: 'receive' | 'send' }>) {
+    const { libc, fence, log, helper, taps } = this.#parts
+    this.#learn(action)
+    for (const tap of taps) tap.readAll()
+    helper.setMark(action.kind === 'receive' ? action.mark : 0)
+    const act = (): void => {
+      fence.around(() => {
+        if (action.kind === 'receive') this.#tap(action.device).write(action.frame)
+        else sendRaw(libc, action.packet, action.socket, action.mark)
+      })
+    }
+    const lines = logged(log, act)
+    const sent = taps.flatMap((tap) =>
+      tap
+        .readAll()
+        .filter((frame) => ((frame[12]! << 8) | frame[13]!) !== ETHERTYPE_ARP)
+        .map((frame) => ({ if: tap.name, hex: Buffer.from(frame).toString('hex') })),
+    )
+    const before = { counters: this.#counters, arrivals: this.#arrivals }
+    ;[this.#counters, this.#arrivals] = this.#readCounters()
+    const arrivals = {
+      delivered: this.#arrivals.delivered - before.arrivals.delivered,
+      forwarded: this.#arrivals.forwarded - before.arrivals.forwarded,
+      sent: this.#arrivals.sent - before.arrivals.sent,
+    }
+    const family = this.#packet.family ?? 'ipv4'
+    const difference = new CounterDifference(before.counters, this.#counters, family)
+    const derived = derive(action.kind, difference, arrivals)
+    return { lines, sent, derived, delivered: arrivals.delivered > 0 }
+  }
+
+  #tap(device: string): Tap {
+    const tap = this.#parts.taps.find(({ name }) => name === device)
+    if (tap === undefined) throw new Error(`the host has no interface ${device}`)
+    return tap
+  }
+
+  /** Reads the packet's addresses and gives them link addresses. */
+  #learn(action: Extract<Action, { kind: 'receive' | 'send' }>): void {
+    const packet = this.#packet
+    if (action.kind === 'receive') decodeFrame(packet, action.frame)
+    else decodeIp(packet, action.packet)
+    const hasAddresses =
+      packet.family !== null && packet.destinationOffset + addressBytes(packet.family) <= packet.bytes.length
+    if (hasAddresses) this.#parts.neighbours.learn([packet.source, packet.destination])
+  }
+
+  #writeRecent(list: string, text: string): string | null {
+    if (list.includes('/') || list === '.' || list === '..') return 'ENOENT'
+    const { libc } = this.#parts
+    const file = libc.open(`${recentFolder}/${list}`, O_WRONLY | O_CLOEXEC)
+    if (file < 0) return errnoName(-file)
+    const written = libc.write(file, Buffer.from(text))
+    libc.close(file)
+    return written < 0 ? errnoName(-written) : null
+  }
+
+  #readRecent(): Record<string, string[]> {
+    const lists: Record<string, string[]> = {}
+    for (const name of readdirSync(recentFolder).sort()) {
+      const lines = readFileSync(`${recentFolder}/${name}`, 'utf8').split('\n')
+      lists[name] = lines.filter((line) => line !== '').map((line) => this.#clock.translate(line))
+    }
+    return lists
+  }
+
+  async end(): Promise<EndResult> {
+    return this.#parts.namespace.run(() => {
+      const save = this.#families.map((family) => this.#save(family)).join('')
+      const conntrack = readFileSync('/proc/thread-self/net/nf_conntrack', 'latin1').split('\n')
+      return { end: true as const, save, conntrack: conntrack.filter((line) => line !== '') }
+    })
+  }
+
+  #save(family: Family): string {
+    const command = commandName(family, this.#backend, '-save')
+    const { status, stdout, stderr } = runTool(command, ['-c'])
+    if (status !== 0) throw new Error(`${command}: ${stderr.trim()}`)
+    return stdout.replace(/^#.*\n/gm, '')
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await Promise.all(this.#parts.closers.map((closer) => closer()))
+  }
+}
+
+/** Makes the namespace and everything in it but the rules; undoes what it did when something fails. */
+function assemble(libc: Libc, host: HostConfig, backend: Backend): Parts {
+  const closers: Closer[] = []
+  const keep = <T extends { close(): void | Promise<void> }>(part: T): T => {
+    closers.unshift(() => part.close())
+    return part
+  }
+  try {
+    const namespace = keep(new NetworkNamespace(libc))
+    const log = KernelLog.acquire(libc)
+    if (log !== null) closers.unshift(() => KernelLog.release())
+    return namespace.run(() => {
+      const netfilter = keep(new NetlinkSocket(libc, NETLINK_NETFILTER))
+      const helper = new HelperTable(netfilter)
+      const taps = buildHost(libc, host, (tap) => keep(tap))
+      const neighbours = new Neighbours(host, keep(new NetlinkSocket(libc, NETLINK_ROUTE)))
+      const counters = keep(
+        backend === 'legacy' ? new LegacyCounterReader(libc) : new NftCounterReader(netfilter),
+      )
+      return {
+        libc,
+        namespace,
+        taps,
+        fence: keep(new Fence(libc)),
+        helper,
+        neighbours,
+        counters,
+        log,
+        closers,
+      }
+    })
+  } catch (error) {
+    for (const closer of closers) void closer()
+    throw error
+  }
+}
+
+function logged(log: KernelLog | null, act: () => void): string[] {
+  if (log !== null) return log.during(act)
+  act()
+  return []
+}
+
+const addressBytes = (family: Family): number => (family === 'ipv4' ? 4 : 16)
+
+/** Addresses that rules name, so that a translated packet finds its neighbour. */
+function addressesIn(text: string) {
+  const words = text.match(/[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]+/g) ?? []
+  return words.flatMap((word) => parseAddress(word) ?? [])
+}
+
+async function waitUntil(dueNs: bigint): Promise<void> {
+  for (;;) {
+    const leftMs = Number(dueNs - process.hrtime.bigint()) / 1e6
+    if (leftMs <= 0) return
+    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, 2 ** 30)))
+  }
+}
