@@ -36,11 +36,4 @@ export class UsageError extends Error {
   }
 }
 
-/** Something this machine lacks, with the way to get it: exit status 3. */
-export class UnavailableError extends Error {
-  readonly hint: string | null
-  constructor(message: string, hint: string | null = null) {
-    super(message)
-    this.hint = hint
-  }
-}
+export { UnavailableError } from '../linux/unavailable.ts'
