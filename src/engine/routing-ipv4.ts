@@ -1,0 +1,233 @@
+/**
+ * Routing of IPv4 packets.
+ *
+ * Kernel: net/ipv4/route.c (`ip_route_input_slow`, `ip_route_output_key_hash_rcu`), net/ipv4/fib_frontend.c
+ * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter`, `accept_local`,
+ * `route_localnet` and `send_redirects` are off.
+ */
+import type { Device, RouteType } from '../ext/context.ts'
+import {
+  type Address,
+  addressOf,
+  lengthOfMask,
+  maskOfLength,
+  type Prefix,
+  parseAddress,
+  printAddress,
+  sameAddress,
+} from '../net/address.ts'
+import {
+  isLimitedBroadcast,
+  isLocalMulticast,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  isZeroNet,
+} from './address-class.ts'
+import type { HostConfig } from './config.ts'
+import { Fib, type FibEntry, networkOf } from './fib.ts'
+import type { Interfaces } from './interfaces.ts'
+import {
+  type Arrival,
+  configuredEntries,
+  type FamilyRouting,
+  type Refused,
+  type Route,
+  type RouteError,
+  refused,
+  routeErrorOf,
+} from './routing.ts'
+
+const igmp = 2
+const allHosts = parseAddress('224.0.0.1')!
+const loopbackAddress = parseAddress('127.0.0.1')!
+
+export class Ipv4Routing implements FamilyRouting {
+  readonly #interfaces: Interfaces
+  readonly #isForwarding: boolean
+  readonly #fib: Fib
+  /** The host's addresses and broadcast addresses alone, for `addressType`. */
+  readonly #localFib: Fib
+
+  constructor(config: HostConfig, interfaces: Interfaces) {
+    this.#interfaces = interfaces
+    this.#isForwarding = config.forwarding.ipv4
+    const local = localEntries(interfaces)
+    this.#localFib = new Fib(local)
+    // Without policy rules the kernel keeps both tables in one trie; at equal length the local one wins.
+    this.#fib = new Fib([...local, ...configuredEntries('ipv4', config, interfaces, 0)])
+  }
+
+  input({ source, destination, protocol, device }: Arrival): Route | Refused {
+    if (isMulticast(destination)) return this.#multicastInput(source, destination, protocol, device)
+    if (isMulticast(source) || isLimitedBroadcast(source)) return martianSource(source)
+    if (isLimitedBroadcast(destination) || (isUnspecified(source) && isUnspecified(destination))) {
+      return this.#broadcastInput(source)
+    }
+    if (isZeroNet(source)) return martianSource(source)
+    if (isZeroNet(destination)) return martianDestination(destination)
+    if (isLoopback(destination)) return martianDestination(destination)
+    if (isLoopback(source)) return martianSource(source)
+
+    const entry = this.#fib.lookup(destination)
+    if (entry === null) return this.#noRoute('net-unreachable')
+    if (entry.type === 'BROADCAST') return this.#broadcastInput(source)
+    if (entry.type === 'LOCAL') return this.isOwn(source) ? martianSource(source) : this.#local('LOCAL')
+    const error = routeErrorOf(entry.type)
+    if (error !== null) return this.#noRoute(error)
+    if (!this.#isForwarding) return this.#noRoute('host-unreachable')
+    if (this.isOwn(source)) return martianSource(source)
+    return forwardRoute(entry)
+  }
+
+  #multicastInput(
+    source: Address,
+    destination: Address,
+    protocol: number,
+    device: Device,
+  ): Route | Refused {
+    if (!isJoined(destination, protocol, device)) {
+      return refused(`${printAddress(destination)} is a group that this host has not joined`)
+    }
+    if (isMulticast(source) || isLimitedBroadcast(source) || isLoopback(source)) return martianSource(source)
+    if (isZeroNet(source)) {
+      if (!isLocalMulticast(destination) && protocol !== igmp) return martianSource(source)
+    } else if (this.isOwn(source)) return martianSource(source)
+    return this.#local('MULTICAST')
+  }
+
+  #broadcastInput(source: Address): Route | Refused {
+    if (!isZeroNet(source) && this.isOwn(source)) return martianSource(source)
+    return this.#local('BROADCAST')
+  }
+
+  #local(type: RouteType): Route {
+    return {
+      kind: 'local',
+      type,
+      device: this.#interfaces.loopback,
+      gateway: null,
+      source: null,
+      error: null,
+      isHeardHere: false,
+    }
+  }
+
+  /** A host that does not forward says nothing. */
+  #noRoute(error: RouteError): Route {
+    return {
+      ...this.#local('UNREACHABLE'),
+      kind: 'error',
+      error: this.#isForwarding ? error : 'silent',
+    }
+  }
+
+  output(destination: Address): Route | Refused {
+    if (isUnspecified(destination)) return this.#toItself(loopbackAddress)
+    const entry = this.#fib.lookup(destination)
+    if (entry === null) return refused(`no route to ${printAddress(destination)}`)
+    if (entry.type === 'LOCAL') return this.#toItself(entry.source ?? destination)
+    if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)
+    if (isZeroNet(destination)) return refused(`${printAddress(destination)} is no destination`)
+    const { device, gateway } = entry
+    const source = entry.source ?? this.#addressOn(device, gateway)
+    if (entry.type === 'BROADCAST' || isLimitedBroadcast(destination)) {
+      return {
+        kind: 'unicast',
+        type: 'BROADCAST',
+        device,
+        gateway: null,
+        source,
+        error: null,
+        isHeardHere: true,
+      }
+    }
+    if (isMulticast(destination)) {
+      const isHeardHere = isJoined(destination, 0, device)
+      // The kernel takes the default route's device, but never sends a group's packets to a gateway.
+      const kept = (lengthOfMask(entry.to.mask) ?? 0) < 4 ? null : gateway
+      return { kind: 'unicast', type: 'MULTICAST', device, gateway: kept, source, error: null, isHeardHere }
+    }
+    return { kind: 'unicast', type: 'UNICAST', device, gateway, source, error: null, isHeardHere: false }
+  }
+
+  #toItself(source: Address): Route {
+    return { ...this.#local('LOCAL'), source }
+  }
+
+  /** Source: inet_select_addr(): the address whose network holds the gateway, else the device's first. */
+  #addressOn(device: Device, gateway: Address | null): Address | null {
+    const own = this.#interfaces.addressesOf(device, 'ipv4')
+    const near = gateway === null ? undefined : own.find((prefix) => holds(prefix, gateway))
+    return (near ?? own[0])?.address ?? this.#anyAddress()
+  }
+
+  #anyAddress(): Address | null {
+    for (const { device, addresses } of this.#interfaces.all) {
+      if (device.kind === 'loopback') continue
+      for (const { address } of addresses) if (address.family === 'ipv4') return address
+    }
+    return null
+  }
+
+  sourceFor(route: Route): Address | null {
+    return route.source
+  }
+
+  isOwn(address: Address): boolean {
+    return this.#interfaces.all.some(({ addresses }) =>
+      addresses.some((prefix) => sameAddress(prefix.address, address)),
+    )
+  }
+
+  /** Source: __inet_dev_addr_type(), which asks the local table only. */
+  addressType(address: Address, device: Device | null): RouteType {
+    if (isZeroNet(address) || isLimitedBroadcast(address)) return 'BROADCAST'
+    if (isMulticast(address)) return 'MULTICAST'
+    const entry = this.#localFib.lookup(address)
+    return entry !== null && (device === null || entry.device === device) ? entry.type : 'UNICAST'
+  }
+}
+
+/** Every device listens to 224.0.0.1 and nothing else; IGMP only asks whether the group is known at all. */
+const isJoined = (group: Address, _protocol: number, device: Device): boolean =>
+  device.kind === 'ethernet' && sameAddress(group, allHosts)
+
+const holds = (prefix: Prefix, address: Address): boolean =>
+  sameAddress(networkOf(prefix).address, networkOf({ address, mask: prefix.mask }).address)
+
+const martianSource = (source: Address): Refused => refused(`martian source ${printAddress(source)}`)
+
+const martianDestination = (destination: Address): Refused =>
+  refused(`martian destination ${printAddress(destination)}`)
+
+function forwardRoute({ device, gateway }: FibEntry): Route {
+  return {
+    kind: 'unicast',
+    type: 'UNICAST',
+    device: device!,
+    gateway,
+    source: null,
+    error: null,
+    isHeardHere: false,
+  }
+}
+
+/** Addresses, directed broadcasts and 127.0.0.0/8. Source: fib_add_ifaddr(). */
+function localEntries(interfaces: Interfaces): FibEntry[] {
+  const entries: FibEntry[] = []
+  for (const { device, addresses } of interfaces.all) {
+    for (const prefix of addresses) {
+      const { address, mask } = prefix
+      if (address.family !== 'ipv4') continue
+      const own = { device, gateway: null, source: address, metric: 0 }
+      entries.push({ ...own, to: { address, mask: maskOfLength('ipv4', 32) }, type: 'LOCAL' })
+      if (device.kind === 'loopback') entries.push({ ...own, to: networkOf(prefix), type: 'LOCAL' })
+      if (lengthOfMask(mask)! < 31) {
+        const broadcast = addressOf('ipv4', [address.words[0]! | ~mask.words[0]!])
+        entries.push({ ...own, to: { address: broadcast, mask: maskOfLength('ipv4', 32) }, type: 'BROADCAST' })
+      }
+    }
+  }
+  return entries
+}

@@ -1,0 +1,167 @@
+/**
+ * Routing of IPv6 packets.
+ *
+ * Kernel: net/ipv6/route.c, net/ipv6/ip6_fib.c, net/ipv6/addrconf.c (`ipv6_dev_get_saddr`), Linux 6.18. Interfaces
+ * have the configured addresses only: no link-local ones come by themselves.
+ */
+import type { Device, RouteType } from '../ext/context.ts'
+import {
+  type Address,
+  addressOf,
+  lengthOfMask,
+  maskOfLength,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  printAddress,
+  sameAddress,
+} from '../net/address.ts'
+import { isLinkLocal, isMulticast, isUnspecified, scopeOf } from './address-class.ts'
+import type { HostConfig } from './config.ts'
+import { Fib, type FibEntry, networkOf } from './fib.ts'
+import type { Interfaces } from './interfaces.ts'
+import {
+  type Arrival,
+  configuredEntries,
+  type FamilyRouting,
+  type Refused,
+  type Route,
+  refused,
+  routeErrorOf,
+} from './routing.ts'
+import { preferredSource } from './source-selection.ts'
+
+/** IP6_RT_PRIO_ADDRCONF: the metric of a connected network. */
+const connectedMetric = 256
+const allNodes = ['ff01::1', 'ff02::1'].map((text) => parseAddress(text)!)
+const allRouters = ['ff01::2', 'ff02::2', 'ff05::2'].map((text) => parseAddress(text)!)
+const groups = parsePrefix('ff00::/8')!
+const hostMask = maskOfLength('ipv6', 128)
+
+export class Ipv6Routing implements FamilyRouting {
+  readonly #interfaces: Interfaces
+  readonly #isForwarding: boolean
+  /** Asked first. */
+  readonly #local: Fib
+  readonly #main: Fib
+
+  constructor(config: HostConfig, interfaces: Interfaces) {
+    this.#interfaces = interfaces
+    this.#isForwarding = config.forwarding.ipv6
+    this.#local = new Fib(localEntries(interfaces, this.#isForwarding))
+    this.#main = new Fib(configuredEntries('ipv6', config, interfaces, connectedMetric))
+  }
+
+  input({ destination, device }: Arrival): Route | Refused {
+    if (isMulticast(destination)) {
+      return this.#isJoined(destination, device)
+        ? this.#delivered('MULTICAST')
+        : refused(`${printAddress(destination)} is a group that this host has not joined`)
+    }
+    const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
+    if (entry === null) return this.#noRoute('UNREACHABLE')
+    if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
+    return entry.device === null ? this.#noRoute(entry.type) : this.#by(entry, entry.device)
+  }
+
+  output(destination: Address): Route | Refused {
+    if (isUnspecified(destination)) return this.#delivered('LOCAL')
+    const entry = this.#lookup(destination, null)
+    if (entry === null) return refused(`no route to ${printAddress(destination)}`)
+    if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
+    if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)
+    if (!isMulticast(destination)) return this.#by(entry, entry.device)
+    const isHeardHere = this.#isJoined(destination, entry.device)
+    return { ...this.#by(entry, entry.device), type: 'MULTICAST', gateway: null, isHeardHere }
+  }
+
+  #lookup(destination: Address, device: Device | null): FibEntry | null {
+    return this.#local.lookup(destination, device) ?? this.#main.lookup(destination, device)
+  }
+
+  #by({ gateway }: FibEntry, device: Device): Route {
+    return { kind: 'unicast', type: 'UNICAST', device, gateway, source: null, error: null, isHeardHere: false }
+  }
+
+  #delivered(type: RouteType): Route {
+    return {
+      kind: 'local',
+      type,
+      device: this.#interfaces.loopback,
+      gateway: null,
+      source: null,
+      error: null,
+      isHeardHere: false,
+    }
+  }
+
+  #noRoute(type: RouteType): Route {
+    const error = routeErrorOf(type) === 'host-unreachable' ? 'net-unreachable' : routeErrorOf(type)
+    return { ...this.#delivered('UNREACHABLE'), kind: 'error', error }
+  }
+
+  /** All nodes, all routers on a router, and the solicited-node groups of the device's addresses. */
+  #isJoined(group: Address, device: Device): boolean {
+    if (allNodes.some((one) => sameAddress(one, group))) return true
+    if (device.kind === 'loopback') return false
+    if (this.#isForwarding && allRouters.some((one) => sameAddress(one, group))) return true
+    return this.#interfaces
+      .addressesOf(device, 'ipv6')
+      .some(({ address }) => sameAddress(solicitedNode(address), group))
+  }
+
+  sourceFor(route: Route, destination: Address): Address | null {
+    if (route.kind === 'local') return isUnspecified(destination) ? parseAddress('::1') : destination
+    return preferredSource(destination, route.device, this.#interfaces)
+  }
+
+  isOwn(address: Address): boolean {
+    return this.#interfaces.all.some(({ addresses }) =>
+      addresses.some((prefix) => sameAddress(prefix.address, address)),
+    )
+  }
+
+  /** Source: match_lookup_rt6(), net/netfilter/xt_addrtype.c. */
+  addressType(address: Address, device: Device | null): RouteType {
+    if (device !== null) {
+      const own = this.#interfaces.addressesOf(device, 'ipv6')
+      if (own.some((prefix) => sameAddress(prefix.address, address))) return 'LOCAL'
+    }
+    const entry = this.#lookup(address, device)
+    if (entry === null || routeErrorOf(entry.type) !== null) return 'UNREACHABLE'
+    if (entry.type === 'LOCAL' && device === null) return 'LOCAL'
+    if (entry.type === 'ANYCAST') return 'ANYCAST'
+    if (isMulticast(address)) return 'MULTICAST'
+    return isUnspecified(address) ? 'UNSPEC' : 'UNICAST'
+  }
+}
+
+/** ff02::1:ff00:0/104 with the address's last 24 bits. Source: RFC 4291 section 2.7.1. */
+const solicitedNode = ({ words }: Address): Address =>
+  addressOf('ipv6', [0xff020000, 0, 1, 0xff000000 | (words[3]! & 0xffffff)])
+
+/** Source: rt6_need_strict(). */
+const needsDevice = (address: Address): boolean => isLinkLocal(address) || isMulticast(address)
+
+/** Own addresses, groups per device, and on a router the anycast address of each network. */
+function localEntries(interfaces: Interfaces, isForwarding: boolean): FibEntry[] {
+  const entries: FibEntry[] = []
+  for (const { device, addresses } of interfaces.all) {
+    const way = { device, gateway: null, source: null, metric: 0 }
+    for (const prefix of addresses) {
+      if (prefix.address.family !== 'ipv6') continue
+      entries.push({ ...way, to: { address: prefix.address, mask: hostMask }, type: 'LOCAL' })
+      if (isForwarding && hasAnycast(prefix)) {
+        const to = { address: networkOf(prefix).address, mask: hostMask }
+        entries.push({ ...way, to, type: 'ANYCAST' })
+      }
+    }
+    if (device.kind === 'ethernet') {
+      entries.push({ ...way, to: groups, type: 'MULTICAST', metric: connectedMetric })
+    }
+  }
+  return entries
+}
+
+/** Subnet-router anycast needs a network of at least four addresses. Source: addrconf_join_anycast(). */
+const hasAnycast = ({ mask }: Prefix): boolean => lengthOfMask(mask)! < 127
