@@ -36,6 +36,8 @@ export interface Outcome {
   /** Whether the packet reached the local stack. */
   readonly delivered: boolean
   readonly log: readonly string[]
+  /** Connection state of the packet (NEW, ESTABLISHED ...); absent unless connections are tracked. */
+  readonly state?: string
 }
 
 /** One thing that happened on the way; a trace is the list of them. */

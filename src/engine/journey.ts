@@ -1,0 +1,91 @@
+/** What one step does, gathered while its packets are on their way. */
+import type { LoadedChain, LoadedRule } from './compile.ts'
+import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
+import { printRuleRef } from './outcome.ts'
+import type { HostSkb } from './skb.ts'
+import type { TableName } from '../lang/rule.ts'
+
+/** The end of a packet's way, or of its way through one table. */
+export interface Fate {
+  readonly verdict: Verdict
+  /** As `Outcome.by`. */
+  readonly by: string
+  readonly why: string
+}
+
+/** What a table said. */
+export type Decision =
+  | { readonly verdict: Verdict; readonly kind: 'rule'; readonly rule: LoadedRule }
+  /** A match found the packet impossible to judge and dropped it at once; no counter moved. */
+  | { readonly verdict: 'drop'; readonly kind: 'hotdrop'; readonly rule: LoadedRule }
+  | {
+      readonly verdict: 'accept' | 'drop'
+      readonly kind: 'policy'
+      readonly table: TableName
+      readonly chain: LoadedChain
+    }
+
+/** The decision in a form for people. */
+export function fateOf(decision: Decision): Fate {
+  const { verdict } = decision
+  if (decision.kind === 'policy') {
+    const { table, chain } = decision
+    return { verdict, by: 'policy', why: `the policy of ${table}/${chain.name} is ${chain.policy}` }
+  }
+  const by = printRuleRef(decision.rule.ref)
+  if (decision.kind === 'hotdrop') {
+    return { verdict, by, why: `a match of ${by} cannot read this packet, so it is dropped at once` }
+  }
+  const { target } = decision.rule
+  const word = target.kind === 'verdict' ? target.verdict : target.kind === 'extension' ? target.definition.name : ''
+  return { verdict, by, why: `${by} matches and says ${word}` }
+}
+
+export class Journey {
+  readonly nowNs: bigint
+  readonly jiffies: number
+  readonly trace: TraceSink | null
+  readonly hits: RuleRef[] = []
+  readonly policies: string[] = []
+  readonly sent: SentFrame[] = []
+  readonly log: string[] = []
+  /** Packets that come back by `lo` once the present one is done, first in first out. */
+  readonly backlog: HostSkb[] = []
+  delivered = false
+  /** Of the main packet: what the filter table said last, and what any table said last. */
+  #filterDecision: Decision | null = null
+  #lastDecision: Decision | null = null
+
+  constructor(nowNs: bigint, hz: number, trace: TraceSink | null) {
+    this.nowNs = nowNs
+    this.jiffies = Number((nowNs * BigInt(hz)) / 1_000_000_000n)
+    this.trace = trace
+  }
+
+  /** Notes what a table decided over the main packet. */
+  decide(table: TableName, decision: Decision): void {
+    if (table === 'filter') this.#filterDecision = decision
+    this.#lastDecision = decision
+  }
+
+  /** The main packet goes on to where it wants: who let it? */
+  accepted(where: string): Fate {
+    const decision = this.#filterDecision ?? this.#lastDecision
+    if (decision === null) return { verdict: 'accept', by: 'host', why: `no rule stands in its way; ${where}` }
+    const { by, why } = fateOf(decision)
+    return { verdict: 'accept', by, why: `${why}; ${where}` }
+  }
+
+  tell(text: string): void {
+    this.trace?.({ kind: 'host', text })
+  }
+
+  outcome({ verdict, by, why }: Fate, state: string | null): Outcome {
+    const { hits, policies, sent, delivered, log } = this
+    this.trace?.({ kind: 'verdict', text: `${verdict}: ${why}` })
+    return { verdict, by, why, hits, policies, sent, delivered, log, ...(state === null ? {} : { state }) }
+  }
+}
+
+/** The host itself ends a packet's way. */
+export const droppedByHost = (why: string): Fate => ({ verdict: 'drop', by: 'host', why })

@@ -1,0 +1,24 @@
+/** A packet on its way through the host. */
+import type { Device, LocalSocket, PacketType, Skb } from '../ext/context.ts'
+import { Packet } from '../net/packet.ts'
+import type { Route } from './routing.ts'
+
+/** `struct sk_buff`, as far as a firewall can tell. */
+export class HostSkb implements Skb {
+  readonly packet = new Packet()
+  mark = 0
+  packetType: PacketType = 'host'
+  socket: LocalSocket | null = null
+  conntrack: Skb['conntrack'] = null
+  untracked = false
+  /** Device it came by; null for what the host sends. Kept on the way out. */
+  device: Device | null = null
+  /** Null until routing has decided. */
+  route: Route | null = null
+  /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */
+  readonly role: 'main' | 'copy' | 'caused'
+
+  constructor(role: HostSkb['role']) {
+    this.role = role
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * One packet through one table: the interpreter, which is the reference for anything faster.
+ *
+ * Kernel: ipt_do_table(), net/ipv4/netfilter/ip_tables.c, and ip6t_do_table(), net/ipv6/netfilter/ip6_tables.c,
+ * Linux 6.18.
+ */
+import type { Device, Emission, HostServices, TargetContext, TargetResult } from '../ext/context.ts'
+import type { Hook, TableName } from '../lang/rule.ts'
+import type { Packet } from '../net/packet.ts'
+import {
+  type AddressTest,
+  interfaceMatches,
+  type LoadedChain,
+  type LoadedRule,
+  type LoadedTable,
+} from './compile.ts'
+import { describeMiss } from './describe.ts'
+import type { Decision, Journey } from './journey.ts'
+import type { HostSkb } from './skb.ts'
+
+/** Where a packet is: the same for all tables of one hook. */
+export interface Place {
+  readonly hook: Hook
+  readonly in: Device | null
+  readonly out: Device | null
+  readonly host: HostServices
+  /** Sends a packet that a target made, because of this one. */
+  emit(reply: Emission): void
+}
+
+class TableContext implements TargetContext {
+  readonly host: HostServices
+  readonly table: TableName
+  readonly hook: Hook
+  readonly in: Device | null
+  readonly out: Device | null
+  readonly nowNs: bigint
+  readonly jiffies: number
+  transportOffset = -1
+  fragmentOffset = 0
+  hotdrop = false
+  /** What matches told a trace about the rule at hand. */
+  notes: string[] = []
+  readonly note: ((text: string) => void) | null
+  /** Whether the target at hand answered. */
+  hasAnswered = false
+  readonly #place: Place
+  readonly #journey: Journey
+
+  constructor(table: TableName, place: Place, journey: Journey) {
+    this.host = place.host
+    this.table = table
+    this.hook = place.hook
+    this.in = place.in
+    this.out = place.out
+    this.nowNs = journey.nowNs
+    this.jiffies = journey.jiffies
+    this.note = journey.trace === null ? null : (text) => this.notes.push(text)
+    this.#place = place
+    this.#journey = journey
+  }
+
+  log(line: string): void {
+    this.#journey.log.push(line)
+  }
+
+  emit(reply: Emission): void {
+    this.hasAnswered = true
+    this.#place.emit(reply)
+  }
+}
+
+/** Which condition of a rule failed first: a base condition, or the match with this index. Null when all hold. */
+export type Miss =
+  | 'source'
+  | 'destination'
+  | 'inInterface'
+  | 'outInterface'
+  | 'protocol'
+  | 'fragment'
+  | number
+  | null
+
+interface Return {
+  readonly chain: LoadedChain
+  readonly next: number
+}
+
+/**
+ * Runs the base chain of the hook. Counters move, extensions read and write their state, targets act.
+ *
+ * Preconditions: the table has a base chain for the hook.
+ */
+export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey: Journey): Decision {
+  const { trace } = journey
+  const context = new TableContext(table.name, place, journey)
+  const base = table.base.get(place.hook)!
+  const stack: Return[] = []
+  let chain = base
+  let next = 0
+  if (skb.packet.family === 'ipv4') {
+    context.transportOffset = skb.packet.transportOffset
+    context.fragmentOffset = skb.packet.fragmentOffset
+  }
+  trace?.({ kind: 'enter', table: table.name, chain: base.name })
+
+  for (;;) {
+    const rule = chain.rules[next++]
+    if (rule === undefined) {
+      const back = stack.pop()
+      if (back === undefined) return applyPolicy(table.name, base, skb, journey)
+      trace?.({ kind: 'return', table: table.name, chain: chain.name, to: back.chain.name })
+      chain = back.chain
+      next = back.next
+      continue
+    }
+
+    const miss = firstMiss(rule, skb, context)
+    if (trace !== null) {
+      const failed = miss === null ? null : describeMiss(rule, miss, skb, context)
+      trace({
+        kind: 'rule',
+        ref: rule.ref,
+        rule: rule.rule,
+        matched: miss === null,
+        failed,
+        notes: context.notes,
+        target: rule.rule.target,
+      })
+      context.notes = []
+    }
+    if (miss !== null) {
+      if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
+      continue
+    }
+    rule.counters.add(lengthOf(skb.packet))
+    journey.hits.push(rule.ref)
+
+    const { target } = rule
+    switch (target.kind) {
+      case 'none':
+        break
+      case 'chain':
+        if (!target.goto) stack.push({ chain, next })
+        chain = target.chain
+        next = 0
+        trace?.({ kind: 'enter', table: table.name, chain: chain.name })
+        break
+      case 'verdict':
+        if (target.verdict === 'RETURN') next = chain.rules.length
+        // Nobody listens to the queue, so the kernel drops what is sent there.
+        else return { verdict: target.verdict === 'ACCEPT' ? 'accept' : 'drop', kind: 'rule', rule }
+        break
+      case 'extension': {
+        context.hasAnswered = false
+        const result: TargetResult = target.definition.act(target.data, skb, context, target.state)
+        if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
+        if (result.kind === 'return') next = chain.rules.length
+        else if (result.kind === 'accept') return { verdict: 'accept', kind: 'rule', rule }
+        else if (result.kind === 'drop') {
+          return { verdict: context.hasAnswered ? 'reject' : 'drop', kind: 'rule', rule }
+        }
+        break
+      }
+    }
+    if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
+  }
+}
+
+/** Where the kernel ends up when a base chain runs out, by RETURN too, or when a chain reached by goto does. */
+function applyPolicy(table: TableName, base: LoadedChain, skb: HostSkb, journey: Journey): Decision {
+  base.counters.add(lengthOf(skb.packet))
+  journey.policies.push(`${table}/${base.name}`)
+  const policy = base.policy ?? 'ACCEPT'
+  journey.trace?.({ kind: 'policy', table, chain: base.name, policy })
+  return { verdict: policy === 'ACCEPT' ? 'accept' : 'drop', kind: 'policy', table, chain: base }
+}
+
+/** `skb->len`: from the network header to the end of the packet. */
+const lengthOf = ({ endOffset, networkOffset }: Packet): number => endOffset - networkOffset
+
+/** The order of ip_packet_match() and ip6_packet_match(), then the extensions from left to right. */
+function firstMiss(rule: LoadedRule, skb: HostSkb, context: TableContext): Miss {
+  const { packet } = skb
+  if (rule.source !== null && !addressMatches(rule.source, packet, packet.sourceOffset)) return 'source'
+  if (rule.destination !== null && !addressMatches(rule.destination, packet, packet.destinationOffset)) {
+    return 'destination'
+  }
+  if (rule.inInterface !== null && !interfaceMatches(rule.inInterface, context.in)) return 'inInterface'
+  if (rule.outInterface !== null && !interfaceMatches(rule.outInterface, context.out)) return 'outInterface'
+  if (packet.family === 'ipv6') locateTransport(rule, packet, context)
+  if (rule.protocol !== null) {
+    const isSame = packet.protocol === rule.protocol.value
+    if (context.hotdrop || isSame === rule.protocol.inverted) return 'protocol'
+  }
+  if (rule.wantsFragment !== null && rule.wantsFragment !== packet.fragmentOffset > 0) return 'fragment'
+
+  const { matches } = rule
+  for (let at = 0; at < matches.length; at++) {
+    const { definition, data, state } = matches[at]!
+    if (!definition.evaluate(data, skb, context, state)) return at
+  }
+  return null
+}
+
+/**
+ * IPv6 looks for the transport header once for each rule with `-p`; extensions of other rules see none. A chain of
+ * extension headers that breaks off drops the packet.
+ */
+function locateTransport(rule: LoadedRule, packet: Packet, context: TableContext): void {
+  context.transportOffset = -1
+  if (rule.protocol === null) return
+  if (packet.protocol < 0) {
+    context.hotdrop = true
+    return
+  }
+  context.fragmentOffset = packet.fragmentOffset
+  context.transportOffset = packet.fragmentOffset > 0 ? -1 : packet.transportOffset
+}
+
+function addressMatches({ words, masks, inverted }: AddressTest, packet: Packet, offset: number): boolean {
+  let isEqual = true
+  for (let at = 0; isEqual && at < words.length; at++) {
+    isEqual = ((packet.u32(offset + 4 * at) ^ words[at]!) & masks[at]!) === 0
+  }
+  return isEqual !== inverted
+}
