@@ -240,7 +240,10 @@ function interfaceTest(condition: Negatable<string> | null): InterfaceTest | nul
 }
 
 /** No device at all (in OUTPUT nothing came in) has an empty name. Source: nulldevname. */
-export function interfaceMatches({ name, isPrefix, inverted }: InterfaceTest, device: Device | null): boolean {
+export function interfaceMatches(
+  { name, isPrefix, inverted }: InterfaceTest,
+  device: Device | null,
+): boolean {
   const actual = device?.name ?? ''
   return (isPrefix ? actual.startsWith(name) : actual === name) !== inverted
 }

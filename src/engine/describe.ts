@@ -12,7 +12,9 @@ export interface Failure {
   readonly why: string
 }
 
-const protocolNames = new Map<number, string>(Object.entries(ipProtocol).map(([name, number]) => [number, name]))
+const protocolNames = new Map<number, string>(
+  Object.entries(ipProtocol).map(([name, number]) => [number, name]),
+)
 
 /** A protocol's name, or its number. */
 export const protocolName = (protocol: number): string => protocolNames.get(protocol) ?? String(protocol)
@@ -45,11 +47,11 @@ export function describeMiss(
         why: packet.fragmentOffset > 0 ? 'it is a later fragment' : 'it is no later fragment',
       }
     default: {
-      const { use, definition, data } = matches[miss]!
+      const { use, definition, data, state } = matches[miss]!
       const options = definition.print(data, context.host.family)
       const condition = `-m ${use.name}${options === '' ? '' : ` ${options}`}`
       const why = context.hotdrop ? 'the header it looks at is cut off: dropped' : null
-      return { condition, why: why ?? definition.explain?.(data, skb, context) ?? 'it does not hold' }
+      return { condition, why: why ?? definition.explain?.(data, skb, context, state) ?? 'it does not hold' }
     }
   }
 }

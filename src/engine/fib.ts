@@ -4,7 +4,7 @@
  * Kernel: net/ipv4/fib_trie.c, net/ipv6/ip6_fib.c, Linux 6.18, without rules for several tables.
  */
 import type { Device, RouteType } from '../ext/context.ts'
-import { type Address, type Prefix, lengthOfMask, maskAddress, prefixContains } from '../net/address.ts'
+import { type Address, lengthOfMask, maskAddress, type Prefix, prefixContains } from '../net/address.ts'
 
 export interface FibEntry {
   readonly to: Prefix
@@ -39,4 +39,7 @@ export class Fib {
 const lengthOf = ({ to }: FibEntry): number => lengthOfMask(to.mask) ?? 0
 
 /** The network of an interface's address: host bits cleared. */
-export const networkOf = ({ address, mask }: Prefix): Prefix => ({ address: maskAddress(address, mask), mask })
+export const networkOf = ({ address, mask }: Prefix): Prefix => ({
+  address: maskAddress(address, mask),
+  mask,
+})

@@ -43,7 +43,9 @@ export class Interfaces {
 
   /** The device on whose link an address lies, or null. */
   onLink(address: Address): Device | null {
-    const found = this.all.find(({ addresses }) => addresses.some((prefix) => prefixContains(prefix, address)))
+    const found = this.all.find(({ addresses }) =>
+      addresses.some((prefix) => prefixContains(prefix, address)),
+    )
     return found?.device ?? null
   }
 }

@@ -1,9 +1,10 @@
 /** What one step does, gathered while its packets are on their way. */
+
+import type { TableName } from '../lang/rule.ts'
 import type { LoadedChain, LoadedRule } from './compile.ts'
 import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
 import { printRuleRef } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
-import type { TableName } from '../lang/rule.ts'
 
 /** The end of a packet's way, or of its way through one table. */
 export interface Fate {
@@ -37,7 +38,8 @@ export function fateOf(decision: Decision): Fate {
     return { verdict, by, why: `a match of ${by} cannot read this packet, so it is dropped at once` }
   }
   const { target } = decision.rule
-  const word = target.kind === 'verdict' ? target.verdict : target.kind === 'extension' ? target.definition.name : ''
+  const word =
+    target.kind === 'verdict' ? target.verdict : target.kind === 'extension' ? target.definition.name : ''
   return { verdict, by, why: `${by} matches and says ${word}` }
 }
 
@@ -71,7 +73,8 @@ export class Journey {
   /** The main packet goes on to where it wants: who let it? */
   accepted(where: string): Fate {
     const decision = this.#filterDecision ?? this.#lastDecision
-    if (decision === null) return { verdict: 'accept', by: 'host', why: `no rule stands in its way; ${where}` }
+    if (decision === null)
+      return { verdict: 'accept', by: 'host', why: `no rule stands in its way; ${where}` }
     const { by, why } = fateOf(decision)
     return { verdict: 'accept', by, why: `${why}; ${where}` }
   }

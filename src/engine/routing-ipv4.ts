@@ -80,12 +80,7 @@ export class Ipv4Routing implements FamilyRouting {
     return forwardRoute(entry)
   }
 
-  #multicastInput(
-    source: Address,
-    destination: Address,
-    protocol: number,
-    device: Device,
-  ): Route | Refused {
+  #multicastInput(source: Address, destination: Address, protocol: number, device: Device): Route | Refused {
     if (!isJoined(destination, protocol, device)) {
       return refused(`${printAddress(destination)} is a group that this host has not joined`)
     }
@@ -225,7 +220,11 @@ function localEntries(interfaces: Interfaces): FibEntry[] {
       if (device.kind === 'loopback') entries.push({ ...own, to: networkOf(prefix), type: 'LOCAL' })
       if (lengthOfMask(mask)! < 31) {
         const broadcast = addressOf('ipv4', [address.words[0]! | ~mask.words[0]!])
-        entries.push({ ...own, to: { address: broadcast, mask: maskOfLength('ipv4', 32) }, type: 'BROADCAST' })
+        entries.push({
+          ...own,
+          to: { address: broadcast, mask: maskOfLength('ipv4', 32) },
+          type: 'BROADCAST',
+        })
       }
     }
   }

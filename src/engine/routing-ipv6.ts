@@ -16,7 +16,7 @@ import {
   printAddress,
   sameAddress,
 } from '../net/address.ts'
-import { isLinkLocal, isMulticast, isUnspecified, scopeOf } from './address-class.ts'
+import { isLinkLocal, isMulticast, isUnspecified } from './address-class.ts'
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
 import type { Interfaces } from './interfaces.ts'
@@ -80,7 +80,15 @@ export class Ipv6Routing implements FamilyRouting {
   }
 
   #by({ gateway }: FibEntry, device: Device): Route {
-    return { kind: 'unicast', type: 'UNICAST', device, gateway, source: null, error: null, isHeardHere: false }
+    return {
+      kind: 'unicast',
+      type: 'UNICAST',
+      device,
+      gateway,
+      source: null,
+      error: null,
+      isHeardHere: false,
+    }
   }
 
   #delivered(type: RouteType): Route {

@@ -3,7 +3,7 @@
  *
  * There are no policy rules and no route caches, so a decision depends on addresses and devices only.
  */
-import type { Device, Routing, RouteType } from '../ext/context.ts'
+import type { Device, RouteType, Routing } from '../ext/context.ts'
 import type { Address, Family } from '../net/address.ts'
 import type { HostConfig } from './config.ts'
 import type { FibEntry } from './fib.ts'
@@ -105,7 +105,8 @@ export function configuredEntries(
 
 function deviceOfRoute(via: Address | null, name: string | null, interfaces: Interfaces): Device {
   const device = name === null ? null : interfaces.named(name)
-  if (name !== null && device === null) throw new Error(`a route names the device ${name}, which is not there`)
+  if (name !== null && device === null)
+    throw new Error(`a route names the device ${name}, which is not there`)
   const reached = device ?? (via === null ? null : interfaces.onLink(via))
   if (reached === null) throw new Error('no interface reaches the gateway of a route')
   return reached

@@ -1,6 +1,7 @@
 /** A packet on its way through the host. */
 import type { Device, LocalSocket, PacketType, Skb } from '../ext/context.ts'
 import { Packet } from '../net/packet.ts'
+import type { FragmentOrigin } from './defrag.ts'
 import type { Route } from './routing.ts'
 
 /** `struct sk_buff`, as far as a firewall can tell. */
@@ -15,6 +16,8 @@ export class HostSkb implements Skb {
   device: Device | null = null
   /** Null until routing has decided. */
   route: Route | null = null
+  /** How it was cut when it came, if conntrack put it together. */
+  origin: FragmentOrigin | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */
   readonly role: 'main' | 'copy' | 'caused'
 

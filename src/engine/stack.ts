@@ -3,19 +3,20 @@
  *
  * Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c; Linux 6.18.
  */
-import type { Device, Emission, HostServices } from '../ext/context.ts'
+import type { Device, Emission, HostServices, LocalSocket } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
 import { type Address, type Family, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified } from './address-class.ts'
-import { cutInFragments } from './cut.ts'
+import { type DefragUser, Reassembler } from './defrag.ts'
+import { fragmentsFor, isTooBigToForward } from './fragment.ts'
 import type { HookPlan } from './hooks.ts'
 import { buildIcmpError, type IcmpErrorName, icmpErrors, whyNoError } from './icmp-error.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import { encodeToNeighbour, type Neighbours } from './neighbours.ts'
-import type { FamilyRouting, Route, RouteError } from './routing.ts'
 import { completeEmission, decrementTtl } from './rewrite.ts'
+import type { FamilyRouting, Route, RouteError } from './routing.ts'
 import { HostSkb } from './skb.ts'
 import { type Place, traverse } from './traverse.ts'
 
@@ -30,10 +31,11 @@ export interface StackParts {
   readonly defaultTtl: number
   /** The next id for a packet that the host numbers; never 0. */
   nextId(): number
+  /** The next id for the fragments of an IPv6 packet. */
+  nextFragmentId(): number
 }
 
-/** Why the kernel's own sockets have none of the owners that `-m owner` asks for. */
-export const kernelSocket = { uid: -1, gid: -1, isKernel: true } as const
+const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 
 const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
   'net-unreachable': 'netUnreachable',
@@ -47,9 +49,11 @@ const noSteps: HookPlan = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], 
 export class Stack {
   plan: HookPlan = noSteps
   readonly #parts: StackParts
+  readonly #reassembler: Reassembler
 
   constructor(parts: StackParts) {
     this.#parts = parts
+    this.#reassembler = new Reassembler(parts.family)
   }
 
   // --- In
@@ -75,10 +79,27 @@ export class Stack {
   }
 
   #deliver(skb: HostSkb, journey: Journey): Fate {
+    if (skb.packet.family === 'ipv4' && skb.packet.isFragment) {
+      const waiting = this.#reassemble(skb, 'local', journey)
+      if (waiting !== null) return waiting
+    }
     const stopped = this.#hook('INPUT', skb, skb.device, null, journey)
     if (stopped !== null) return stopped
     if (skb.role !== 'caused') journey.delivered = true
     return journey.accepted('it is delivered to the local stack')
+  }
+
+  /** Null when the packet is whole now. IPv4 before INPUT; IPv6 fragments pass INPUT one by one. */
+  #reassemble(skb: HostSkb, user: DefragUser, journey: Journey): Fate | null {
+    const { packet, device } = skb
+    const result = this.#reassembler.add(packet, user, device?.index ?? 0, journey.nowNs)
+    if (result.kind === 'held') return droppedByHost('a fragment, kept until the others have come')
+    if (result.kind === 'lost')
+      return droppedByHost(`a fragment that does not fit the others (${result.why})`)
+    if (result.kind !== 'whole') return null
+    decodeIp(packet, result.bytes, result.networkOffset, packet.linkOffset)
+    journey.tell('the last fragment came: the packet is whole again')
+    return null
   }
 
   #haveNoWay(skb: HostSkb, error: RouteError, journey: Journey): Fate {
@@ -109,7 +130,8 @@ export class Stack {
     }
     const refusal = this.#whyNotForwarded(skb, route, journey)
     if (refusal !== null) return droppedByHost(refusal)
-    if (isTooBig(skb, route.device)) {
+    const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
+    if (isTooBigToForward(whole, route.device.mtu, skb.origin)) {
       this.#complain(skb, 'tooBig', route.device.mtu, journey)
       return droppedByHost(`it is larger than the MTU of ${route.device.name} and must not be cut`)
     }
@@ -177,7 +199,7 @@ export class Stack {
 
     const { packet } = skb
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
-    const pieces = cutInFragments(whole, device.mtu)
+    const pieces = fragmentsFor(whole, device.mtu, skb.origin, this.#parts.nextFragmentId)
     if (pieces === 'too-big') {
       this.#complain(skb, 'tooBig', device.mtu, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
@@ -244,7 +266,13 @@ export class Stack {
   // --- Hooks
 
   /** Null when the packet may go on. */
-  #hook(hook: Hook, skb: HostSkb, cameBy: Device | null, leavesBy: Device | null, journey: Journey): Fate | null {
+  #hook(
+    hook: Hook,
+    skb: HostSkb,
+    cameBy: Device | null,
+    leavesBy: Device | null,
+    journey: Journey,
+  ): Fate | null {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
     const place: Place = {
       hook,
@@ -276,11 +304,7 @@ function whyNotTaken({ packet, device }: HostSkb): string | null {
   if (!isMulticast(destination)) return null
   const reach = (destination.words[0]! >>> 16) & 15
   if (reach === 0) return `${printAddress(destination)} has the reserved scope 0`
-  return reach === 1 && device?.kind !== 'loopback' ? `${printAddress(destination)} does not leave a node` : null
-}
-
-/** Source: ip_exceeds_mtu(), ip6_pkt_too_big(). */
-function isTooBig({ packet }: HostSkb, { mtu }: Device): boolean {
-  const length = packet.endOffset - packet.networkOffset
-  return length > mtu && (packet.family === 'ipv6' || packet.dontFragment)
+  return reach === 1 && device?.kind !== 'loopback'
+    ? `${printAddress(destination)} does not leave a node`
+    : null
 }

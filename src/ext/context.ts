@@ -27,6 +27,8 @@ export interface LocalSocket {
   readonly uid: number
   readonly gid: number
   readonly supplementaryGids?: readonly number[]
+  /** The kernel's own socket (it sends ICMP errors): no file, hence no owner, and `uid` and `gid` mean nothing. */
+  readonly isKernel?: true
 }
 
 export type ConntrackState = 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'

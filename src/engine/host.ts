@@ -1,0 +1,269 @@
+/**
+ * A host: packets and frames go in, outcomes come out. Both families in one, with the recency lists they share.
+ *
+ * Nothing here reads a clock or draws at random: `nowNs` says when, and whatever the kernel would choose by chance
+ * (IP ids, `random()` of extensions) follows from the seed. Ids of packets that the host numbers count up by one from
+ * a number that the seed gives.
+ */
+import type { HostServices, LocalSocket } from '../ext/context.ts'
+import { registry as allExtensions, type Registry } from '../ext/registry.ts'
+import type { Rule, Ruleset, Table } from '../lang/rule.ts'
+import type { Address, Family } from '../net/address.ts'
+import { decodeFrame, decodeIp } from '../net/decode.ts'
+import { refreshIpv4Checksum, setAddress, setU16 } from '../net/encode.ts'
+import type { Packet, PacketDefect } from '../net/packet.ts'
+import { checkTable, type LoadRefusal } from './check-table.ts'
+import { type LoadedTable, loadTable, unloadTable } from './compile.ts'
+import type { HostConfig } from './config.ts'
+import { planHooks } from './hooks.ts'
+import { Interfaces } from './interfaces.ts'
+import { droppedByHost, type Fate, Journey } from './journey.ts'
+import { classifyFrame, withoutPriorityTags } from './link.ts'
+import type { Outcome, TraceSink } from './outcome.ts'
+import { RecentLists, type RecentWrite } from './recent.ts'
+import type { FamilyRouting } from './routing.ts'
+import { Ipv4Routing } from './routing-ipv4.ts'
+import { Ipv6Routing } from './routing-ipv6.ts'
+import { makeRandom } from './services.ts'
+import { HostSkb } from './skb.ts'
+import { Stack } from './stack.ts'
+
+const families: readonly Family[] = ['ipv4', 'ipv6']
+
+export interface PacketOptions {
+  /** Told of everything that happens, as it happens. */
+  readonly trace?: TraceSink
+  /** The packet's mark before any table sees it. */
+  readonly mark?: number
+}
+
+export interface SendOptions extends PacketOptions {
+  /** Who sends it; a raw socket of root by default. */
+  readonly socket?: LocalSocket
+}
+
+export interface LoadOptions {
+  /** Take packet and byte counters from the rules, as `iptables-restore -c` does; else they begin at zero. */
+  readonly counters?: boolean
+}
+
+/** What a family has in force. */
+interface FamilyState {
+  readonly routing: FamilyRouting
+  readonly services: HostServices
+  readonly stack: Stack
+  readonly tables: Map<Table['name'], LoadedTable>
+}
+
+const root: LocalSocket = { uid: 0, gid: 0 }
+
+export class Host {
+  readonly config: HostConfig
+  readonly interfaces: Interfaces
+  readonly recent: RecentLists
+  readonly #registry: Registry
+  readonly #random: () => number
+  readonly #families: Readonly<Record<Family, FamilyState>>
+  #lastId: number
+  #lastFragmentId: number
+
+  /** Throws an Error where the configuration contradicts itself: a gateway out of reach, a device that is not there. */
+  constructor(config: HostConfig, registry: Registry = allExtensions) {
+    this.config = config
+    this.interfaces = new Interfaces(config)
+    this.recent = new RecentLists(config.profile)
+    this.#registry = registry
+    this.#random = makeRandom(config.seed)
+    this.#lastId = this.#random() & 0xffff
+    this.#lastFragmentId = this.#random()
+    this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
+  }
+
+  #makeFamily(family: Family): FamilyState {
+    const { config, interfaces } = this
+    const routing =
+      family === 'ipv4' ? new Ipv4Routing(config, interfaces) : new Ipv6Routing(config, interfaces)
+    const services: HostServices = {
+      family,
+      profile: config.profile,
+      routing,
+      acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
+      releaseRecentList: (list) => this.recent.release(list),
+      random: this.#random,
+    }
+    const stack = new Stack({
+      family,
+      services,
+      routing,
+      neighbours: config.neighbours,
+      isForwarding: config.forwarding[family],
+      defaultTtl: this.#defaultTtl(family),
+      nextId: () => this.#nextId(),
+      nextFragmentId: () => this.#nextFragmentId(),
+    })
+    return { routing, services, stack, tables: new Map() }
+  }
+
+  #defaultTtl(family: Family): number {
+    const name = family === 'ipv4' ? 'net.ipv4.ip_default_ttl' : 'net.ipv6.conf.all.hop_limit'
+    return Number(this.config.sysctls.get(name) ?? 64)
+  }
+
+  #nextId(): number {
+    this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1
+    return this.#lastId
+  }
+
+  #nextFragmentId(): number {
+    this.#lastFragmentId = this.#lastFragmentId === 0xffffffff ? 1 : this.#lastFragmentId + 1
+    return this.#lastFragmentId
+  }
+
+  // --- Rules
+
+  /**
+   * Puts the tables of the ruleset in force, each in place of the one of its name; other tables stay. When the kernel
+   * would refuse any rule, nothing changes and all refusals are returned.
+   *
+   * Table by table the new state is made before the old is released, so what both share (a recency list) survives.
+   */
+  load(ruleset: Ruleset, { counters = false }: LoadOptions = {}): LoadRefusal[] {
+    const { family } = ruleset
+    const { profile } = this.config
+    const { tables, services, stack } = this.#families[family]
+    const refusals = [...ruleset.tables.values()].flatMap((table) =>
+      checkTable(table, family, this.#registry, profile),
+    )
+    if (refusals.length > 0) return refusals
+    for (const table of ruleset.tables.values()) {
+      const old = tables.get(table.name)
+      tables.set(table.name, loadTable(table, this.#registry, services, counters))
+      if (old !== undefined) unloadTable(old, services)
+    }
+    stack.plan = planHooks(tables.values(), false)
+    return []
+  }
+
+  /** The rules in force, with their counters as they are now. A copy: `load` it, with counters, to change them. */
+  ruleset(family: Family): Ruleset {
+    const tables = new Map<Table['name'], Table>()
+    for (const [name, loaded] of this.#families[family].tables) tables.set(name, copyTable(loaded))
+    return { family, tables }
+  }
+
+  // --- Packets
+
+  /** A frame arrives on a device; one that does not exist throws. */
+  receive(frame: Uint8Array, device: string, nowNs: bigint, options: PacketOptions = {}): Outcome {
+    const journey = this.#begin(nowNs, options)
+    const arrivesOn = this.interfaces.named(device)
+    if (arrivesOn === null) throw new Error(`the host has no interface ${device}`)
+    const skb = new HostSkb('main')
+    skb.device = arrivesOn
+    skb.mark = (options.mark ?? 0) >>> 0
+    decodeFrame(skb.packet, withoutPriorityTags(frame))
+    const { packet } = skb
+    if (packet.vlanCount > 0)
+      return journey.outcome(droppedByHost('it is for a VLAN that is not there'), null)
+    if (packet.linkOffset >= 0 && packet.defect !== 'link-truncated') {
+      skb.packetType = classifyFrame(packet, arrivesOn)
+    }
+    if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
+    if (packet.defect !== null) return journey.outcome(droppedByHost(sayDefect[packet.defect]), null)
+    return this.#finish(skb, journey, () => this.#stackOf(packet).receive(skb, journey))
+  }
+
+  /**
+   * The host sends a packet through a raw socket that brings its own IP header: the kernel fills in the IPv4 checksum
+   * and total length, and where they are zero source and id (the id not with DF).
+   *
+   * Source: raw_send_hdrinc(), net/ipv4/raw.c; rawv6_send_hdrinc(), net/ipv6/raw.c.
+   */
+  send(bytes: Uint8Array, nowNs: bigint, options: SendOptions = {}): Outcome {
+    const journey = this.#begin(nowNs, options)
+    const skb = new HostSkb('main')
+    skb.socket = options.socket ?? root
+    skb.mark = (options.mark ?? 0) >>> 0
+    const { packet } = skb
+    decodeIp(packet, bytes.slice())
+    if (packet.family === null || packet.defect === 'ip-header-length' || packet.defect === 'ip-truncated') {
+      return journey.outcome(droppedByHost(sayDefect[packet.defect ?? 'ip-version']), null)
+    }
+    const stack = this.#stackOf(packet)
+    const route = stack.routeOut(skb)
+    if (route.kind === 'refused') return journey.outcome(droppedByHost(route.why), null)
+    if (bytes.length > route.device.mtu) {
+      const why = `a raw socket sends no packet larger than the MTU of ${route.device.name}`
+      return journey.outcome(droppedByHost(why), null)
+    }
+    const source = this.#families[packet.family].routing.sourceFor(route, packet.destination)
+    if (packet.family === 'ipv4') this.#fillHeader(packet, source)
+    return this.#finish(skb, journey, () => stack.sendOut(skb, route, journey))
+  }
+
+  #fillHeader(packet: Packet, source: Address | null): void {
+    const { bytes } = packet
+    setU16(bytes, 2, bytes.length)
+    if (packet.u32(12) === 0 && source !== null) setAddress(bytes, 12, source)
+    if (packet.id === 0 && !packet.dontFragment) setU16(bytes, 4, this.#nextId())
+    refreshIpv4Checksum(bytes)
+    decodeIp(packet, bytes)
+  }
+
+  #begin(nowNs: bigint, { trace }: PacketOptions): Journey {
+    return new Journey(nowNs, this.config.profile.hz, trace ?? null)
+  }
+
+  /** Runs the packet, then what came back by `lo`, in the order in which it was sent. */
+  #finish(skb: HostSkb, journey: Journey, run: () => Fate): Outcome {
+    let fate = run()
+    for (let looped = journey.backlog.shift(); looped !== undefined; looped = journey.backlog.shift()) {
+      const itsFate = this.#stackOf(looped.packet).receive(looped, journey)
+      if (looped.role === 'main') fate = itsFate
+    }
+    return journey.outcome(fate, skb.conntrack?.state ?? null)
+  }
+
+  #stackOf({ family }: Packet): Stack {
+    return this.#families[family!].stack
+  }
+
+  // --- Recency lists
+
+  /** Writes to `/proc/net/xt_recent/NAME`. */
+  writeRecent(name: string, text: string, nowNs: bigint): RecentWrite {
+    const { hz } = this.config.profile
+    return this.recent.write(name, text, Number((nowNs * BigInt(hz)) / 1_000_000_000n))
+  }
+
+  /** Families that have a table in force. */
+  get loadedFamilies(): readonly Family[] {
+    return families.filter((family) => this.#families[family].tables.size > 0)
+  }
+}
+
+const sayDefect: Readonly<Record<PacketDefect, string>> = {
+  'link-truncated': 'the frame is cut off',
+  'not-ip': 'it is no IP packet',
+  'ip-truncated': 'the IP header is cut off',
+  'ip-version': 'the IP version is wrong',
+  'ip-header-length': 'the IP header length is wrong',
+  'ip-checksum': 'the IP header checksum is wrong',
+  'ip-length': 'the IP length is wrong',
+  'ip-extension': 'the hop-by-hop options are wrong',
+}
+
+function copyTable({ table, chains }: LoadedTable): Table {
+  const copies = new Map<string, Table['chains'] extends Map<string, infer C> ? C : never>()
+  for (const [name, chain] of table.chains) {
+    const { counters, rules } = chains.get(name)!
+    copies.set(name, {
+      ...chain,
+      counters: { packets: counters.packets, bytes: counters.bytes },
+      rules: rules.map(
+        ({ rule, counters: { packets, bytes } }): Rule => ({ ...rule, counters: { packets, bytes } }),
+      ),
+    })
+  }
+  return { name: table.name, chains: copies }
+}

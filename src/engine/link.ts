@@ -1,0 +1,38 @@
+/** The link layer of a received frame: whom it is for. */
+import type { Device, PacketType } from '../ext/context.ts'
+import type { Packet } from '../net/packet.ts'
+import { etherType } from '../net/protocol.ts'
+
+const vlanIdMask = 0xfff
+const macsLength = 12
+const tagLength = 4
+
+/** Source: eth_type_trans(), net/ethernet/eth.c. */
+export function classifyFrame({ bytes, linkOffset }: Packet, { mac }: Device): PacketType {
+  const destination = bytes.subarray(linkOffset, linkOffset + 6)
+  if (destination.every((byte, at) => byte === mac[at])) return 'host'
+  if ((destination[0]! & 1) === 0) return 'otherhost'
+  return destination.every((byte) => byte === 0xff) ? 'broadcast' : 'multicast'
+}
+
+/**
+ * A copy of the frame without VLAN tags of id 0, which only carry a priority and which the kernel takes off; a tag
+ * with an id belongs to a VLAN device and stays. Source: __netif_receive_skb_core(), net/core/dev.c.
+ */
+export function withoutPriorityTags(frame: Uint8Array): Uint8Array {
+  let bytes = frame.slice()
+  while (isPriorityTagged(bytes)) {
+    const untagged = new Uint8Array(bytes.length - tagLength)
+    untagged.set(bytes.subarray(0, macsLength))
+    untagged.set(bytes.subarray(macsLength + tagLength), macsLength)
+    bytes = untagged
+  }
+  return bytes
+}
+
+function isPriorityTagged(bytes: Uint8Array): boolean {
+  if (bytes.length < macsLength + tagLength + 2) return false
+  const type = (bytes[12]! << 8) | bytes[13]!
+  const control = (bytes[14]! << 8) | bytes[15]!
+  return (type === etherType.vlan || type === etherType.serviceVlan) && (control & vlanIdMask) === 0
+}
