@@ -9,7 +9,7 @@
 
 import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
-import type { Bounds, PacketSpace } from '../space/space.ts'
+import type { Bounds, PacketSet, PacketSpace } from '../space/space.ts'
 import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
 
 export interface MatchDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
@@ -20,9 +20,16 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
   /** Per-rule state, made when the rule is loaded (and made anew when its table is replaced). */
   load?(data: Data, host: HostServices): State
   unload?(state: State, host: HostServices): void
+  /**
+   * Whether it matches this packet.
+   *
+   * Preconditions: `check` took the rule, and the rule's own conditions (addresses, interfaces, protocol) hold.
+   */
   evaluate(data: Data, skb: Skb, context: HookContext, state: State): boolean
   /** The packets it matches: exact, or bounds where state decides. */
   analyse(data: Data, space: PacketSpace): Bounds
+  /** The packets it drops at once instead of answering (`hotdrop`); none when left out. */
+  hotdrops?(data: Data, space: PacketSpace): PacketSet
   /** For traces: why it did not match this packet ("dport 23 is not 22"). Only called after a miss. */
   explain?(data: Data, skb: Skb, context: HookContext, state: State): string | null
 }

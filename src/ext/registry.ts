@@ -5,9 +5,13 @@
 import type { Syntax } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
+import { icmp } from './match/icmp.ts'
+import { icmp6 } from './match/icmp6.ts'
 import { recent } from './match/recent.ts'
+import { tcp } from './match/tcp.ts'
+import { udp } from './match/udp.ts'
 
-export const matches: readonly AnyMatch[] = [recent]
+export const matches: readonly AnyMatch[] = [icmp, icmp6, recent, tcp, udp]
 
 export const targets: readonly AnyTarget[] = []
 

@@ -78,7 +78,7 @@ export interface ExtensionSyntax<Data = unknown> {
   /** One sentence for help and manual. */
   readonly doc: string
   readonly options: OptionTable
-  /** Option lines (without `-m NAME`) that print as written. */
+  /** Option lines (without `-m NAME`) that print as written, in every family that can read them. */
   readonly examples: readonly string[]
   /**
    * Protocol numbers for which a bare option of this match loads it (`-p tcp --dport 22`).

@@ -1,0 +1,56 @@
+/** What the matches that read a transport header share. */
+import type { Refusal } from '../../lang/diagnostic.ts'
+import { protocolName } from '../../lang/names.ts'
+import type { Rule } from '../../lang/rule.ts'
+import type { PacketSet, PacketSpace } from '../../space/space.ts'
+import type { HookContext, Skb } from '../context.ts'
+
+/**
+ * Offset of a transport header of at least `length` bytes, or -1. A packet that ends before is dropped at once;
+ * a later fragment only does not match.
+ */
+export function readableHeader({ packet }: Skb, context: HookContext, length: number): number {
+  if (context.fragmentOffset !== 0) return -1
+  if (packet.endOffset - context.transportOffset < length) {
+    context.hotdrop = true
+    return -1
+  }
+  return context.transportOffset
+}
+
+/** Packets whose transport header can be read. */
+export const withHeader = (space: PacketSpace, length: number): PacketSet =>
+  firstFragment(space).and(space.fact(`transport-bytes=${length}`))
+
+/** Packets that begin a datagram but end within its transport header. */
+export const withCutHeader = (space: PacketSpace, length: number): PacketSet =>
+  firstFragment(space).minus(space.fact(`transport-bytes=${length}`))
+
+/** Whole packets and first fragments. */
+export const firstFragment = (space: PacketSpace): PacketSet => space.equal('fragmentOffset', 0n)
+
+/** Why no header of `length` bytes can be read, or null when one can. */
+export function explainHeader(
+  { packet }: Skb,
+  { fragmentOffset, transportOffset }: HookContext,
+  length: number,
+): string | null {
+  if (fragmentOffset !== 0) return 'it is a later fragment, without the header'
+  const present = Math.max(0, packet.endOffset - transportOffset)
+  return present < length ? `only ${present} of the header's ${length} bytes are there` : null
+}
+
+/**
+ * Refuses a rule whose `-p` is not the match's protocol. Source: `proto` of struct xt_match, checked by
+ * xt_check_match(), net/netfilter/x_tables.c.
+ */
+export function requireProtocol(number: number, { protocol }: Rule): Refusal | null {
+  if (protocol !== null && protocol.value === number && !protocol.inverted) return null
+  const option = `-p ${protocolName(number)}`
+  return {
+    code: 'needs-protocol',
+    message: `this match needs ${option} in the same rule`,
+    notes: ['the kernel reads the header only where the rule itself says which protocol it is'],
+    help: option,
+  }
+}
