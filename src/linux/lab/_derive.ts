@@ -19,6 +19,7 @@ export interface Derived {
   readonly by: string
   readonly hits: readonly string[]
   readonly policies: readonly string[]
+  readonly delivered: boolean
   readonly certain: boolean
 }
 
@@ -34,10 +35,10 @@ const tablesAt: Readonly<Record<Hook, readonly string[]>> = {
 /** Extension targets that end the packet's way through a table. */
 const acceptingTargets = new Set(['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP', 'TPROXY', 'NFQUEUE'])
 
-type Decision = {
-  readonly verdict: 'accept' | 'drop' | 'reject'
+interface Decision {
+  readonly table: string
+  readonly verdict: Verdict
   readonly by: string
-  readonly isRule: boolean
 }
 
 export class CounterDifference {
@@ -109,9 +110,9 @@ export class CounterDifference {
           break
         case 'accept':
         case 'drop':
-          return { verdict: target.kind, by: key, isRule: true }
+          return { table: table.name, verdict: target.kind, by: key }
         case 'queue':
-          return { verdict: 'drop', by: key, isRule: true }
+          return { table: table.name, verdict: 'drop', by: key }
         case 'return':
           at = chain.rules.length
           break
@@ -126,8 +127,8 @@ export class CounterDifference {
           break
         }
         case 'extension':
-          if (target.name === 'REJECT') return { verdict: 'reject', by: key, isRule: true }
-          if (acceptingTargets.has(target.name)) return { verdict: 'accept', by: key, isRule: true }
+          if (target.name === 'REJECT') return { table: table.name, verdict: 'reject', by: key }
+          if (acceptingTargets.has(target.name)) return { table: table.name, verdict: 'accept', by: key }
       }
     }
   }
@@ -136,7 +137,7 @@ export class CounterDifference {
     const key = `${table.name}/${base.name}`
     if (!this.#take(key)) return null
     this.policies.push(key)
-    return { verdict: base.policy!.verdict, by: 'policy', isRule: false }
+    return { table: table.name, verdict: base.policy!.verdict, by: 'policy' }
   }
 
   #take(key: string): boolean {
@@ -192,12 +193,23 @@ export function derive(
   }
   explainGenerated(difference)
 
-  const reached = arrivals.delivered > 0 || arrivals.forwarded > 0 || (origin === 'send' && arrivals.sent > 0)
-  const { hits, policies, certain } = difference
   const refusal = decisions.find(({ verdict }) => verdict !== 'accept')
-  if (refusal !== undefined) return { verdict: refusal.verdict, by: refusal.by, hits, policies, certain }
-  if (!reached) return { verdict: 'drop', by: 'host', hits, policies, certain }
-  return { verdict: 'accept', by: deciderOf(decisions), hits, policies, certain }
+  // What came by `lo` is an answer of the host to itself, unless the packet was the host's own.
+  const isDelivered =
+    arrivals.deliveredByWire > 0 || (origin === 'send' && refusal === undefined && arrivals.deliveredByLo > 0)
+  const isSentOn = arrivals.forwarded > 0 || (origin === 'send' && arrivals.sent > 0)
+  const own = origin === 'send' ? 1 : 0
+  const hasAnswered = arrivals.begun > own
+
+  const { hits, policies } = difference
+  const said = { hits, policies, delivered: isDelivered, certain: difference.certain }
+  if (refusal !== undefined) {
+    const { verdict, by } = refusal
+    return { ...said, verdict: verdict === 'reject' && !hasAnswered ? 'drop' : verdict, by }
+  }
+  if (isDelivered || isSentOn) return { ...said, verdict: 'accept', by: deciderOf(decisions) }
+  // The host may have dropped it, or a match that could not read it: then no counter moves.
+  return { ...said, verdict: 'drop', by: 'host', certain: false }
 }
 
 /** Packets that the host made because of the first one; each passes OUTPUT, and comes back if it is for itself. */
@@ -211,9 +223,7 @@ function explainGenerated(difference: CounterDifference): void {
   difference.takeRest()
 }
 
-/** Who let it pass: the last rule of the filter table, else its policy, else the last of any table. */
+/** Who let it pass: the filter table, which is there for that, else whoever decided last. */
 function deciderOf(decisions: readonly Decision[]): string {
-  const rules = decisions.filter(({ isRule }) => isRule)
-  const filter = rules.filter(({ by }) => by.startsWith('filter/'))
-  return (filter.at(-1) ?? rules.at(-1) ?? decisions.at(-1))?.by ?? 'host'
+  return (decisions.findLast(({ table }) => table === 'filter') ?? decisions.at(-1))?.by ?? 'host'
 }

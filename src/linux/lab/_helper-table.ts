@@ -22,15 +22,21 @@ const table = 'postern'
 const last = 0x7fffffff
 const first = -0x80000000
 
+const loopbackIndex = 1
 const IPPROTO_IGMP = 2
 const IPPROTO_ICMPV6 = 58
 /** MLD queries, reports and done; router and neighbour discovery; redirects. */
 const discoveryTypes = [130, 137] as const
 const MLD2_REPORT = 143
 
+/** How many packets came to certain places. */
 export interface Arrivals {
-  /** Packets that the local stack was about to get. */
-  readonly delivered: number
+  /** Packets that the local stack was about to get, by a wire. */
+  readonly deliveredByWire: number
+  /** The same, by `lo`. */
+  readonly deliveredByLo: number
+  /** Packets that began in this host: entered OUTPUT. */
+  readonly begun: number
   /** Packets that passed all of FORWARD. */
   readonly forwarded: number
   /** Packets that passed all of POSTROUTING. */
@@ -43,7 +49,7 @@ export class HelperTable {
 
   constructor(netlink: NetlinkSocket) {
     this.#netlink = netlink
-    const { count, verdict, ifOwned, ifProtocol, ifTransportByte } = expressions
+    const { count, verdict, ifInput, ifOwned, ifProtocol, ifTransportByte } = expressions
     const rule = (chain: string, ...does: Buffer[]) => newRule('inet', table, chain, does)
     netlink.request(
       transaction([
@@ -53,11 +59,13 @@ export class HelperTable {
         newBaseChain('inet', table, 'delivered', 'INPUT', last),
         newBaseChain('inet', table, 'forwarded', 'FORWARD', last),
         newBaseChain('inet', table, 'sent', 'POSTROUTING', last),
+        rule('own', count()),
         // What the steps send has an owner; what the stack does for itself has none.
         rule('own', ifOwned(), verdict('accept')),
         rule('own', ifProtocol(IPPROTO_IGMP), verdict('drop')),
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
+        rule('delivered', ifInput(loopbackIndex), count(), verdict('drop')),
         rule('delivered', count(), verdict('drop')),
         rule('forwarded', count()),
         rule('sent', count()),
@@ -76,13 +84,28 @@ export class HelperTable {
   }
 
   read(): Arrivals {
-    const counted = new Map<string, number>()
+    const counted = new Map<string, number[]>()
     for (const payload of this.#netlink.dump(listRules('inet'), 'read the helper table')) {
       const { chain, expressions: list } = readRule(payload)
       const counter = list.find(({ name }) => name === 'counter')
-      if (counter) counted.set(chain, readCounters(counter.data).packets)
+      if (counter) counted.set(chain, [...(counted.get(chain) ?? []), readCounters(counter.data).packets])
     }
-    const of = (chain: string): number => counted.get(chain) ?? 0
-    return { delivered: of('delivered'), forwarded: of('forwarded'), sent: of('sent') }
+    const of = (chain: string, place = 0): number => counted.get(chain)?.[place] ?? 0
+    return {
+      deliveredByLo: of('delivered', 0),
+      deliveredByWire: of('delivered', 1),
+      begun: of('own'),
+      forwarded: of('forwarded'),
+      sent: of('sent'),
+    }
   }
 }
+
+/** What came between two readings. */
+export const sinceThen = (before: Arrivals, after: Arrivals): Arrivals => ({
+  deliveredByLo: after.deliveredByLo - before.deliveredByLo,
+  deliveredByWire: after.deliveredByWire - before.deliveredByWire,
+  begun: after.begun - before.begun,
+  forwarded: after.forwarded - before.forwarded,
+  sent: after.sent - before.sent,
+})

@@ -105,6 +105,15 @@ export const expressions = {
     expression('immediate', number(1, 0), nested(2, nested(2, number(1, verdictCode[code])))),
   /** Stops the rule where the packet has no socket with an owner. */
   ifOwned: (): Buffer => expression('meta', number(1, register), number(2, 10)),
+  /** The index of the device it came in by. */
+  ifInput: (index: number): Buffer => {
+    const value = Buffer.alloc(4)
+    value.writeUInt32LE(index)
+    return Buffer.concat([
+      expression('meta', number(1, register), number(2, 4)),
+      expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, value))),
+    ])
+  },
   ifProtocol: (protocol: number): Buffer =>
     Buffer.concat([
       expression('meta', number(1, register), number(2, 16)),

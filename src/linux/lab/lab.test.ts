@@ -125,6 +125,7 @@ COMMIT
     expect(root).toMatchObject({ verdict: 'accept', by: 'policy', hits: [] })
     expect(root!.sent).toHaveLength(1)
     expect(user).toMatchObject({ verdict: 'reject', by: 'filter/OUTPUT:1', sent: [] })
+    expect(user!.delivered).toBe(false)
     expect(user!.hits).toEqual(['filter/OUTPUT:1', 'filter/INPUT:1'])
     expect(user!.policies).toEqual(['filter/OUTPUT', 'filter/INPUT'])
   })

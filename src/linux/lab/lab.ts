@@ -18,7 +18,7 @@ import { KernelClock } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
 import { Fence } from './_fence.ts'
-import { type Arrivals, HelperTable } from './_helper-table.ts'
+import { type Arrivals, HelperTable, sinceThen } from './_helper-table.ts'
 import { KernelLog } from './_kernel-log.ts'
 import { LegacyCounterReader } from './_legacy-counters.ts'
 import {
@@ -149,7 +149,7 @@ export class Lab implements Judge {
       ;[this.#counters, this.#arrivals] = this.#readCounters()
       return { ...base, recent: this.#readRecent(), error: status === 0 ? null : stderr.trim() }
     }
-    const { lines, sent, derived, delivered } = this.#takePacket(action)
+    const { lines, sent, derived } = this.#takePacket(action)
     return {
       ...base,
       verdict: derived.verdict,
@@ -157,7 +157,7 @@ export class Lab implements Judge {
       hits: derived.hits,
       policies: derived.policies,
       sent,
-      delivered,
+      delivered: derived.delivered,
       log: lines,
       recent: this.#readRecent(),
       certain: derived.certain,
@@ -184,15 +184,11 @@ export class Lab implements Judge {
     )
     const before = { counters: this.#counters, arrivals: this.#arrivals }
     ;[this.#counters, this.#arrivals] = this.#readCounters()
-    const arrivals = {
-      delivered: this.#arrivals.delivered - before.arrivals.delivered,
-      forwarded: this.#arrivals.forwarded - before.arrivals.forwarded,
-      sent: this.#arrivals.sent - before.arrivals.sent,
-    }
+    const arrivals = sinceThen(before.arrivals, this.#arrivals)
     const family = this.#packet.family ?? 'ipv4'
     const difference = new CounterDifference(before.counters, this.#counters, family)
     const derived = derive(action.kind, difference, arrivals)
-    return { lines, sent, derived, delivered: arrivals.delivered > 0 }
+    return { lines, sent, derived }
   }
 
   #tap(device: string): Tap {
