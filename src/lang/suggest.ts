@@ -6,7 +6,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   if (word.length > 64) return null
   const limit = Math.max(1, Math.floor(word.length / 3))
   let best: string | null = null
-  let bestDistance = limit + 1
+  // Nothing of a word left is no likeness.
+  let bestDistance = Math.min(limit + 1, word.length)
   for (const candidate of candidates) {
     if (candidate === word || Math.abs(candidate.length - word.length) >= bestDistance) continue
     // Of equals, the one that begins alike: people begin words right.

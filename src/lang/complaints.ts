@@ -1,0 +1,285 @@
+/** The catalogue of what this room says about commands and rules; extensions keep their own words. */
+import type { Refusal } from './diagnostic.ts'
+import { otherMatches, otherTargets } from './known-names.ts'
+import { protocolNames } from './names.ts'
+import { nearest } from './suggest.ts'
+import type { ExtensionSyntax } from './syntax.ts'
+
+type More = Omit<Refusal, 'code' | 'message'>
+
+const say = (code: string, message: string, more: More = {}): Refusal => ({ code, message, ...more })
+
+/** Offers a text that replaces the whole place, when there is one. */
+const offer = (text: string | null): More => (text === null ? {} : { help: text, fix: text })
+
+// Words and options
+
+export const noCommand = () =>
+  say('command/missing', 'no command: a line needs one of -A -I -D -R -C -N -X -E -P -F -Z -L -S')
+
+export const secondCommand = (second: string, first: string, near: string | null) =>
+  say('command/second', `${second} cannot stand beside ${first}`, {
+    notes:
+      near === null ? [] : [`${second} is a command of iptables itself; the match calls its option ${near}`],
+    ...offer(near),
+  })
+
+export const badArgument = (word: string, more: More = {}) =>
+  say('syntax/bad-argument', `"${word}" belongs to no option`, more)
+
+export const doubleBang = () => say('syntax/double-bang', 'two "!" in a row')
+
+export const trailingBang = () => say('syntax/trailing-bang', 'nothing follows the "!"')
+
+export const unknownOption = (option: string, more: More) =>
+  say('option/unknown', `there is no option ${option} here`, more)
+
+export const nearOption = (near: string): More => offer(near)
+
+export const optionOfOthers = (
+  option: string,
+  owners: readonly ExtensionSyntax[],
+  protocol: string | null,
+): More => {
+  const names = owners.map(({ name }) => name)
+  return {
+    notes: [`${option} belongs to ${names.join(', ')}`],
+    help:
+      protocol === null
+        ? names.map((name) => `-m ${name} ${option}`).join(' or ')
+        : `-p ${protocol} in front of ${option}`,
+  }
+}
+
+export const ambiguousOption = (option: string, candidates: readonly string[]) =>
+  say('option/ambiguous', `${option} may be any of ${candidates.map((name) => `--${name}`).join(', ')}`)
+
+export const singleDash = (word: string) =>
+  say('option/single-dash', `${word} reads as -${word[1]} with the value "${word.slice(2)}"`, {
+    notes: ['a long option takes two dashes'],
+    ...offer(`-${word}`),
+  })
+
+export const missingValue = (option: string, metavar: string | null = null) =>
+  say('option/missing-value', `${option} needs a value${metavar === null ? '' : ` (${metavar})`}`)
+
+export const twoWords = (option: string, metavar: string) =>
+  say('option/missing-value', `${option} needs two values (${metavar})`)
+
+export const needlessValue = (option: string) => say('option/no-value', `${option} takes no value`)
+
+export const repeatedOption = (option: string) =>
+  say('option/repeated', `${option} stands twice; a rule takes it once`)
+
+export const notInvertible = (option: string) =>
+  say('option/not-invertible', `${option} cannot be inverted with "!"`)
+
+export const illegalOption = (option: string) =>
+  say('option/not-for-command', `${option} does not go with this command`)
+
+export const bannedInRestore = (option: string) =>
+  say('option/not-in-restore', `${option} is not allowed in iptables-restore text`, {
+    notes: option === '-t' ? ['the table is named by the line "*TABLE" above'] : [],
+  })
+
+// Options of extensions
+
+export const extensionRepeated = (name: string, option: string) =>
+  say(`${name}/repeated`, `${option} stands twice; ${name} takes it once`)
+
+export const extensionNotInvertible = (name: string, option: string) =>
+  say(`${name}/not-invertible`, `${option} cannot be inverted with "!"`)
+
+export const extensionExcludes = (name: string, option: string, other: string) =>
+  say(`${name}/excluded`, `${option} cannot stand beside ${other}`)
+
+export const extensionNeeds = (name: string, option: string, other: string) =>
+  say(`${name}/needs`, `${option} needs ${other} beside it`)
+
+export const extensionMissing = (name: string, option: string, metavar: string | undefined) =>
+  say(`${name}/missing-option`, `${name} needs ${option}${metavar === undefined ? '' : ` ${metavar}`}`)
+
+export const unknownMatch = (name: string, known: Iterable<string>, otherFamily: string | null) =>
+  say('match/unknown', `there is no match "${name}"${otherFamily === null ? '' : ` for ${otherFamily}`}`, {
+    ...offer(nearest(name, [...known, ...otherMatches])),
+  })
+
+export const unsupportedMatch = (name: string) =>
+  say('match/unsupported', `the match ${name} is kept as written, but not understood`, {
+    notes: ['its options are not checked, and a simulation cannot tell what it matches'],
+  })
+
+export const unsupportedTarget = (name: string) =>
+  say('target/unsupported', `the target ${name} is kept as written, but not understood`, {
+    notes: ['its options are not checked, and a simulation cannot tell what it does'],
+  })
+
+export const isOtherMatch = (name: string): boolean => otherMatches.has(name)
+export const isOtherTarget = (name: string): boolean => otherTargets.has(name)
+
+// Targets
+
+/** Words of other firewalls for the verdicts here. */
+const verdictWords: Readonly<Record<string, string>> = {
+  allow: 'ACCEPT',
+  allowed: 'ACCEPT',
+  accept: 'ACCEPT',
+  permit: 'ACCEPT',
+  pass: 'ACCEPT',
+  ok: 'ACCEPT',
+  deny: 'DROP',
+  block: 'DROP',
+  drop: 'DROP',
+  discard: 'DROP',
+  reject: 'REJECT',
+  return: 'RETURN',
+  log: 'LOG',
+}
+
+export function unknownTarget(name: string, candidates: readonly string[], goto: boolean): Refusal {
+  const word = verdictWords[name.toLowerCase()]
+  const near = (word !== undefined && !goto ? word : null) ?? nearest(name, candidates)
+  return say('target/unknown', `there is no chain${goto ? '' : ' or target'} "${name}"`, {
+    notes:
+      near === null ? [`a chain must exist before a rule can ${goto ? 'go' : 'jump'} to it: -N ${name}`] : [],
+    ...offer(near),
+  })
+}
+
+export const chainLater = (name: string) =>
+  say('target/chain-later', `the chain "${name}" does not exist yet here`, {
+    notes: ['a chain must exist before a rule can jump to it'],
+  })
+
+export const jumpToBase = (name: string) =>
+  say('target/base-chain', `rules cannot jump to the base chain ${name}`, {
+    notes: ['only the kernel enters it'],
+  })
+
+export const badTargetName = (name: string) =>
+  say('target/bad-name', name === '' ? 'the target is empty' : `"${name}" cannot be the name of a target`, {
+    notes: ['a name has 1 to 28 bytes and no blanks'],
+  })
+
+export const natDrop = () =>
+  say('table/nat-drop', 'the nat table does not filter, so iptables refuses DROP in it', {
+    notes: ['only the first packet of a connection passes the nat table'],
+    help: 'drop in the filter table, or in raw',
+  })
+
+// Chains and rule numbers
+
+export const chainTooLong = (name: string) =>
+  say('chain/too-long', `the chain name "${name}" is longer than 28 bytes`)
+
+export const chainNameStart = (name: string) =>
+  say('chain/bad-name', `a chain name cannot begin with "${name[0]}"`)
+
+export const chainNameClash = (name: string) =>
+  say('chain/bad-name', name === '' ? 'a chain needs a name' : `"${name}" is the name of a target`)
+
+export const chainNameBlank = (name: string) =>
+  say('chain/bad-name', `the chain name "${name}" has a blank in it`)
+
+export const badRuleNumber = (word: string) =>
+  say('command/bad-number', `"${word}" is not a rule number`, { notes: ['rules count from 1'] })
+
+export const swappedNumber = (number: string, chain: string) =>
+  say('command/swapped', 'the chain comes first, the rule number behind it', offer(`${chain} ${number}`))
+
+export const needsNumber = () => say('command/needs-number', '-R needs a rule number behind the chain')
+
+export const needsNewName = () => say('command/needs-name', '-E needs the old name and the new one')
+
+export const needsPolicy = () => say('command/needs-policy', '-P needs a chain and a policy')
+
+export const unknownTable = (name: string, known: readonly string[]) =>
+  say('table/unknown', `there is no table "${name}"`, {
+    notes: [`tables are ${known.join(', ')}`],
+    ...offer(nearest(name, known)),
+  })
+
+// Conditions
+
+export const unknownProtocol = (name: string): Refusal => {
+  if (name.startsWith('-p')) {
+    return say(
+      'protocol/unknown',
+      `${name}: -p and its protocol must be two words`,
+      offer(`-p ${name.slice(2)}`),
+    )
+  }
+  if (/^\d+$/.test(name)) {
+    return say('protocol/unknown', `${name} is not a protocol: numbers go from 0 to 255`, {
+      notes: ['-p names the protocol; ports are asked for with --dport or --sport'],
+      help: `-p tcp --dport ${name}`,
+    })
+  }
+  return say('protocol/unknown', `there is no protocol "${name}"`, offer(nearest(name, protocolNames())))
+}
+
+export const protocolNever = () =>
+  say('protocol/never', '"! -p all" would match nothing', { help: 'leave the condition out' })
+
+export const extensionHeader = (name: string) =>
+  say('protocol/extension-header', `-p ${name} never matches in IPv6: it is an extension header`, {
+    help: 'use the match of that header',
+  })
+
+export const badAddress = (address: string, family: string): Refusal => {
+  const more: More = /^[[<{].*[\]>}]$/.test(address)
+    ? { notes: ['this looks like a placeholder: write the address itself'] }
+    : /^[a-zA-Z]/.test(address)
+      ? { notes: ['host names are looked up when the rule is loaded; rules here hold addresses'] }
+      : address === ''
+        ? { notes: ['a list has no empty places'] }
+        : {}
+  return say('address/bad', `"${address}" is not an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address`, more)
+}
+
+export const addressOfOtherFamily = (address: string, family: string) =>
+  say('address/family', `"${address}" is an ${family === 'ipv4' ? 'IPv6' : 'IPv4'} address`, {
+    help: `put the rule among those of ${family === 'ipv4' ? 'ip6tables' : 'iptables'}`,
+  })
+
+export const badMask = (mask: string, bits: number) =>
+  say('address/bad-mask', `"${mask}" is not a mask: a length from 0 to ${bits}, or an address`)
+
+export const invertedList = () =>
+  say('address/inverted-list', '"!" does not go with a list of addresses', {
+    notes: ['the list would become a rule for each address, and each rule would match the others'],
+    help: 'a chain of its own with one RETURN for each address',
+  })
+
+export const replaceWithList = () =>
+  say('address/replace-list', '-R puts one rule in the place of one, and a list of addresses makes several')
+
+export const emptyInterface = (option: string) => say('interface/empty', `${option} with an empty name`)
+
+export const interfaceTooLong = (name: string) =>
+  say('interface/too-long', `the interface name "${name}" is longer than 15 bytes`)
+
+export const oddInterface = (name: string) =>
+  say('interface/odd', `no interface can be called "${name}": the kernel allows neither blank nor "/"`)
+
+export const bangInInterface = (name: string, option: string) =>
+  say('interface/bang', `"${name}" is taken as the name itself`, {
+    ...(name === '!' ? {} : { help: `! ${option} ${name.slice(1)}` }),
+    notes: ['"!" stands in front of the option, as a word of its own'],
+  })
+
+export const interfaceInChain = (option: string, chain: string) =>
+  say('interface/wrong-chain', `${option} does not go with ${chain}`, {
+    notes: [
+      option === '-o'
+        ? 'a packet has no outgoing interface before it is routed'
+        : 'a packet that leaves is asked for its outgoing interface',
+    ],
+    help: option === '-o' ? '-i' : '-o',
+  })
+
+export const noFragmentsInIpv6 = () =>
+  say('fragment/ipv6', '-f is for IPv4', { help: '-m frag, or -m ipv6header --header frag' })
+
+export const badCounters = (text: string) =>
+  say('counters/bad', `"${text}" is not a pair of counters: packets and bytes`)

@@ -1,0 +1,90 @@
+/** The conditions that every rule may have, whatever its extensions: addresses, interfaces, protocol, counters. */
+import { addressBits, type Family, type Prefix, parseAddress } from '../net/address.ts'
+import { shortForm } from './base-options.ts'
+import type { CommandEnvironment } from './command.ts'
+import type { SeenOption } from './command-line.ts'
+import * as complain from './complaints.ts'
+import type { Counters, Negatable } from './rule.ts'
+import { parseNetworkPrefix } from './values.ts'
+import { byteLength, spanBehind, type Word } from './words.ts'
+
+/** What `-s` or `-d` say: a list that becomes a rule for each entry; one null entry for any address. */
+export type AddressList = readonly (Negatable<Prefix> | null)[]
+
+/** Reads `ADDRESS[/MASK][,...]`. Source: `xtables_ipparse_multiple()`, libxtables/xtables.c. */
+export function parseAddressList(seen: SeenOption | undefined, environment: CommandEnvironment): AddressList {
+  if (seen === undefined) return [null]
+  const { family, problems } = environment
+  const word = seen.value!
+  const parts = word.text.split(',')
+  if (parts.length > 1 && seen.inverted) problems.error(complain.invertedList(), seen.span)
+  const list: (Negatable<Prefix> | null)[] = []
+  let offset = 0
+  for (const part of parts) {
+    const blanks = part.length - part.trimStart().length
+    const prefix = parsePrefix(
+      { text: part.slice(blanks), span: partSpan(word, offset + blanks, part) },
+      family,
+      environment,
+    )
+    offset += part.length + 1
+    if (prefix === null) continue
+    list.push(isAny(prefix) && !seen.inverted ? null : { value: prefix, inverted: seen.inverted })
+  }
+  return list
+}
+
+function partSpan(word: Word, offset: number, part: string) {
+  const span = spanBehind(word, offset)
+  return span === word.span ? span : { ...span, end: span.start + part.trimStart().length }
+}
+
+const isAny = ({ mask }: Prefix): boolean => mask.words.every((bits) => bits === 0)
+
+function parsePrefix({ text, span }: Word, family: Family, { problems }: CommandEnvironment): Prefix | null {
+  const parsed = parseNetworkPrefix(text, family)
+  if ('prefix' in parsed) return parsed.prefix
+  if (parsed.bad === 'mask') problems.error(complain.badMask(parsed.text, addressBits(family)), span)
+  else if (parseAddress(parsed.text) !== null)
+    problems.error(complain.addressOfOtherFamily(parsed.text, family), span)
+  else problems.error(complain.badAddress(parsed.text, family), span)
+  return null
+}
+
+/** Bytes an interface name may have. Source: IFNAMSIZ - 1, include/uapi/linux/if.h. */
+export const interfaceNameBytes = 15
+
+/** `NAME` or `PREFIX+`; `+` alone is any interface. Source: `xtables_parse_interface()`. */
+export function parseInterface(
+  seen: SeenOption | undefined,
+  { problems }: CommandEnvironment,
+): Negatable<string> | null {
+  if (seen === undefined) return null
+  const { text, span } = seen.value!
+  const option = shortForm(seen.option)
+  if (text === '') problems.error(complain.emptyInterface(option), span)
+  if (byteLength(text) > interfaceNameBytes) problems.error(complain.interfaceTooLong(text), span)
+  if (/[ /]/.test(text)) problems.warn(complain.oddInterface(text), span)
+  if (text.startsWith('!')) problems.warn(complain.bangInInterface(text, option), span)
+  return text === '+' && !seen.inverted ? null : { value: text, inverted: seen.inverted }
+}
+
+/** `-c PACKETS BYTES` or `-c PACKETS,BYTES`. */
+export function parseCounters(seen: SeenOption, { problems }: CommandEnvironment): Counters | null {
+  const first = seen.value!
+  const [packets = '', bytes = seen.second?.text ?? ''] =
+    seen.second === null ? splitOnce(first.text) : [first.text]
+  // sscanf("%llu") reads the digits it finds and ignores the rest.
+  const [left] = /^\s*\+?\d+/.exec(packets) ?? []
+  const [right] = /^\s*\+?\d+/.exec(bytes) ?? []
+  if (left !== undefined && right !== undefined) return { packets: count(left), bytes: count(right) }
+  problems.error(complain.badCounters(seen.second === null ? first.text : `${packets} ${bytes}`), seen.span)
+  return null
+}
+
+function splitOnce(text: string): string[] {
+  const comma = text.indexOf(',', 1)
+  return comma < 0 ? [text] : [text.slice(0, comma), text.slice(comma + 1)]
+}
+
+const count = (digits: string): bigint => BigInt.asUintN(64, BigInt(digits.replace('+', '').trim()))

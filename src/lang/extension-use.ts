@@ -1,0 +1,186 @@
+/** One `-m NAME` or `-j NAME` of a rule while its options are being read. Source: libxtables/xtoptions.c. */
+import type { CommandEnvironment } from './command.ts'
+import * as complain from './complaints.ts'
+import { RefusedError } from './diagnostic.ts'
+import type { Span } from './source.ts'
+import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable, Seen } from './syntax.ts'
+import type { Word } from './words.ts'
+
+/** How an option reaches the words behind it. */
+export interface WordCursor {
+  next(): Word | null
+  /** The next word unless it begins with `-` or `!`. */
+  nextArgument(): Word | null
+  readonly protocol: OptionEnvironment['protocol']
+}
+
+export class ExtensionUse {
+  readonly syntax: ExtensionSyntax
+  /** The word that named it; null when an option of the protocol loaded it. */
+  readonly name: Word | null
+  readonly #given: Record<string, Seen<unknown>> = {}
+  readonly #environment: CommandEnvironment
+  /** Whether an option was refused, so that what is missing may not be missing at all. */
+  #damaged = false
+  #span: Span | null
+
+  constructor(syntax: ExtensionSyntax, name: Word | null, environment: CommandEnvironment) {
+    this.syntax = syntax
+    this.name = name
+    this.#environment = environment
+    this.#span = name?.span ?? null
+  }
+
+  /** From the extension's name (or first option) to its last option. */
+  get span(): Span | null {
+    return this.#span
+  }
+
+  /** Every name of an option with the name it stands for. */
+  names(): Map<string, string> {
+    return optionNames(this.syntax)
+  }
+
+  canonical(name: string): string | null {
+    return this.names().get(name) ?? null
+  }
+
+  /** The option a name or its unique beginning stands for. */
+  find(name: string): string | null {
+    const exact = this.canonical(name)
+    if (exact !== null) return exact
+    const found = new Set<string>()
+    for (const [each, canonical] of this.names()) if (each.startsWith(name)) found.add(canonical)
+    return found.size === 1 ? [...found][0]! : null
+  }
+
+  /** Takes one option and its value; returns the value's word. */
+  take(
+    name: string,
+    as: string,
+    word: Word,
+    inline: Word | null,
+    inverted: boolean,
+    cursor: WordCursor,
+  ): Word | null {
+    const { problems } = this.#environment
+    const spec = this.syntax.options[name]!
+    const shown = `--${as}`
+    const extension = this.syntax.name
+    if (spec.value === null && inline !== null) problems.error(complain.needlessValue(shown), inline.span)
+    let value: Word | null = null
+    if (spec.value !== null) {
+      value = inline ?? cursor.next()
+      if (value === null) {
+        this.#damaged = true
+        problems.error(complain.missingValue(shown, spec.metavar ?? null), word.span)
+        return null
+      }
+      if (spec.words === 2) value = this.#joinTwo(value, cursor.nextArgument(), shown, spec.metavar ?? 'A B')
+    }
+    const span = { ...word.span, end: Math.max(word.span.end, value?.span.end ?? 0) }
+    this.#span = this.#span === null ? span : { ...this.#span, end: Math.max(this.#span.end, span.end) }
+    if (inverted && !spec.invertible) {
+      problems.error(complain.extensionNotInvertible(extension, shown), word.span)
+    }
+    if (this.#given[name] !== undefined && !spec.repeatable) {
+      problems.error(complain.extensionRepeated(extension, shown), span)
+    }
+    const read = this.#read(spec.value, value, shown, cursor.protocol)
+    if (read === null) this.#damaged = true
+    else this.#given[name] = { value: read.value, inverted, as, span }
+    return value
+  }
+
+  #joinTwo(first: Word, second: Word | null, shown: string, metavar: string): Word {
+    if (second !== null) {
+      return { text: `${first.text} ${second.text}`, span: { ...first.span, end: second.span.end } }
+    }
+    this.#environment.problems.error(complain.twoWords(shown, metavar), first.span)
+    return first
+  }
+
+  #read(
+    parse: ((text: string, environment: OptionEnvironment) => unknown) | null,
+    value: Word | null,
+    shown: string,
+    protocol: OptionEnvironment['protocol'],
+  ): { readonly value: unknown } | null {
+    if (parse === null || value === null) return { value: true }
+    const { family, profile, problems } = this.#environment
+    try {
+      return { value: parse(value.text, { family, profile, protocol }) }
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      const { refusal, span } = error
+      const message = `${shown} ${value.text} ${refusal.message}`
+      problems.error({ ...refusal, code: this.#ownCode(refusal.code), message }, span ?? value.span)
+      return null
+    }
+  }
+
+  #ownCode(code: string): string {
+    return code.includes('/') ? code : `${this.syntax.name}/${code}`
+  }
+
+  /** The extension's data once all words are read; null when something was refused. */
+  finish(protocol: OptionEnvironment['protocol']): { readonly data: unknown } | null {
+    const { family, profile, problems } = this.#environment
+    const before = problems.counts.error
+    this.#checkTogether()
+    if (this.#damaged || before < problems.counts.error) return null
+    try {
+      const given = this.#given as Given<OptionTable>
+      return { data: this.syntax.parse(given, { family, profile, protocol }) }
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      const { refusal, span } = error
+      problems.error({ ...refusal, code: this.#ownCode(refusal.code) }, span ?? this.#span)
+      return null
+    }
+  }
+
+  /** Which options must and may not stand together. Source: `xtables_options_fcheck()`. */
+  #checkTogether(): void {
+    const { problems } = this.#environment
+    const { name: extension, options } = this.syntax
+    const excluded = new Set<string>()
+    for (const [name, spec] of Object.entries(options)) {
+      const seen = this.#given[name]
+      if (seen === undefined) {
+        if (spec.required && !this.#damaged) {
+          problems.error(complain.extensionMissing(extension, `--${name}`, spec.metavar), this.#span)
+        }
+        continue
+      }
+      for (const other of spec.excludes ?? []) {
+        // Two options that exclude each other are one mistake.
+        if (this.#given[other] === undefined || excluded.has(`${other} ${name}`)) continue
+        excluded.add(`${name} ${other}`)
+        problems.error(
+          complain.extensionExcludes(extension, `--${seen.as}`, `--${this.#given[other].as}`),
+          seen.span,
+        )
+      }
+      for (const other of spec.needs ?? []) {
+        if (this.#given[other] === undefined && !this.#damaged) {
+          problems.error(complain.extensionNeeds(extension, `--${seen.as}`, `--${other}`), seen.span)
+        }
+      }
+    }
+  }
+}
+
+const namesOfOptions = new WeakMap<OptionTable, Map<string, string>>()
+
+function optionNames({ options }: ExtensionSyntax): Map<string, string> {
+  let names = namesOfOptions.get(options)
+  if (names === undefined) {
+    names = new Map()
+    for (const [name, { alias = [] }] of Object.entries(options)) {
+      for (const each of [name, ...alias]) names.set(each, name)
+    }
+    namesOfOptions.set(options, names)
+  }
+  return names
+}

@@ -1,0 +1,21 @@
+/**
+ * Names of extensions that exist beside those of the registry: shipped with iptables 1.8.9, or with the
+ * xtables-addons package 3.23. A rule that uses one is no mistake, even where nothing here can run it.
+ */
+
+const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
+
+export const otherMatches = words(`
+  addrtype ah bpf cgroup cluster comment connbytes connlabel connlimit connmark conntrack cpu dccp devgroup dscp
+  dst ecn esp eui64 frag hashlimit hbh helper hl icmp icmp6 ipcomp iprange ipv6header ipvs length limit mac mark
+  mh multiport nfacct osf owner physdev pkttype policy quota rateest realm recent rpfilter rt sctp set socket srh
+  state statistic string tcp tcpmss time tos ttl u32 udp
+  condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan pknock psd quota2 asn
+`)
+
+export const otherTargets = words(`
+  AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED LOG MARK
+  MASQUERADE NETMAP NFLOG NFQUEUE NOTRACK RATEEST REDIRECT REJECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS
+  TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG
+  ACCOUNT CHAOS DELUDE DHCPMAC DNETMAP ECHO IPMARK LOGMARK PROTO SYSRQ TARPIT
+`)

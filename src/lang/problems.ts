@@ -1,0 +1,53 @@
+/** Where parsers put their diagnostics: bounded, however bad the input. */
+import type { Diagnostic, Refusal, Severity } from './diagnostic.ts'
+import type { Span } from './source.ts'
+
+/** Diagnostics kept of one input; the rest is only counted. */
+export const defaultProblemLimit = 200
+
+export class Problems {
+  readonly list: Diagnostic[] = []
+  readonly counts: Record<Severity, number> = { error: 0, warning: 0, note: 0 }
+  readonly #limit: number
+  readonly #silenced: ReadonlySet<string>
+
+  /** `silenced` holds codes of warnings and notes that nobody wants to hear; errors are always heard. */
+  constructor(limit = defaultProblemLimit, silenced: Iterable<string> = []) {
+    this.#limit = limit
+    this.#silenced = new Set(silenced)
+  }
+
+  /** Diagnostics that came after the limit. */
+  get omitted(): number {
+    return this.counts.error + this.counts.warning + this.counts.note - this.list.length
+  }
+
+  error(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
+    this.#add('error', refusal, span, related)
+  }
+
+  warn(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
+    this.#add('warning', refusal, span, related)
+  }
+
+  note(refusal: Refusal, span: Span | null): void {
+    this.#add('note', refusal, span)
+  }
+
+  #add(severity: Severity, refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
+    if (severity !== 'error' && this.#silenced.has(refusal.code)) return
+    this.counts[severity]++
+    if (this.list.length >= this.#limit) return
+    const { code, message, notes = [], help = null, fix } = refusal
+    this.list.push({
+      code,
+      severity,
+      span,
+      message,
+      notes,
+      help,
+      ...(fix === undefined ? {} : { fix }),
+      ...(related === undefined ? {} : { related }),
+    })
+  }
+}
