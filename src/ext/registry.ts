@@ -5,13 +5,39 @@
 import type { Syntax } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
+import { addrtype } from './match/addrtype.ts'
+import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
+import { iprange } from './match/iprange.ts'
+import { length } from './match/length.ts'
+import { mac } from './match/mac.ts'
+import { mark } from './match/mark.ts'
+import { multiport } from './match/multiport.ts'
+import { owner } from './match/owner.ts'
+import { pkttype } from './match/pkttype.ts'
 import { recent } from './match/recent.ts'
 import { tcp } from './match/tcp.ts'
+import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
 
-export const matches: readonly AnyMatch[] = [icmp, icmp6, recent, tcp, udp]
+export const matches: readonly AnyMatch[] = [
+  addrtype,
+  hl,
+  icmp,
+  icmp6,
+  iprange,
+  length,
+  mac,
+  mark,
+  multiport,
+  owner,
+  pkttype,
+  recent,
+  tcp,
+  ttl,
+  udp,
+]
 
 export const targets: readonly AnyTarget[] = []
 

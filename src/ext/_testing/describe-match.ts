@@ -108,7 +108,7 @@ export function describeMatch<Data, State>(
             expect(bounds.may.equals(bounds.must), text).toBe(true)
           }
         }),
-        { numRuns: 1500 },
+        { numRuns: 1000 },
       )
     })
 

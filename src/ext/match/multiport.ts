@@ -1,0 +1,130 @@
+/**
+ * `-m multiport`: up to fifteen ports or ranges of ports at once.
+ *
+ * Kernel: net/netfilter/xt_multiport.c, `multiport_mt()`. Syntax: iptables extensions/libxt_multiport.c.
+ */
+import { refuse } from '../../lang/diagnostic.ts'
+import { type OptionText, portList, type Range } from '../../lang/options.ts'
+import type { Rule } from '../../lang/rule.ts'
+import type { OptionSpec } from '../../lang/syntax.ts'
+import { ipProtocol } from '../../net/protocol.ts'
+import { exactly, type FieldName, type PacketSet } from '../../space/space.ts'
+import { bothFamilies, defineMatch } from '../define.ts'
+import { printRange } from './_ports.ts'
+import { explainHeader, readableHeader, withCutHeader, withHeader } from './_transport.ts'
+
+export interface Multiport {
+  readonly side: 'source' | 'destination' | 'either'
+  /** At most 15 places, where a range takes two. */
+  readonly ports: readonly Range[]
+  readonly inverted: boolean
+}
+
+/** Bytes of the two ports. */
+const portBytes = 4
+
+const protocols: readonly number[] = [
+  ipProtocol.tcp,
+  ipProtocol.udp,
+  ipProtocol.udplite,
+  ipProtocol.sctp,
+  ipProtocol.dccp,
+]
+
+const optionOf = { source: 'sports', destination: 'dports', either: 'ports' } as const
+
+export const multiport = defineMatch<Multiport>()({
+  name: 'multiport',
+  families: bothFamilies,
+  doc: 'Match packets by a list of ports and port ranges.',
+  options: {
+    sports: ports({
+      doc: 'source port is in the list',
+      alias: ['source-ports'],
+      excludes: ['dports', 'ports'],
+    }),
+    dports: ports({
+      doc: 'destination port is in the list',
+      alias: ['destination-ports'],
+      excludes: ['sports', 'ports'],
+    }),
+    ports: ports({ doc: 'source or destination port is in the list', excludes: ['sports', 'dports'] }),
+  },
+  examples: ['--dports 22,80,443', '! --sports 53,1024:65535', '--ports 6000:6007'],
+
+  parse: ({ sports, dports, ports }) => {
+    const seen = sports ?? dports ?? ports
+    if (seen === undefined) return refuse('no-ports', 'multiport needs one of --sports, --dports and --ports')
+    const side = sports ? 'source' : dports ? 'destination' : 'either'
+    return { side, ports: seen.value, inverted: seen.inverted }
+  },
+
+  print: ({ side, ports, inverted }) =>
+    `${inverted ? '! ' : ''}--${optionOf[side]} ${ports.map(printRange).join(',')}`,
+
+  check: (_, { protocol }) => (isPorted(protocol) ? null : { code: 'needs-protocol', ...needsProtocol }),
+
+  evaluate: (data, skb, context) => {
+    const at = readableHeader(skb, context, portBytes)
+    return at >= 0 && holds(data, skb.packet.u16(at), skb.packet.u16(at + 2))
+  },
+
+  analyse: ({ side, ports, inverted }, space) => {
+    const listed = (field: FieldName): PacketSet =>
+      ports.reduce(
+        (set, { low, high }) => set.or(space.between(field, BigInt(low), BigInt(high))),
+        space.none,
+      )
+    const hit = (side === 'destination' ? space.none : listed('sourcePort')).or(
+      side === 'source' ? space.none : listed('destinationPort'),
+    )
+    return exactly(withHeader(space, portBytes).and(inverted ? hit.not() : hit))
+  },
+
+  hotdrops: (_, space) => withCutHeader(space, portBytes),
+
+  explain: ({ side, ports, inverted }, { packet, ...skb }, context) => {
+    const unreadable = explainHeader({ packet, ...skb }, context, portBytes)
+    if (unreadable !== null) return unreadable
+    const source = `sport ${packet.u16(context.transportOffset)}`
+    const destination = `dport ${packet.u16(context.transportOffset + 2)}`
+    const which =
+      side === 'source' ? source : side === 'destination' ? destination : `${source} or ${destination}`
+    const list = ports.map(printRange).join(',')
+    if (inverted) return `${which} is in ${list}`
+    return side === 'either'
+      ? `neither ${source} nor ${destination} is in ${list}`
+      : `${which} is not in ${list}`
+  },
+})
+
+/** A port list that insists on the protocol, as far as the rule has told it yet. */
+function ports(spec: OptionText): OptionSpec<readonly Range[]> {
+  const list = portList({ ...spec, invertible: true })
+  return {
+    ...list,
+    value: (text, environment) => {
+      const { protocol } = environment
+      if (!isPorted(protocol && { value: protocol.number, inverted: protocol.inverted }))
+        return refuse('needs-protocol', needsProtocol.message, needsProtocol)
+      return list.value!(text, environment)
+    },
+  }
+}
+
+const needsProtocol = {
+  message: 'needs -p tcp, udp, udplite, sctp or dccp before it',
+  help: '-p tcp -m multiport',
+}
+
+const isPorted = (protocol: Rule['protocol']): boolean =>
+  protocol !== null && !protocol.inverted && protocols.includes(protocol.value)
+
+const listHas = (ports: readonly Range[], port: number): boolean =>
+  ports.some(({ low, high }) => low <= port && port <= high)
+
+function holds({ side, ports, inverted }: Multiport, source: number, destination: number): boolean {
+  const hit =
+    (side !== 'destination' && listHas(ports, source)) || (side !== 'source' && listHas(ports, destination))
+  return hit !== inverted
+}
