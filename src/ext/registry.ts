@@ -6,6 +6,7 @@ import type { Syntax } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
+import { comment } from './match/comment.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
@@ -23,6 +24,7 @@ import { udp } from './match/udp.ts'
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
+  comment,
   hl,
   icmp,
   icmp6,

@@ -10,8 +10,8 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RefusedError } from '../../lang/diagnostic.ts'
-import { protocolNumber } from '../../lang/names.ts'
+import { parseRuleText } from '../../lang/parse-rule.ts'
+import { printRule, printRuleBody } from '../../lang/print.ts'
 import { linux618 } from '../../lang/profile.ts'
 import { emptyRule, type Hook, type Rule, type TableName } from '../../lang/rule.ts'
 import type { RulePlace } from '../../lang/syntax.ts'
@@ -19,8 +19,8 @@ import type { Family } from '../../net/address.ts'
 import { newSpace } from '../../space/packet-space.ts'
 import type { MatchDefinition } from '../define.ts'
 import { pointOf } from '../facts.ts'
-import { askKernel, kernelIsOutOfReach } from './kernel.ts'
-import { readOptions } from './read-options.ts'
+import { registry } from '../registry.ts'
+import { askKernel, type KernelAnswer, type KernelRule, kernelIsOutOfReach } from './kernel.ts'
 import { anySample, hintsOf, type Sample } from './samples.ts'
 
 export interface MatchFixtures {
@@ -61,8 +61,8 @@ export function describeMatch<Data, State>(
 
       it('prints what reads back to equal data', () => {
         for (const text of texts) {
-          const { data, rule, place } = reader.data(text)
-          const again = reader.readAgain(match.print(data, family), rule, place)
+          const { data } = reader.data(text)
+          const again = reader.data(reader.printed(text)).data
           if (fixtures.lossy?.includes(text)) expect(again, text).not.toEqual(data)
           else expect(again, text).toEqual(data)
         }
@@ -72,15 +72,9 @@ export function describeMatch<Data, State>(
     const reason = kernelIsOutOfReach
     it.skipIf(reason !== null)(`reads as iptables and the kernel do${reason ? ` (${reason})` : ''}`, () => {
       const rows = [...Object.keys(fixtures.text), ...examples]
-      const questions = rows.map((text) => ({ family, ...reader.ruleLine(text) }))
-      const answers = askKernel(questions)
-      const theirs = rows.map((text, at) => [
-        text,
-        answers[at]!.exitCode,
-        matchWords(answers[at]!.saved, match.name),
-      ])
-      const ours = rows.map((text) => [text, ...reader.asKernel(text)])
-      expect(ours).toEqual(theirs)
+      const answers = askKernel(rows.map((text) => reader.kernelRule(text)))
+      const named = (answer: KernelAnswer, at: number) => ({ text: rows[at], ...answer })
+      expect(rows.map((text) => reader.asKernel(text)).map(named)).toEqual(answers.map(named))
     })
 
     if (match.stateful) return
@@ -142,23 +136,15 @@ function evaluate<Data, State>(
   return { matched, hotdrop: context.hotdrop }
 }
 
-/** The option words behind `-m NAME` of a saved rule. */
-function matchWords(saved: string | null, name: string): string | null {
-  if (saved === null) return null
-  const at = saved.indexOf(` -m ${name}`)
-  return at < 0 ? saved : saved.slice(at + ` -m ${name}`.length).trimStart()
-}
-
 type Reading<Data> =
   | { readonly kind: 'data'; readonly data: Data; readonly rule: Rule; readonly place: RulePlace }
   | { readonly kind: 'error'; readonly by: 'iptables' | 'kernel'; readonly code: string }
 
-interface RuleParts {
+/** A rule of a table, as `-A CHAIN WORDS` would give it. */
+interface RuleText {
   readonly table: TableName
   readonly chain: Hook
-  /** Words before `-m NAME`. */
-  readonly conditions: string
-  readonly options: string
+  readonly words: string
 }
 
 class RuleReader<Data, State> {
@@ -173,22 +159,23 @@ class RuleReader<Data, State> {
   }
 
   read(text: string): Reading<Data> {
-    const { table, chain, conditions, options } = this.#parts(text)
-    const protocol = protocolOf(conditions)
-    const rule: Rule = {
-      ...emptyRule,
-      protocol: protocol && { value: protocol.number, inverted: protocol.inverted },
-    }
+    const { table, chain, words } = this.#ruleText(text)
+    const { rules, diagnostics } = parseRuleText(words, {
+      family: this.#family,
+      syntax: registry,
+      table,
+      chain,
+    })
+    const [rule] = rules
+    if (rule === undefined) return { kind: 'error', by: 'iptables', code: diagnostics[0]!.code }
+    const use = rule.matches.find(({ name }) => name === this.#match.name)
+    if (use?.kind !== 'known') throw new Error(`${text} has no ${this.#match.name}`)
+    const data = use.data as Data
     const place: RulePlace = { family: this.#family, table, hooks: [chain], profile: linux618 }
-    try {
-      const data = readOptions(this.#match, options, { family: this.#family, protocol })
-      const refusal = this.#match.check?.(data, rule, place) ?? null
-      if (refusal === null) return { kind: 'data', data, rule, place }
-      return { kind: 'error', by: 'kernel', code: this.#fullCode(refusal.code) }
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error
-      return { kind: 'error', by: 'iptables', code: this.#fullCode(error.refusal.code) }
-    }
+    const refusal = this.#match.check?.(data, rule, place) ?? null
+    if (refusal === null) return { kind: 'data', data, rule, place }
+    const code = refusal.code.includes('/') ? refusal.code : `${this.#match.name}/${refusal.code}`
+    return { kind: 'error', by: 'kernel', code }
   }
 
   data(text: string) {
@@ -197,53 +184,40 @@ class RuleReader<Data, State> {
     return reading
   }
 
-  readAgain(options: string, rule: Rule, { family }: RulePlace): Data {
-    const protocol = rule.protocol && { number: rule.protocol.value, inverted: rule.protocol.inverted }
-    return readOptions(this.#match, options, { family, protocol })
-  }
-
   canonical(text: string): string {
     const reading = this.read(text)
     return reading.kind === 'data' ? this.#match.print(reading.data, this.#family) : `error ${reading.code}`
   }
 
+  /** What the rule prints as, as a text that can be read again. */
+  printed(text: string): string {
+    const { table, chain } = this.#ruleText(text)
+    return `${table}/${chain}${printRuleBody(this.data(text).rule, { family: this.#family, syntax: registry })}`
+  }
+
   /** What `askKernel` would answer. */
-  asKernel(text: string): [exitCode: number, saved: string | null] {
+  asKernel(text: string): KernelAnswer {
     const reading = this.read(text)
-    if (reading.kind === 'data') return [0, this.#match.print(reading.data, this.#family)]
-    return [reading.by === 'kernel' ? 1 : 2, null]
+    if (reading.kind === 'error') return { exitCode: reading.by === 'kernel' ? 1 : 2, saved: null }
+    const { chain } = this.#ruleText(text)
+    return { exitCode: 0, saved: printRule(chain, reading.rule, { family: this.#family, syntax: registry }) }
   }
 
-  ruleLine(text: string): { table: TableName; line: string } {
-    const { table, chain, conditions, options } = this.#parts(text)
-    return {
-      table,
-      line: ['-A', chain, conditions, '-m', this.#match.name, options].filter(Boolean).join(' '),
-    }
+  kernelRule(text: string): KernelRule {
+    const { table, chain, words } = this.#ruleText(text)
+    return { family: this.#family, table, line: `-A ${chain} ${words}` }
   }
 
-  #parts(text: string): RuleParts {
+  #ruleText(text: string): RuleText {
     const { hook = 'FORWARD', rule } = this.#fixtures
+    const [, table = 'mangle', chain = hook, words] = /^(?:([a-z]+)\/)?([A-Z]+)? ?(.*)$/s.exec(text)!
+    const isWhole = /(^|\s)-[mp]\s/.test(words!)
     const [implied] = this.#match.impliedBy ?? []
     const conditions = rule ?? (implied === undefined ? '' : `-p ${implied}`)
-    const [, before, options] = new RegExp(`^(.*?) ?-m ${this.#match.name}(?: (.*))?$`).exec(text) ?? []
-    const plain = { table: 'mangle', chain: hook } as const
-    if (before === undefined) return { ...plain, conditions, options: text }
-    const [, table, chain, rest] = /^(?:([a-z]+)\/)?([A-Z]+)? ?(.*)$/.exec(before)!
     return {
-      table: (table as TableName | undefined) ?? plain.table,
-      chain: (chain as Hook | undefined) ?? hook,
-      conditions: rest!,
-      options: options ?? '',
+      table: table as TableName,
+      chain: chain as Hook,
+      words: isWhole ? words! : [conditions, '-m', this.#match.name, words].filter(Boolean).join(' '),
     }
   }
-
-  #fullCode(code: string): string {
-    return code.includes('/') ? code : `${this.#match.name}/${code}`
-  }
-}
-
-function protocolOf(conditions: string): { number: number; inverted: boolean } | null {
-  const [, bang, name] = /(! )?-p (\S+)/.exec(conditions) ?? []
-  return name === undefined ? null : { number: protocolNumber(name)!, inverted: bang !== undefined }
 }

@@ -62,7 +62,10 @@ export const multiport = defineMatch<Multiport>()({
   print: ({ side, ports, inverted }) =>
     `${inverted ? '! ' : ''}--${optionOf[side]} ${ports.map(printRange).join(',')}`,
 
-  check: (_, { protocol }) => (isPorted(protocol) ? null : { code: 'needs-protocol', ...needsProtocol }),
+  check: (_, { protocol }) =>
+    isPorted(protocol)
+      ? null
+      : { code: 'needs-protocol', message: `multiport ${needsProtocol}`, help: needsHelp },
 
   evaluate: (data, skb, context) => {
     const at = readableHeader(skb, context, portBytes)
@@ -106,16 +109,14 @@ function ports(spec: OptionText): OptionSpec<readonly Range[]> {
     value: (text, environment) => {
       const { protocol } = environment
       if (!isPorted(protocol && { value: protocol.number, inverted: protocol.inverted }))
-        return refuse('needs-protocol', needsProtocol.message, needsProtocol)
+        return refuse('needs-protocol', needsProtocol, { help: needsHelp })
       return list.value!(text, environment)
     },
   }
 }
 
-const needsProtocol = {
-  message: 'needs -p tcp, udp, udplite, sctp or dccp before it',
-  help: '-p tcp -m multiport',
-}
+const needsProtocol = 'needs -p tcp, udp, udplite, sctp or dccp before it'
+const needsHelp = '-p tcp -m multiport'
 
 const isPorted = (protocol: Rule['protocol']): boolean =>
   protocol !== null && !protocol.inverted && protocols.includes(protocol.value)
