@@ -11,6 +11,7 @@ import type { Rule, Ruleset, Table } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum, setAddress, setU16 } from '../net/encode.ts'
+import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
 import type { Packet, PacketDefect } from '../net/packet.ts'
 import { checkTable, type LoadRefusal } from './check-table.ts'
 import { type LoadedTable, loadTable, unloadTable } from './compile.ts'
@@ -169,8 +170,20 @@ export class Host {
       skb.packetType = classifyFrame(packet, arrivesOn)
     }
     if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
-    if (packet.defect !== null) return journey.outcome(droppedByHost(sayDefect[packet.defect]), null)
+    const { defect } = packet
+    if (defect === 'ip-extension') return this.#finish(skb, journey, () => this.#refuseHopByHop(skb, journey))
+    if (defect !== null) return journey.outcome(droppedByHost(sayDefect[defect]), null)
     return this.#finish(skb, journey, () => this.#stackOf(packet).receive(skb, journey))
+  }
+
+  /** Source: ipv6_parse_hopopts(), which answers some faults before any hook. */
+  #refuseHopByHop(skb: HostSkb, journey: Journey): Fate {
+    const fault = hopByHopFault(skb.packet)
+    if (fault !== null && fault !== 'silent') {
+      const { code, pointer, evenToGroups } = fault
+      this.#stackOf(skb.packet).complain(skb, { type: 4, code, rest: pointer, evenToGroups }, journey)
+    }
+    return droppedByHost(sayDefect['ip-extension'])
   }
 
   /**
@@ -196,8 +209,9 @@ export class Host {
       const why = `a raw socket sends no packet larger than the MTU of ${route.device.name}`
       return journey.outcome(droppedByHost(why), null)
     }
-    const source = this.#families[packet.family].routing.sourceFor(route, packet.destination)
-    if (packet.family === 'ipv4') this.#fillHeader(packet, source)
+    if (packet.family === 'ipv4') {
+      this.#fillHeader(packet, this.#families.ipv4.routing.sourceFor(route, packet.destination, null))
+    }
     return this.#finish(skb, journey, () => stack.sendOut(skb, route, journey))
   }
 

@@ -14,8 +14,10 @@ import type { HostSkb } from './skb.ts'
 export interface IcmpError {
   readonly type: number
   readonly code: number
-  /** Bytes 4 to 7 of the header: the MTU of the next hop, or 0. */
-  readonly rest: number
+  /** Bytes 4 to 7 of the header: the MTU of the next hop, an IPv6 pointer, or 0. */
+  readonly rest?: number
+  /** IPv6: whether a packet to a group is answered too. RFC 4443 section 2.4 (e.3). */
+  readonly evenToGroups?: boolean
 }
 
 /** What a host has to say about a packet it cannot send on, in both families. */
@@ -33,6 +35,8 @@ export const icmpErrors = {
     hostUnreachable: { type: 1, code: 0 },
     tooBig: { type: 2, code: 0 },
     prohibited: { type: 1, code: 1 },
+    /** Of a source that means nothing on the next link. */
+    beyondScope: { type: 1, code: 2 },
   },
 } as const
 
@@ -43,14 +47,14 @@ const ipv4ErrorLimit = 576
 /** Of an IPv6 one: the smallest MTU there is. */
 const ipv6ErrorLimit = 1280
 
-/** ICMP types that are errors: unreachable, quench, redirect, time exceeded, parameter problem. */
-const ipv4Errors = new Set([3, 4, 5, 11, 12])
+/** Types that count as errors: the real ones (3, 4, 5, 11, 12) and unassigned ones. Source: icmp_pointers[]. */
+const ipv4Errors = new Set([1, 2, 3, 4, 5, 6, 7, 11, 12])
 /** NR_ICMP_TYPES: greater types are unknown and pass for errors. */
 const highestIpv4Type = 18
 
 /** Why no error may be sent about this packet, or null when one may. */
-export function whyNoError(skb: HostSkb): string | null {
-  return skb.packet.family === 'ipv4' ? whyNoIpv4Error(skb) : whyNoIpv6Error(skb)
+export function whyNoError(skb: HostSkb, { evenToGroups = false }: IcmpError): string | null {
+  return skb.packet.family === 'ipv4' ? whyNoIpv4Error(skb) : whyNoIpv6Error(skb, evenToGroups)
 }
 
 function whyNoIpv4Error({ packet, packetType, route }: HostSkb): string | null {
@@ -63,8 +67,8 @@ function whyNoIpv4Error({ packet, packetType, route }: HostSkb): string | null {
   return type > highestIpv4Type || ipv4Errors.has(type) ? 'it is an ICMP error itself' : null
 }
 
-function whyNoIpv6Error({ packet, packetType }: HostSkb): string | null {
-  if (packetType !== 'host' || isMulticast(packet.destination)) return 'it went to many'
+function whyNoIpv6Error({ packet, packetType }: HostSkb, evenToGroups: boolean): string | null {
+  if (!evenToGroups && (packetType !== 'host' || isMulticast(packet.destination))) return 'it went to many'
   if (isUnspecified(packet.source) || isMulticast(packet.source)) return 'its source is no single host'
   if (packet.protocol !== ipProtocol.icmp6 || packet.fragmentOffset > 0) return null
   if (packet.transportLength < 1) return 'its ICMPv6 type is cut off'

@@ -108,17 +108,20 @@ export class Ipv6Routing implements FamilyRouting {
     return { ...this.#delivered('UNREACHABLE'), kind: 'error', error }
   }
 
-  /** All nodes, all routers on a router, and the solicited-node groups of the device's addresses. */
+  /** All nodes, all routers on a router, and the solicited-node groups of the device's addresses (anycast too). */
   #isJoined(group: Address, device: Device): boolean {
     if (allNodes.some((one) => sameAddress(one, group))) return true
     if (device.kind === 'loopback') return false
     if (this.#isForwarding && allRouters.some((one) => sameAddress(one, group))) return true
-    return this.#interfaces
-      .addressesOf(device, 'ipv6')
-      .some(({ address }) => sameAddress(solicitedNode(address), group))
+    return this.#interfaces.addressesOf(device, 'ipv6').some((prefix) => {
+      const anycast = this.#isForwarding && hasAnycast(prefix) ? [networkOf(prefix).address] : []
+      return [prefix.address, ...anycast].some((address) => sameAddress(solicitedNode(address), group))
+    })
   }
 
-  sourceFor(route: Route, destination: Address): Address | null {
+  /** Source: ip6_dst_lookup_tail(), and icmp6_send() for answers. */
+  sourceFor(route: Route, destination: Address, cameBy: Device | null): Address | null {
+    if (cameBy !== null) return preferredSource(destination, cameBy, this.#interfaces)
     if (route.kind === 'local') return isUnspecified(destination) ? parseAddress('::1') : destination
     return preferredSource(destination, route.device, this.#interfaces)
   }

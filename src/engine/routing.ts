@@ -51,8 +51,11 @@ export interface FamilyRouting extends Routing {
   output(destination: Address): Route | Refused
   /** Whether an address is one of the host's own, on any device. */
   isOwn(address: Address): boolean
-  /** Address of the host for a packet by this way to that destination. */
-  sourceFor(route: Route, destination: Address): Address | null
+  /**
+   * Address of the host for a packet by this way to that destination. An answer to a packet that came by `cameBy`
+   * takes, in IPv6, the address that suits that device.
+   */
+  sourceFor(route: Route, destination: Address, cameBy: Device | null): Address | null
 }
 
 export const refused = (why: string): Refused => ({ kind: 'refused', why })

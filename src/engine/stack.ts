@@ -8,11 +8,11 @@ import type { Hook } from '../lang/rule.ts'
 import { type Address, type Family, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
-import { isLinkLocal, isLoopback, isMulticast, isUnspecified } from './address-class.ts'
+import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import { type DefragUser, Reassembler } from './defrag.ts'
 import { fragmentsFor, isTooBigToForward } from './fragment.ts'
 import type { HookPlan } from './hooks.ts'
-import { buildIcmpError, type IcmpErrorName, icmpErrors, whyNoError } from './icmp-error.ts'
+import { buildIcmpError, type IcmpError, type IcmpErrorName, icmpErrors, whyNoError } from './icmp-error.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import { encodeToNeighbour, type Neighbours } from './neighbours.ts'
 import { completeEmission, decrementTtl } from './rewrite.ts'
@@ -104,7 +104,7 @@ export class Stack {
 
   #haveNoWay(skb: HostSkb, error: RouteError, journey: Journey): Fate {
     const name = errorOfRoute[error]
-    if (name !== null) this.#complain(skb, name, 0, journey)
+    if (name !== null) this.complain(skb, icmpErrors[this.#parts.family][name], journey)
     const { family, isForwarding } = this.#parts
     const destination = printAddress(skb.packet.destination)
     return droppedByHost(
@@ -125,14 +125,14 @@ export class Stack {
     }
     if (skb.packetType !== 'host') return droppedByHost('what comes as a link broadcast is not forwarded')
     if (packet.ttl <= 1) {
-      this.#complain(skb, 'timeExceeded', 0, journey)
+      this.complain(skb, icmpErrors[this.#parts.family].timeExceeded, journey)
       return droppedByHost(`its ${packet.family === 'ipv4' ? 'TTL' : 'hop limit'} is at its end`)
     }
     const refusal = this.#whyNotForwarded(skb, route, journey)
     if (refusal !== null) return droppedByHost(refusal)
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     if (isTooBigToForward(whole, route.device.mtu, skb.origin)) {
-      this.#complain(skb, 'tooBig', route.device.mtu, journey)
+      this.#sayTooBig(skb, route.device, journey)
       return droppedByHost(`it is larger than the MTU of ${route.device.name} and must not be cut`)
     }
     decrementTtl(packet)
@@ -148,7 +148,7 @@ export class Stack {
       return `${printAddress(source)} cannot be a source beyond its link`
     }
     if (!isLinkLocal(source)) return null
-    this.#complain(skb, 'beyondScope', 0, journey)
+    this.complain(skb, icmpErrors.ipv6.beyondScope, journey)
     return `the link-local source ${printAddress(source)} means nothing on another link`
   }
 
@@ -198,10 +198,17 @@ export class Stack {
     if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)
 
     const { packet } = skb
+    if (
+      packet.family === 'ipv6' &&
+      isMulticast(packet.destination) &&
+      scopeOf(packet.destination) <= scope.node
+    ) {
+      return journey.accepted('it does not leave the host')
+    }
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const pieces = fragmentsFor(whole, device.mtu, skb.origin, this.#parts.nextFragmentId)
     if (pieces === 'too-big') {
-      this.#complain(skb, 'tooBig', device.mtu, journey)
+      this.#sayTooBig(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
     }
     const nextHop = route.gateway ?? packet.destination
@@ -229,38 +236,40 @@ export class Stack {
   // --- Answers
 
   /** Sends what a target made because of `cause`. Source: nf_send_reset(), nf_send_unreach() and their IPv6 kin. */
-  #emit({ bytes, sender }: Emission, cause: HostSkb, journey: Journey): void {
-    if (cause.route?.type === 'BROADCAST' || (isIpv4(cause) && cause.route?.type === 'MULTICAST')) return
+  #emit({ bytes, sender }: Emission, cause: HostSkb, journey: Journey): boolean {
+    if (cause.route?.type === 'BROADCAST' || (isIpv4(cause) && cause.route?.type === 'MULTICAST'))
+      return false
     const skb = new HostSkb('caused')
     decodeIp(skb.packet, bytes.slice())
     const route = this.routeOut(skb)
-    if (route.kind === 'refused') return
+    if (route.kind === 'refused') return false
     const { routing, nextId } = this.#parts
-    const source = routing.sourceFor(route, skb.packet.destination)
-    if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return
+    const source = routing.sourceFor(route, skb.packet.destination, cause.device)
+    if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
     if (sender === 'icmp') skb.socket = kernelSocket
     journey.tell(`the host answers ${printAddress(skb.packet.destination)}`)
     this.sendOut(skb, route, journey)
+    return true
   }
 
   /** Sends an ICMP error about a packet, where one is due. */
-  #complain(skb: HostSkb, name: IcmpErrorName | 'beyondScope', rest: number, journey: Journey): void {
-    const { family, routing, defaultTtl } = this.#parts
-    if (whyNoError(skb) !== null) return
-    const error = name === 'beyondScope' ? { type: 1, code: 2 } : icmpErrors[family][name]
-    const { packet } = skb
+  complain(skb: HostSkb, error: IcmpError, journey: Journey): void {
+    const { routing, defaultTtl } = this.#parts
+    if (whyNoError(skb, error) !== null) return
+    const { packet, device } = skb
     const way = routing.output(packet.source)
     if (way.kind === 'refused') return
-    const source = this.#errorSource(packet.destination, way, packet.source)
+    // The address that was spoken to, if it is the host's; else its address on the way back.
+    const source = routing.isOwn(packet.destination)
+      ? packet.destination
+      : routing.sourceFor(way, packet.source, device)
     if (source === null) return
-    const bytes = buildIcmpError(packet, { ...error, rest }, source, defaultTtl, way.device.mtu)
+    const bytes = buildIcmpError(packet, error, source, defaultTtl, way.device.mtu)
     this.#emit({ bytes, sender: 'icmp' }, skb, journey)
   }
 
-  /** The address that was spoken to, if it is the host's; else its address on the way back. */
-  #errorSource(spokenTo: Address, way: Route, destination: Address): Address | null {
-    const { routing } = this.#parts
-    return routing.isOwn(spokenTo) ? spokenTo : routing.sourceFor(way, destination)
+  #sayTooBig(skb: HostSkb, { mtu }: Device, journey: Journey): void {
+    this.complain(skb, { ...icmpErrors[this.#parts.family].tooBig, rest: mtu }, journey)
   }
 
   // --- Hooks
@@ -294,17 +303,17 @@ export class Stack {
 const isIpv4 = ({ packet }: HostSkb): boolean => packet.family === 'ipv4'
 
 /** What IPv6 refuses on arrival for its addresses. Source: ip6_rcv_core(). */
-function whyNotTaken({ packet, device }: HostSkb): string | null {
-  if (packet.family === 'ipv4') return null
+function whyNotTaken({ packet, packetType, device }: HostSkb): string | null {
+  if (packet.family === 'ipv4' || packetType === 'loopback') return null
   const { source, destination } = packet
   if (device?.kind !== 'loopback' && (isLoopback(source) || isLoopback(destination))) {
     return '::1 has no place on a wire'
   }
   if (isMulticast(source)) return `the source ${printAddress(source)} is a group`
   if (!isMulticast(destination)) return null
-  const reach = (destination.words[0]! >>> 16) & 15
+  const reach = scopeOf(destination)
   if (reach === 0) return `${printAddress(destination)} has the reserved scope 0`
-  return reach === 1 && device?.kind !== 'loopback'
+  return reach === scope.node && device?.kind !== 'loopback'
     ? `${printAddress(destination)} does not leave a node`
     : null
 }

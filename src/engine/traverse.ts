@@ -24,8 +24,8 @@ export interface Place {
   readonly in: Device | null
   readonly out: Device | null
   readonly host: HostServices
-  /** Sends a packet that a target made, because of this one. */
-  emit(reply: Emission): void
+  /** Sends a packet that a target made, because of this one. False when there is no way for it. */
+  emit(reply: Emission): boolean
 }
 
 class TableContext implements TargetContext {
@@ -65,8 +65,7 @@ class TableContext implements TargetContext {
   }
 
   emit(reply: Emission): void {
-    this.hasAnswered = true
-    this.#place.emit(reply)
+    if (this.#place.emit(reply)) this.hasAnswered = true
   }
 }
 

@@ -32,16 +32,30 @@ const mostOptions = 8
 /** Padding in one place. RFC 4942 section 2.1.9.5. */
 const mostPaddingBytes = 7
 
+/** What is wrong with a hop-by-hop header. */
+export type HopByHopFault =
+  /** The packet is dropped without a word. */
+  | 'silent'
+  /** And answered with an ICMPv6 parameter problem of this code that points at an octet of the packet. */
+  | { readonly code: number; readonly pointer: number; readonly evenToGroups: boolean }
+
+/** ICMPV6_HDR_FIELD and ICMPV6_UNK_OPTION. Source: include/uapi/linux/icmpv6.h. */
+const erroneousField = 0
+const unrecognizedOption = 2
+
+/** Whether the hop-by-hop header right behind the IPv6 header makes the kernel drop the packet. */
+export const hopByHopIsRefused = (packet: Packet): boolean => hopByHopFault(packet) !== null
+
 /**
- * Whether the hop-by-hop header right behind the IPv6 header makes the kernel drop the packet: cut off, malformed,
+ * Why the hop-by-hop header right behind the IPv6 header makes the kernel drop the packet, or null: cut off, malformed,
  * too much or non-zero padding, more than 8 options, or an unknown option whose type demands it.
  *
  * Preconditions: packet.nextHeader is 0 (hop-by-hop) and endOffset is set.
  */
-export function hopByHopIsRefused(packet: Packet): boolean {
+export function hopByHopFault(packet: Packet): HopByHopFault | null {
   const start = packet.networkOffset + 40
   // What a capture cut off may have been fine.
-  const whenCut = packet.missingBytes === 0
+  const whenCut = packet.missingBytes === 0 ? 'silent' : null
   if (packet.endOffset < start + 8) return whenCut
   const end = start + (packet.u8(start + 1) + 1) * 8
   if (packet.endOffset < end) return whenCut
@@ -52,44 +66,58 @@ export function hopByHopIsRefused(packet: Packet): boolean {
     const type = packet.u8(at)
     if (type === optionPad1) {
       paddingBytes++
-      if (paddingBytes > mostPaddingBytes) return true
+      if (paddingBytes > mostPaddingBytes) return 'silent'
       at++
       continue
     }
-    if (end < at + 2) return true
+    if (end < at + 2) return 'silent'
     const optionBytes = packet.u8(at + 1) + 2
-    if (end < at + optionBytes) return true
+    if (end < at + optionBytes) return 'silent'
     if (type === optionPadN) {
       paddingBytes += optionBytes
-      if (paddingBytes > mostPaddingBytes) return true
-      for (let pad = at + 2; pad < at + optionBytes; pad++) if (packet.u8(pad) !== 0) return true
+      if (paddingBytes > mostPaddingBytes) return 'silent'
+      for (let pad = at + 2; pad < at + optionBytes; pad++) if (packet.u8(pad) !== 0) return 'silent'
     } else {
       optionCount++
-      if (optionCount > mostOptions || optionIsRefused(packet, type, at, optionBytes)) return true
+      if (optionCount > mostOptions) return 'silent'
+      const fault = optionFault(packet, type, at, optionBytes)
+      if (fault !== null) return fault
       paddingBytes = 0
     }
     at += optionBytes
   }
-  return false
+  return null
 }
 
-function optionIsRefused(packet: Packet, type: number, at: number, optionBytes: number): boolean {
+function optionFault(packet: Packet, type: number, at: number, optionBytes: number): HopByHopFault | null {
   switch (type) {
     case optionRouterAlert:
-      return optionBytes !== 4
+      return optionBytes === 4 ? null : 'silent'
     case optionJumbo:
-      return jumboIsRefused(packet, at, optionBytes)
+      return jumboFault(packet, at, optionBytes)
     case optionIoam:
-      return false
+      return null
     default:
-      // The two high bits: 00 skip, else discard (with or without an ICMP error).
-      return type >>> 6 !== 0
+      return unknownOptionFault(packet, type, at)
   }
 }
 
-function jumboIsRefused(packet: Packet, at: number, optionBytes: number): boolean {
-  const aligned = (at - packet.networkOffset - 40) % 4 === 2
-  if (optionBytes !== 6 || !aligned || packet.totalLength !== 40) return true
+/** The two high bits of an unknown option's type: 00 skip it, 01 discard, 10 and 11 discard and say so. */
+function unknownOptionFault(packet: Packet, type: number, at: number): HopByHopFault | null {
+  const action = type >>> 6
+  if (action === 0) return null
+  const isToGroup = packet.u8(packet.destinationOffset) === 0xff
+  if (action === 1 || (action === 3 && isToGroup)) return 'silent'
+  return { code: unrecognizedOption, pointer: at - packet.networkOffset, evenToGroups: action === 2 }
+}
+
+/** Source: ipv6_hop_jumbo(). */
+function jumboFault(packet: Packet, at: number, optionBytes: number): HopByHopFault | null {
+  const offset = at - packet.networkOffset
+  if (optionBytes !== 6 || (offset - 40) % 4 !== 2) return 'silent'
   const jumboLength = packet.u32(at + 2)
-  return jumboLength <= 0xffff || jumboLength > packet.endOffset - packet.networkOffset - 40
+  const wrongField = { code: erroneousField, evenToGroups: false }
+  if (jumboLength <= 0xffff) return { ...wrongField, pointer: offset + 2 }
+  if (packet.totalLength !== 40) return { ...wrongField, pointer: offset }
+  return jumboLength > packet.endOffset - packet.networkOffset - 40 ? 'silent' : null
 }
