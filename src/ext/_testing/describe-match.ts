@@ -3,6 +3,7 @@
  *
  *   describeMatch(ttl, {
  *     text: { '--ttl 64': '--ttl-eq 64', '--ttl-eq 256': 'error ttl/out-of-range' },
+ *     packets: { '--ttl-lt 5': { yes: ['ttl=4'], no: { 'ttl=5': 'ttl 5 is not below 5' } } },
  *   })
  *
  * A text is the match's options, or a whole rule with `-m NAME` and, where it matters, `[TABLE/]CHAIN` in front:
@@ -21,6 +22,7 @@ import type { MatchDefinition } from '../define.ts'
 import { pointOf } from '../facts.ts'
 import { registry } from '../registry.ts'
 import { askKernel, type KernelAnswer, type KernelRule, kernelIsOutOfReach } from './kernel.ts'
+import { packetSample, type RouteTypes } from './packet-lines.ts'
 import { anySample, hintsOf, type Sample } from './samples.ts'
 
 export interface MatchFixtures {
@@ -34,6 +36,17 @@ export interface MatchFixtures {
   readonly text: Readonly<Record<string, string>>
   /** Texts whose printed form means something else, because iptables-save leaves out what it should not. */
   readonly lossy?: readonly string[]
+  /** Rules, and packets that they match, miss, and drop at once. `packet-lines.ts` has the form of a packet. */
+  readonly packets: Readonly<Record<string, PacketTable>>
+  /** What the routing table says of the addresses in `packets`. */
+  readonly routes?: RouteTypes
+}
+
+interface PacketTable {
+  readonly yes?: readonly string[]
+  /** With the reason that a trace gives. */
+  readonly no?: readonly string[] | Readonly<Record<string, string>>
+  readonly drop?: readonly string[]
 }
 
 export function describeMatch<Data, State>(
@@ -46,7 +59,7 @@ export function describeMatch<Data, State>(
     canonical.startsWith('error ') ? [] : [text],
   )
   const examples = match.examples.filter((text) => reader.read(text).kind === 'data')
-  const texts = [...accepted, ...examples]
+  const texts = [...new Set([...accepted, ...examples, ...Object.keys(fixtures.packets)])]
 
   describe(`${match.name} in ${family}`, () => {
     describe('text', () => {
@@ -69,9 +82,22 @@ export function describeMatch<Data, State>(
       })
     })
 
+    describe('packets', () => {
+      it.each(packetRows(fixtures.packets))('%s: %s', (text, packet, expected) => {
+        const hook = fixtures.hook ?? 'FORWARD'
+        const { data, place } = reader.data(text)
+        const sample = packetSample(packet, family, hook, fixtures.routes)
+        const answer = evaluate(match, data, place, sample)
+        if (answer === null) throw new Error(`no rule ${text} is taken for the protocol of ${packet}`)
+        const verdict = answer.hotdrop ? 'drop' : answer.matched ? 'yes' : 'no'
+        const why = match.explain?.(data, sample.skb, sample.context, undefined as State) ?? null
+        expect({ verdict, ...(expected.why === undefined ? {} : { why }) }).toEqual(expected)
+      })
+    })
+
     const reason = kernelIsOutOfReach
     it.skipIf(reason !== null)(`reads as iptables and the kernel do${reason ? ` (${reason})` : ''}`, () => {
-      const rows = [...Object.keys(fixtures.text), ...examples]
+      const rows = [...new Set([...Object.keys(fixtures.text), ...texts])]
       const answers = askKernel(rows.map((text) => reader.kernelRule(text)))
       const named = (answer: KernelAnswer, at: number) => ({ text: rows[at], ...answer })
       expect(rows.map((text) => reader.asKernel(text)).map(named)).toEqual(answers.map(named))
@@ -121,6 +147,25 @@ export function describeMatch<Data, State>(
     })
   })
 }
+
+interface Expected {
+  readonly verdict: 'yes' | 'no' | 'drop'
+  readonly why?: string
+}
+
+const packetRows = (tables: MatchFixtures['packets']): [text: string, packet: string, expected: Expected][] =>
+  Object.entries(tables).flatMap(([text, { yes = [], no = [], drop = [] }]) => {
+    const missed: [packet: string, expected: Expected][] = isList(no)
+      ? no.map((packet) => [packet, { verdict: 'no' }])
+      : Object.entries(no).map(([packet, why]) => [packet, { verdict: 'no', why }])
+    return [
+      ...yes.map((packet): [string, Expected] => [packet, { verdict: 'yes' }]),
+      ...missed,
+      ...drop.map((packet): [string, Expected] => [packet, { verdict: 'drop' }]),
+    ].map(([packet, expected]): [string, string, Expected] => [text, packet, expected])
+  })
+
+const isList = (no: NonNullable<PacketTable['no']>): no is readonly string[] => Array.isArray(no)
 
 /** The answer for one packet, or null where the kernel would not take the rule for the packet's protocol. */
 function evaluate<Data, State>(

@@ -33,6 +33,34 @@ describeMatch(addrtype, {
       '--src-type UNSPEC,UNICAST,LOCAL,BROADCAST,ANYCAST,MULTICAST,BLACKHOLE,UNREACHABLE,PROHIBIT,THROW,NAT,XRESOLVE',
     '--dst-type B': '--dst-type BROADCAST',
   },
+  routes: {
+    '203.0.113.1': 'LOCAL',
+    '203.0.113.1@eth1': 'LOCAL',
+    '192.0.2.255': 'BROADCAST',
+    '10.0.0.1': 'UNREACHABLE',
+  },
+  packets: {
+    '--dst-type LOCAL': {
+      yes: ['> 203.0.113.1:22'],
+      no: { '203.0.113.1 > 203.0.113.2:22': 'destination 203.0.113.2 is UNICAST, not LOCAL' },
+    },
+    '! --src-type UNICAST,LOCAL': {
+      yes: ['192.0.2.255 > 203.0.113.1:22', '10.0.0.1 > 203.0.113.1:22'],
+      no: { '203.0.113.1 > 192.0.2.255:22': 'source 203.0.113.1 is LOCAL, one of UNICAST,LOCAL' },
+    },
+    '--src-type UNICAST --dst-type BROADCAST': {
+      yes: ['> 192.0.2.255:22'],
+      no: {
+        '10.0.0.1 > 192.0.2.255:22': 'source 10.0.0.1 is UNREACHABLE, not UNICAST',
+        '> 203.0.113.1:22': 'destination 203.0.113.1 is LOCAL, not BROADCAST',
+      },
+    },
+    '--dst-type LOCAL --limit-iface-out': { yes: ['> 203.0.113.1:22'] },
+    '--dst-type LOCAL --limit-iface-in': {
+      no: { '> 203.0.113.1:22': 'destination 203.0.113.1 is UNICAST, not LOCAL' },
+    },
+    '--dst-type NAT': { no: ['> 203.0.113.1:22'] },
+  },
 })
 
 describeMatch(addrtype, {
@@ -47,5 +75,43 @@ describeMatch(addrtype, {
     '--src-type THROW': 'error addrtype/not-in-ipv6',
     '--src-type NAT': 'error addrtype/not-in-ipv6',
     '--src-type XRESOLVE': 'error addrtype/not-in-ipv6',
+  },
+  routes: {
+    '2001:db8:1::1': 'LOCAL',
+    'ff02::1': 'LOCAL',
+    '2001:db8:9::9': 'UNREACHABLE',
+    '::ffff:1.2.3.4': 'ANYCAST',
+  },
+  packets: {
+    '--dst-type LOCAL': {
+      yes: ['> [2001:db8:1::1]:22', '> [ff02::1]:22'],
+      no: { '> [2001:db8:1::2]:22': 'destination 2001:db8:1::2 is UNICAST, not LOCAL' },
+    },
+    '--dst-type MULTICAST': {
+      yes: ['> [ff02::1]:22'],
+      no: { '> [fe80::1]:22': 'destination fe80::1 is UNICAST, not MULTICAST' },
+    },
+    // Not alternatives: both must hold.
+    '--dst-type UNICAST,LOCAL': {
+      yes: ['> [2001:db8:1::1]:22'],
+      no: {
+        '> [2001:db8:1::2]:22': 'destination 2001:db8:1::2 is UNICAST, not UNICAST,LOCAL',
+        '> [ff02::1]:22': 'destination ff02::1 is LOCAL, not UNICAST,LOCAL',
+      },
+    },
+    '--dst-type LOCAL,UNREACHABLE': {
+      yes: ['> [2001:db8:9::9]:22', '> [2001:db8:1::1]:22'],
+      no: ['> [::1]:22'],
+    },
+    '--src-type UNSPEC': { yes: ['[::]:1 > [2001:db8:1::1]:22'], no: ['[::1]:1 > [2001:db8:1::1]:22'] },
+    '--src-type UNICAST': {
+      yes: ['[::1]:1 > [::1]:22', '[::2]:1 > [::1]:22', '[fc00::]:1 > [::1]:22'],
+      no: {
+        '[::]:1 > [::1]:22': 'source :: is UNSPEC, not UNICAST',
+        '[::ffff:1.2.3.5]:1 > [::1]:22': 'source ::ffff:1.2.3.5 is a mapped IPv4 address, not UNICAST',
+      },
+    },
+    '--src-type MULTICAST,UNSPEC': { no: ['[::]:1 > [::1]:22', '[ff02::1]:1 > [::1]:22'] },
+    '! --src-type MULTICAST': { yes: ['syn'], no: ['[ff02::1]:1 > [::1]:22'] },
   },
 })

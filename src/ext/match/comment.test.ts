@@ -16,4 +16,5 @@ describeMatch(comment, {
     '--comment a --comment b': 'error comment/repeated',
     '': 'error comment/missing-option',
   },
+  packets: { '--comment foo': { yes: ['syn', 'udp frag=1', 'proto=6'] } },
 })

@@ -16,4 +16,15 @@ describeMatch(hl, {
     '--hl-eq 5 --hl-eq 6': 'error hl/repeated',
     '': 'error hl/no-test',
   },
+  packets: {
+    '--hl-eq 64': { yes: ['ttl=64'], no: { 'ttl=65': 'hl 65 is not 64' } },
+    '! --hl-eq 64': { yes: ['ttl=63'], no: { 'ttl=64': 'hl 64 is 64' } },
+    '--hl-lt 5': {
+      yes: ['ttl=4', 'ttl=0'],
+      no: { 'ttl=5': 'hl 5 is not below 5', 'ttl=255': 'hl 255 is not below 5' },
+    },
+    '--hl-gt 128': { yes: ['ttl=129', 'ttl=255'], no: { 'ttl=128': 'hl 128 is not above 128' } },
+    '--hl-lt 0': { no: ['ttl=0'] },
+    '--hl-gt 255': { no: ['ttl=255'] },
+  },
 })

@@ -22,5 +22,20 @@ describeMatch(icmp6, {
     '-m icmp6 --icmpv6-type 1': 'error icmp6/needs-protocol',
     '! -p icmpv6 -m icmp6 --icmpv6-type 1': 'error icmp6/needs-protocol',
     '-p icmp -m icmp6 --icmpv6-type 1': 'error icmp6/needs-protocol',
+    '-p icmpv6 -m icmpv6 --icmpv6-type 1': '--icmpv6-type 1',
+    '-p icmpv6 -m ipv6-icmp --icmpv6-type 1': '--icmpv6-type 1',
+    '-p icmpv6 --icmpv6-type 2': '--icmpv6-type 2',
+  },
+  packets: {
+    '--icmpv6-type 128': {
+      yes: ['icmp6 echo-request', 'icmp6 type=128 code=9'],
+      no: {
+        'icmp6 echo-reply': 'type 129/0 is not 128',
+        'icmp6 frag=185': 'it is a later fragment, without the header',
+      },
+      drop: ['proto=58 payload=80000000000000', 'proto=58'],
+    },
+    '! --icmpv6-type 1/4': { yes: ['icmp6 type=1 code=3'], no: { 'icmp6 type=1 code=4': 'type 1/4 is 1/4' } },
+    '--icmpv6-type 255': { yes: ['icmp6 type=255 code=3'], no: ['icmp6 echo-request'] },
   },
 })

@@ -20,5 +20,20 @@ const text = {
   '': 'error length/missing-option',
 }
 
-describeMatch(length, { text })
-describeMatch(length, { family: 'ipv6', text })
+const packets = {
+  '--length 84': { yes: ['len=84'], no: { 'len=85': 'length 85 is not 84' } },
+  '--length 84:100': {
+    yes: ['len=84', 'len=100'],
+    no: { 'len=83': 'length 83 is not in 84:100', 'len=101': 'length 101 is not in 84:100' },
+  },
+  '! --length 0:1500': { yes: ['len=1501'], no: { 'len=1500': 'length 1500 is in 0:1500' } },
+  '--length 5:3': { no: ['len=84'] },
+  '! --length 5:3': { yes: ['len=84'] },
+}
+
+describeMatch(length, { text, packets: { ...packets, '--length 40': { yes: ['syn'], no: ['mss=1460'] } } })
+describeMatch(length, {
+  family: 'ipv6',
+  text,
+  packets: { ...packets, '--length 60': { yes: ['syn'], no: ['mss=1460'] } },
+})

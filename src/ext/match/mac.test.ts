@@ -17,5 +17,24 @@ const text = {
   '': 'error mac/missing-option',
 }
 
-describeMatch(mac, { text })
-describeMatch(mac, { family: 'ipv6', text })
+const packets = {
+  '--mac-source 42:01:02:03:04:0A': {
+    yes: ['mac=42:01:02:03:04:0a'],
+    no: {
+      'mac=42:01:02:03:04:0b': 'source MAC 42:01:02:03:04:0b is not 42:01:02:03:04:0a',
+      'mac=52:01:02:03:04:0a': 'source MAC 52:01:02:03:04:0a is not 42:01:02:03:04:0a',
+      '| in=lo': 'it came in no Ethernet frame',
+    },
+  },
+  '! --mac-source 1:2:3:4:5:6': {
+    yes: ['mac=01:02:03:04:05:07'],
+    no: {
+      'mac=01:02:03:04:05:06': 'source MAC 01:02:03:04:05:06 is 01:02:03:04:05:06',
+      '| in=lo': 'it came in no Ethernet frame',
+      out: 'it came in no Ethernet frame',
+    },
+  },
+}
+
+describeMatch(mac, { text, packets })
+describeMatch(mac, { family: 'ipv6', text, packets })

@@ -86,18 +86,21 @@ export const multiport = defineMatch<Multiport>()({
 
   hotdrops: (_, space) => withCutHeader(space, portBytes),
 
-  explain: ({ side, ports, inverted }, { packet, ...skb }, context) => {
-    const unreadable = explainHeader({ packet, ...skb }, context, portBytes)
+  explain: ({ side, ports, inverted }, skb, context) => {
+    const unreadable = explainHeader(skb, context, portBytes)
     if (unreadable !== null) return unreadable
-    const source = `sport ${packet.u16(context.transportOffset)}`
-    const destination = `dport ${packet.u16(context.transportOffset + 2)}`
-    const which =
-      side === 'source' ? source : side === 'destination' ? destination : `${source} or ${destination}`
+    const asked = [
+      ...(side === 'destination' ? [] : [{ word: 'sport', port: skb.packet.u16(context.transportOffset) }]),
+      ...(side === 'source' ? [] : [{ word: 'dport', port: skb.packet.u16(context.transportOffset + 2) }]),
+    ]
     const list = ports.map(printRange).join(',')
-    if (inverted) return `${which} is in ${list}`
-    return side === 'either'
-      ? `neither ${source} nor ${destination} is in ${list}`
-      : `${which} is not in ${list}`
+    const [first, second] = (inverted ? asked.filter(({ port }) => listHas(ports, port)) : asked).map(
+      ({ word, port }) => `${word} ${port}`,
+    )
+    if (inverted) return `${first} is in ${list}`
+    return second === undefined
+      ? `${first} is not in ${list}`
+      : `neither ${first} nor ${second} is in ${list}`
   },
 })
 

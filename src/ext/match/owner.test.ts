@@ -27,5 +27,43 @@ const text = {
   'FORWARD -m owner --socket-exists': 'error owner/wrong-hook',
 }
 
-describeMatch(owner, { hook: 'OUTPUT', text })
-describeMatch(owner, { family: 'ipv6', hook: 'OUTPUT', text })
+const packets = {
+  '--uid-owner 1000': {
+    yes: ['out uid=1000 gid=7'],
+    no: {
+      'out uid=1001 gid=1000': 'uid 1001 is not 1000',
+      out: 'no local socket sent it',
+      'out | from-kernel': 'the kernel itself sent it',
+    },
+  },
+  '! --uid-owner 5-10': {
+    yes: ['out uid=4', 'out uid=11', 'out', 'out | from-kernel'],
+    no: { 'out uid=5': 'uid 5 is in 5-10', 'out uid=10': 'uid 10 is in 5-10' },
+  },
+  '--gid-owner 33 --suppl-groups': {
+    yes: ['out uid=1 gid=33', 'out uid=1 gid=2 | groups=3,33'],
+    no: { 'out uid=33 gid=2 | groups=3,4': 'gid 2 is not 33', out: 'no local socket sent it' },
+  },
+  '--gid-owner 33': { no: { 'out uid=1 gid=2 | groups=33': 'gid 2 is not 33' } },
+  '! --gid-owner 33 --suppl-groups': {
+    yes: ['out uid=1 gid=2 | groups=3', 'out | from-kernel'],
+    no: {
+      'out uid=1 gid=2 | groups=33': 'gid 33 is 33',
+      // Without --suppl-groups it would match.
+      out: 'no local socket sent it',
+    },
+  },
+  '--socket-exists': { yes: ['out uid=0', 'out | from-kernel'], no: { out: 'no local socket sent it' } },
+  '! --socket-exists': {
+    yes: ['out'],
+    no: { 'out uid=0': 'a local socket sent it', 'out | from-kernel': 'a local socket sent it' },
+  },
+  '! --socket-exists --uid-owner 7': { no: ['out', 'out uid=7', 'out uid=8', 'out | from-kernel'] },
+  '--uid-owner 7 ! --gid-owner 8': {
+    yes: ['out uid=7 gid=9'],
+    no: { 'out uid=7 gid=8': 'gid 8 is 8', 'out uid=8 gid=9': 'uid 8 is not 7' },
+  },
+}
+
+describeMatch(owner, { hook: 'OUTPUT', text, packets })
+describeMatch(owner, { family: 'ipv6', hook: 'OUTPUT', text, packets })

@@ -42,5 +42,61 @@ const text = {
 }
 const lossy = ['! --dport 0:65535', '--tcp-flags NONE SYN']
 
-describeMatch(tcp, { text, lossy })
-describeMatch(tcp, { family: 'ipv6', text, lossy })
+const packets = {
+  '': { yes: ['> :22', 'none', 'frag=0+'], no: { 'frag=185': 'it is a later fragment, without the header' } },
+  '--dport 22': {
+    yes: ['> :22 syn', '> :22 rst-ack'],
+    no: { '> :23': 'dport 23 is not 22', ':22 > :23': 'dport 23 is not 22' },
+    drop: ['proto=6 payload=0fa00016', 'proto=6 payload=0fa00016000000050000000050020000000000'],
+  },
+  '--dport 1:1023': { yes: ['> :1', '> :1023'], no: { '> :1024': 'dport 1024 is not in 1:1023' } },
+  '! --sport 22 --dport 23': {
+    yes: [':24 > :23'],
+    no: { ':22 > :23': 'sport 22 is 22', ':24 > :22': 'dport 22 is not 23' },
+  },
+  '! --dport 0:65535': { no: { '> :22': 'dport 22 is in 0:65535' } },
+  '--syn': {
+    yes: ['syn', 'syn-psh', 'syn-urg-ece-cwr'],
+    no: {
+      'syn-ack': 'flags SYN,ACK are not SYN of FIN,SYN,RST,ACK',
+      none: 'flags NONE are not SYN of FIN,SYN,RST,ACK',
+    },
+  },
+  '! --tcp-flags SYN,ACK SYN,ACK': {
+    yes: ['syn', 'ack', 'none'],
+    no: { 'syn-ack-urg': 'flags SYN,ACK,URG are SYN,ACK of SYN,ACK' },
+  },
+  '--tcp-flags NONE SYN': { no: ['syn', 'none'] },
+  '--tcp-option 8': {
+    yes: ['ts=1:0', 'mss=1460 ts=1:0', 'tcpopt=08000000', 'tcpopt=00000008'],
+    no: {
+      'mss=1460': 'it has no option 8',
+      syn: 'it has no option 8',
+      // The walk steps over the first option's length, and so over the 8.
+      'tcpopt=02040808': 'it has no option 8',
+    },
+    drop: [
+      // A data offset of 4 words, one of 6 without the bytes.
+      'proto=6 payload=0fa000160000000500000000400200000000000000000000',
+      'proto=6 payload=0fa0001600000005000000006002000000000000',
+    ],
+  },
+  '! --tcp-option 8 --dport 22': {
+    yes: ['> :22 mss=1460', '> :22 syn'],
+    no: { '> :22 ts=1:0': 'it has option 8', '> :23': 'dport 23 is not 22' },
+    drop: ['proto=6 payload=0fa000160000000500000000400200000000000000000000'],
+  },
+  '--tcp-option 8 --dport 23': { no: ['proto=6 payload=0fa000160000000500000000400200000000000000000000'] },
+}
+
+describeMatch(tcp, {
+  text,
+  lossy,
+  packets: { ...packets, '--sport 4000': { yes: ['syn'], drop: ['frag=1'], no: ['frag=2', 'frag=185+'] } },
+})
+describeMatch(tcp, {
+  family: 'ipv6',
+  text,
+  lossy,
+  packets: { ...packets, '--sport 4000': { yes: ['syn'], no: ['frag=1', 'frag=2', 'frag=185+'] } },
+})
