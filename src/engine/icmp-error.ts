@@ -75,13 +75,21 @@ function whyNoIpv6Error({ packet, packetType }: HostSkb, evenToGroups: boolean):
   return packet.u8(packet.transportOffset) < 128 ? 'it is an ICMPv6 error itself' : null
 }
 
+/** How an error is sent. */
+export interface ErrorSender {
+  readonly source: Address
+  readonly ttl: number
+  /** Of the way back. */
+  readonly mtu: number
+  /** IPv4 options that it carries. */
+  readonly options: Uint8Array
+}
+
 /** The error as an IP packet to the source of `about`, quoting as much of it as fits. */
 export function buildIcmpError(
   about: Packet,
   error: IcmpError,
-  source: Address,
-  ttl: number,
-  mtu: number,
+  { source, ttl, mtu, options }: ErrorSender,
 ): Uint8Array {
   const destination = about.source
   const quoted = about.bytes.subarray(about.networkOffset, about.endOffset)
@@ -89,8 +97,8 @@ export function buildIcmpError(
     const message = encodeIcmp6(error, quoted.subarray(0, ipv6ErrorLimit - 48), { source, destination })
     return encodeIpv6({ source, destination, nextHeader: ipProtocol.icmp6, hopLimit: ttl }, message)
   }
-  const room = Math.min(ipv4ErrorLimit, mtu) - 28
+  const room = Math.min(ipv4ErrorLimit, mtu) - 28 - options.length
   const message = encodeIcmp(error, quoted.subarray(0, room))
   const tos = (about.tos & 0x1e) | 0xc0
-  return encodeIpv4({ source, destination, protocol: ipProtocol.icmp, ttl, tos }, message)
+  return encodeIpv4({ source, destination, protocol: ipProtocol.icmp, ttl, tos, options }, message)
 }

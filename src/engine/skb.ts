@@ -2,6 +2,7 @@
 import type { Device, LocalSocket, PacketType, Skb } from '../ext/context.ts'
 import { Packet } from '../net/packet.ts'
 import type { FragmentOrigin } from './defrag.ts'
+import type { Ipv4Options } from './ipv4-options.ts'
 import type { Route } from './routing.ts'
 
 /** `struct sk_buff`, as far as a firewall can tell. */
@@ -16,6 +17,8 @@ export class HostSkb implements Skb {
   device: Device | null = null
   /** Null until routing has decided. */
   route: Route | null = null
+  /** Found when it arrived; null where there were none. */
+  options: Ipv4Options | null = null
   /** How it was cut when it came, if conntrack put it together. */
   origin: FragmentOrigin | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */

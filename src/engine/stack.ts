@@ -13,6 +13,7 @@ import { type DefragUser, Reassembler } from './defrag.ts'
 import { fragmentsFor, isTooBigToForward } from './fragment.ts'
 import type { HookPlan } from './hooks.ts'
 import { buildIcmpError, type IcmpError, type IcmpErrorName, icmpErrors, whyNoError } from './icmp-error.ts'
+import { echoOptions, finishOptionsForForwarding, readOptions, timeOfDayMs } from './ipv4-options.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import { encodeToNeighbour, type Neighbours } from './neighbours.ts'
 import { completeEmission, decrementTtl } from './rewrite.ts'
@@ -44,6 +45,9 @@ const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
   silent: null,
 }
 
+/** Without options. */
+const ipv4HeaderLength = 20
+
 const noSteps: HookPlan = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], POSTROUTING: [] }
 
 export class Stack {
@@ -73,9 +77,32 @@ export class Stack {
       skb.route = route
     }
     const { route } = skb
+    const refusedOptions = this.#readOptions(skb, route, journey)
+    if (refusedOptions !== null) return droppedByHost(refusedOptions)
     if (route.kind === 'local') return this.#deliver(skb, journey)
     if (route.kind === 'error') return this.#haveNoWay(skb, route.error!, journey)
     return this.#forward(skb, route, journey)
+  }
+
+  /** Why its IPv4 options end the packet's way, or null. Source: ip_rcv_options(). */
+  #readOptions(skb: HostSkb, route: Route, journey: Journey): string | null {
+    const { packet } = skb
+    if (packet.family === 'ipv6' || packet.networkHeaderLength === ipv4HeaderLength) return null
+    const { routing } = this.#parts
+    const isSpokenTo = route.kind === 'local' && route.type === 'LOCAL'
+    const back = isSpokenTo ? null : routing.output(packet.source)
+    const ownAddress = back?.kind === 'refused' ? null : (back?.source ?? packet.destination)
+    const { options, problemAt } = readOptions(packet, {
+      ownAddress: ownAddress ?? packet.destination,
+      timeMs: timeOfDayMs(journey.nowNs),
+      addressType: (address) => routing.addressType(address, null),
+    })
+    skb.options = options
+    if (problemAt !== null) {
+      this.complain(skb, { type: 12, code: 0, rest: problemAt * 2 ** 24 }, journey)
+      return 'its IP options are wrong'
+    }
+    return options.sourceRoute === 0 ? null : 'it asks for a source route, which this host refuses'
   }
 
   #deliver(skb: HostSkb, journey: Journey): Fate {
@@ -137,7 +164,14 @@ export class Stack {
     }
     decrementTtl(packet)
     const stopped = this.#hook('FORWARD', skb, skb.device, route.device, journey)
-    return stopped ?? this.#leave(skb, route, skb.device, journey)
+    if (stopped !== null) return stopped
+    if (skb.options !== null) {
+      const way = this.#parts.routing.output(packet.destination)
+      if (way.kind !== 'refused' && way.source !== null) {
+        finishOptionsForForwarding(packet, skb.options, way.source)
+      }
+    }
+    return this.#leave(skb, route, skb.device, journey)
   }
 
   /** Sources that an IPv6 router must not pass on. */
@@ -264,8 +298,18 @@ export class Stack {
       ? packet.destination
       : routing.sourceFor(way, packet.source, device)
     if (source === null) return
-    const bytes = buildIcmpError(packet, error, source, defaultTtl, way.device.mtu)
+    const options = this.#echoOptions(skb, source, journey)
+    if (options === null) return
+    const bytes = buildIcmpError(packet, error, { source, ttl: defaultTtl, mtu: way.device.mtu, options })
     this.#emit({ bytes, sender: 'icmp' }, skb, journey)
+  }
+
+  #echoOptions({ packet, options }: HostSkb, source: Address, journey: Journey): Uint8Array | null {
+    if (options === null) return new Uint8Array(0)
+    return echoOptions(packet, options, source, {
+      timeMs: timeOfDayMs(journey.nowNs),
+      addressType: (address) => this.#parts.routing.addressType(address, null),
+    })
   }
 
   #sayTooBig(skb: HostSkb, { mtu }: Device, journey: Journey): void {
