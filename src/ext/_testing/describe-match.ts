@@ -21,7 +21,9 @@ import { newSpace } from '../../space/packet-space.ts'
 import type { MatchDefinition } from '../define.ts'
 import { pointOf } from '../facts.ts'
 import { registry } from '../registry.ts'
+import { compareWithKernel } from './compare-packets.ts'
 import { askKernel, type KernelAnswer, type KernelRule, kernelIsOutOfReach } from './kernel.ts'
+import { packetsAreOutOfReach } from './kernel-packets.ts'
 import { packetSample, type RouteTypes } from './packet-lines.ts'
 import { anySample, hintsOf, type Sample } from './samples.ts'
 
@@ -105,7 +107,7 @@ export function describeMatch<Data, State>(
 
     if (match.stateful) return
     const samples = anySample(family, fixtures.hook ?? 'FORWARD', hintsOf(texts, family))
-    const rules = texts.map((text) => ({ text, ...reader.data(text) }))
+    const rules = texts.map((text) => ({ text, source: reader.words(text), ...reader.data(text) }))
 
     it('evaluates every packet as its analysis says', () => {
       const space = newSpace(family)
@@ -128,9 +130,17 @@ export function describeMatch<Data, State>(
             expect(bounds.may.equals(bounds.must), text).toBe(true)
           }
         }),
-        { numRuns: 1000 },
+        { numRuns: 500 },
       )
     })
+
+    // Owners and routes are not the packet's own; scenarios compare those.
+    if (fixtures.hook === undefined && fixtures.routes === undefined) {
+      const lack = packetsAreOutOfReach
+      it.skipIf(lack !== null)(`decides as the kernel does${lack ? ` (${lack})` : ''}`, async () => {
+        await compareWithKernel(match, family, rules, hintsOf(texts, family))
+      })
+    }
 
     if (match.explain === undefined) return
     it('says why it missed', () => {
@@ -239,6 +249,9 @@ class RuleReader<Data, State> {
     const { table, chain } = this.#ruleText(text)
     return `${table}/${chain}${printRuleBody(this.data(text).rule, { family: this.#family, syntax: registry })}`
   }
+
+  /** The whole rule behind the chain's name. */
+  words = (text: string): string => this.#ruleText(text).words
 
   /** What `askKernel` would answer. */
   asKernel(text: string): KernelAnswer {
