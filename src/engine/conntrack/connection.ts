@@ -1,0 +1,82 @@
+/** One tracked connection (`struct nf_conn`). */
+import type { Connection, Tuple } from '../../ext/context.ts'
+import type { SctpTrack } from './sctp.ts'
+import type { TcpTrack } from './tcp.ts'
+import { type TupleKey, TupleNode, tupleOf } from './tuple.ts'
+
+/** IPS_* bits. Source: include/uapi/linux/netfilter/nf_conntrack_common.h. */
+export const connectionStatus = {
+  expected: 1 << 0,
+  seenReply: 1 << 1,
+  assured: 1 << 2,
+  confirmed: 1 << 3,
+  sourceNat: 1 << 4,
+  destinationNat: 1 << 5,
+  sequenceAdjust: 1 << 6,
+  sourceNatDone: 1 << 7,
+  destinationNatDone: 1 << 8,
+  dying: 1 << 9,
+  fixedTimeout: 1 << 10,
+  natClash: 1 << 12,
+} as const
+
+/** Packets and bytes in each direction, where `nf_conntrack_acct` was on when the connection began. */
+export interface ConnectionCounters {
+  readonly packets: [original: number, reply: number]
+  readonly bytes: [original: number, reply: number]
+}
+
+/** What the protocol remembers: a record, or for UDP the tick until which it is no stream. */
+export type ProtocolTrack = TcpTrack | SctpTrack | number
+
+export class TrackedConnection implements Connection {
+  readonly originalNode: TupleNode
+  replyNode: TupleNode
+  status = 0
+  mark = 0
+  /** Before the connection is confirmed: ticks that it will live from then on. Afterwards: the tick it ends at. */
+  timeout = 0
+  track: ProtocolTrack = 0
+  counters: ConnectionCounters | null = null
+  /** Counts up; listings follow it. */
+  readonly serial: number
+  readonly hz: number
+
+  /** Preconditions: `key` holds the original tuple; afterwards it holds the reply. */
+  constructor(key: TupleKey, serial: number, hz: number) {
+    this.serial = serial
+    this.hz = hz
+    this.originalNode = new TupleNode(this, key)
+    key.invert()
+    this.replyNode = new TupleNode(this, key)
+  }
+
+  get original(): Tuple {
+    return tupleOf(this.originalNode)
+  }
+
+  get reply(): Tuple {
+    return tupleOf(this.replyNode)
+  }
+
+  has(bits: number): boolean {
+    return (this.status & bits) === bits
+  }
+
+  isExpired(tick: number): boolean {
+    return this.timeout <= tick
+  }
+
+  /** Whole seconds left, 0 when time is over. Source: nf_ct_expires(). */
+  timeoutSeconds(nowNs: bigint): number {
+    return this.secondsLeft(tickAt(nowNs, this.hz))
+  }
+
+  secondsLeft(tick: number): number {
+    const ticks = this.has(connectionStatus.confirmed) ? this.timeout - tick : this.timeout
+    return Math.max(0, Math.floor(ticks / this.hz))
+  }
+}
+
+/** The timer tick of a moment. */
+export const tickAt = (nowNs: bigint, hz: number): number => Number((nowNs * BigInt(hz)) / 1_000_000_000n)

@@ -1,0 +1,327 @@
+/**
+ * Connection tracking: which packets belong together, and what state their connection is in.
+ *
+ * A packet meets `in` at PREROUTING or OUTPUT (priority -200). If it begins a connection, that stays unconfirmed, known
+ * to the packet alone, until `confirm` at the end of INPUT or POSTROUTING puts it into the table; a packet that is
+ * dropped on the way leaves nothing behind.
+ * Kernel: nf_conntrack_in(), __nf_conntrack_confirm(), net/netfilter/nf_conntrack_core.c, Linux 6.18.
+ */
+import type { ConntrackState, Skb } from '../../ext/context.ts'
+import type { Hook } from '../../lang/rule.ts'
+import type { Family } from '../../net/address.ts'
+import { netfilterChecksumOk } from '../../net/checksum.ts'
+import type { Packet } from '../../net/packet.ts'
+import { ipProtocol } from '../../net/protocol.ts'
+import { connectionStatus, TrackedConnection, tickAt } from './connection.ts'
+import { trackGeneric, trackGre, trackIcmp, trackUdp, trackUdpLite } from './datagram.ts'
+import { highestIcmpType, icmp6IsUntracked, icmpIsError } from './icmp-types.ts'
+import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protocol.ts'
+import { trackSctp } from './sctp.ts'
+import type { ConntrackSettings } from './settings.ts'
+import { TupleTable } from './table.ts'
+import { closeTcp, trackTcp } from './tcp.ts'
+import { locateTransport, protocolOf, sameTuple, TransportPlace, TupleKey, type TupleNode } from './tuple.ts'
+
+/** What conntrack notes on a packet. */
+export interface ConntrackInfo {
+  readonly state: ConntrackState
+  readonly isReply: boolean
+  readonly connection: TrackedConnection | null
+}
+
+export const invalidInfo: ConntrackInfo = { state: 'INVALID', isReply: false, connection: null }
+export const untrackedInfo: ConntrackInfo = { state: 'UNTRACKED', isReply: false, connection: null }
+
+type Tracker = (
+  connection: TrackedConnection,
+  at: PacketAtHook,
+  settings: ConntrackSettings,
+) => TrackerVerdict
+
+function trackerOf(protocol: number): Tracker {
+  switch (protocol) {
+    case ipProtocol.tcp:
+      return trackTcp
+    case ipProtocol.udp:
+      return trackUdp
+    case ipProtocol.icmp:
+    case ipProtocol.icmp6:
+      return trackIcmp
+    case ipProtocol.udplite:
+      return trackUdpLite
+    case ipProtocol.sctp:
+      return trackSctp
+    case ipProtocol.gre:
+      return trackGre
+    default:
+      return trackGeneric
+  }
+}
+
+/** Buckets in which the kernel looks for a connection to sacrifice. Source: NF_CT_EVICTION_RANGE. */
+const evictionRange = 8
+
+/** Chains looked at for ended connections while one packet is dealt with. */
+const sweepChains = 4
+
+/** UDP, UDP-Lite, ICMP and everything generic may race with itself. Source: `.allow_clash` of the l4protos. */
+const mayClash = (protocol: number): boolean => protocol !== ipProtocol.tcp && protocol !== ipProtocol.sctp
+
+export class Conntrack implements PacketAtHook {
+  readonly settings: ConntrackSettings
+  readonly #table: TupleTable
+  readonly #key = new TupleKey()
+  readonly #place = new TransportPlace()
+  #nextSerial = 1
+  /** Connections in the table, ended ones included until they are swept. */
+  #count = 0
+  #nextFullSweepTick = 0
+
+  // The packet at hand, for the trackers.
+  packet!: Packet
+  family: Family = 'ipv4'
+  transportOffset = 0
+  direction: 0 | 1 = 0
+  verifiesChecksum = false
+  tick = 0
+
+  /** `seed` decides which tuples fall together. */
+  constructor(settings: ConntrackSettings, seed: number) {
+    this.settings = settings
+    this.#table = new TupleTable(seed)
+  }
+
+  /** Connections in the table, as `nf_conntrack_count` says. */
+  get count(): number {
+    return this.#count
+  }
+
+  /**
+   * Finds or begins the packet's connection and notes it on the packet. `drop` only where the table is full.
+   *
+   * Packets that have their connection already (they come back by `lo`) and those that shall not be tracked pass.
+   * Preconditions: the packet is whole; `zone` is 0 to 65535.
+   */
+  in(skb: Skb, hook: Hook, nowNs: bigint, zone = 0): 'accept' | 'drop' {
+    if (skb.untracked) skb.conntrack = untrackedInfo
+    if (skb.conntrack !== null) return 'accept'
+    const { packet } = skb
+    const { family } = packet
+    skb.conntrack = invalidInfo
+    if (family === null) return 'accept'
+    this.packet = packet
+    this.family = family
+    this.tick = tickAt(nowNs, this.settings.hz)
+    this.verifiesChecksum = hook === 'PREROUTING'
+    for (const ended of this.#table.sweep(sweepChains, this.tick)) this.#end(ended)
+
+    const place = this.#place
+    const { bytes, networkOffset, endOffset } = packet
+    if (!locateTransport(place, bytes, family, networkOffset, endOffset)) return 'accept'
+    this.transportOffset = place.offset
+    if (place.protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)) {
+      const info = this.#judgeIcmp(place.protocol, zone)
+      if (info === untrackedInfo) skb.untracked = true
+      if (info !== null) {
+        skb.conntrack = info
+        return 'accept'
+      }
+    }
+
+    for (;;) {
+      const found = this.#resolve(zone)
+      if (found === null) return 'accept'
+      if (found === 'full') {
+        skb.conntrack = null
+        return 'drop'
+      }
+      const { connection, isReply } = found
+      this.direction = isReply ? 1 : 0
+      const wasAnswered = connection.has(connectionStatus.seenReply)
+      const verdict = trackerOf(place.protocol)(connection, this, this.settings)
+      if (verdict === 'repeat') {
+        this.#end(connection)
+        continue
+      }
+      if (verdict === 'invalid') return 'accept'
+      const isExpected = connection.has(connectionStatus.expected)
+      const state = isReply || wasAnswered ? 'ESTABLISHED' : isExpected ? 'RELATED' : 'NEW'
+      if (isReply) connection.status |= connectionStatus.seenReply
+      skb.conntrack = { state, isReply, connection }
+      return 'accept'
+    }
+  }
+
+  /**
+   * Puts the packet's connection into the table if it begins one; the last thing at INPUT and POSTROUTING.
+   *
+   * `drop` where another connection took the tuple meanwhile, and it is not the same.
+   */
+  confirm(skb: Skb, nowNs: bigint): 'accept' | 'drop' {
+    const info = skb.conntrack as ConntrackInfo | null
+    const connection = info?.connection ?? null
+    if (connection === null || info!.isReply || connection.has(connectionStatus.confirmed)) return 'accept'
+    if (connection.has(connectionStatus.dying)) return 'drop'
+    const tick = tickAt(nowNs, this.settings.hz)
+    const { originalNode, replyNode } = connection
+    const rival = this.#table.find(originalNode, tick) ?? this.#table.find(replyNode, tick)
+    if (rival !== null) return this.#yieldTo(rival, skb, info!, tick)
+    connection.timeout += tick
+    this.#table.insert(originalNode)
+    this.#table.insert(replyNode)
+    connection.status |= connectionStatus.confirmed
+    this.#count++
+    return 'accept'
+  }
+
+  /**
+   * Notes on a packet that the host sends in answer to another that it belongs to the other's connection, against its
+   * direction. REJECT does so with its resets. Source: nf_conntrack_attach().
+   */
+  attach(answer: Skb, cause: Skb): void {
+    const info = cause.conntrack as ConntrackInfo | null
+    if (info === null || info.connection === null) return
+    answer.conntrack = { state: 'RELATED', isReply: !info.isReply, connection: info.connection }
+  }
+
+  /** The host resets the packet's TCP connection. Source: nf_ct_set_closing(). */
+  close(skb: Skb, nowNs: bigint): void {
+    const connection = (skb.conntrack as ConntrackInfo | null)?.connection ?? null
+    if (connection === null || protocolOf(connection.originalNode) !== ipProtocol.tcp) return
+    closeTcp(connection, tickAt(nowNs, this.settings.hz), this.settings)
+  }
+
+  /** The connections that live, in the order of their beginning. */
+  list(nowNs: bigint): TrackedConnection[] {
+    const tick = tickAt(nowNs, this.settings.hz)
+    return [...this.#table.connections()]
+      .filter((connection) => !connection.isExpired(tick))
+      .sort((a, b) => a.serial - b.serial)
+  }
+
+  refresh(connection: TrackedConnection, ticks: number): void {
+    if (!connection.has(connectionStatus.fixedTimeout)) {
+      connection.timeout = connection.has(connectionStatus.confirmed) ? this.tick + ticks : ticks
+    }
+    this.#account(connection)
+  }
+
+  kill(connection: TrackedConnection): void {
+    this.#account(connection)
+    this.#end(connection)
+  }
+
+  #account(connection: TrackedConnection): void {
+    const { counters } = connection
+    if (counters === null) return
+    counters.packets[this.direction]++
+    counters.bytes[this.direction] += this.packet.endOffset - this.packet.networkOffset
+  }
+
+  #end(connection: TrackedConnection): void {
+    if (connection.has(connectionStatus.dying)) return
+    connection.status |= connectionStatus.dying
+    if (!connection.has(connectionStatus.confirmed)) return
+    if (!connection.has(connectionStatus.natClash)) this.#table.remove(connection.originalNode)
+    this.#table.remove(connection.replyNode)
+    this.#count--
+  }
+
+  /** The node of the packet's tuple, in a new connection if there is none; null where the packet can begin none. */
+  #resolve(zone: number): TupleNode | null | 'full' {
+    const { packet, family } = this
+    const key = this.#key
+    if (!key.read(packet.bytes, family, packet.networkOffset, this.#place, packet.endOffset, zone))
+      return null
+    const node = this.#table.find(key, this.tick)
+    if (node !== null) return node
+    if (!key.invert()) return null
+    key.invert()
+    const { max, acct } = this.settings.numbers
+    if (max !== 0 && this.#count >= max && !this.#makeRoom(this.#table.hash(key))) return 'full'
+    const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz)
+    if (acct !== 0) connection.counters = { packets: [0, 0], bytes: [0, 0] }
+    return connection.originalNode
+  }
+
+  /**
+   * Ends the connections that are not assured in the first of the buckets in reach that has any. Failing that, once a
+   * second, those whose time is over, wherever they are (the kernel's worker comes round in its own time).
+   *
+   * Source: early_drop().
+   */
+  #makeRoom(hash: number): boolean {
+    for (const bucket of this.#table.neighbours(hash, this.settings.numbers.buckets, evictionRange)) {
+      const victims = bucket.filter(
+        ({ connection }) => !connection.has(connectionStatus.assured) && !connection.isExpired(this.tick),
+      )
+      for (const { connection } of victims) this.#end(connection)
+      if (victims.length > 0) return true
+    }
+    if (this.tick < this.#nextFullSweepTick) return false
+    this.#nextFullSweepTick = this.tick + this.settings.hz
+    const ended = [...this.#table.connections()].filter((connection) => connection.isExpired(this.tick))
+    for (const connection of ended) this.#end(connection)
+    return ended.length > 0
+  }
+
+  /**
+   * An ICMP error belongs to the connection of the packet that it quotes, neighbour discovery to none; null for
+   * everything that is tracked like any packet.
+   *
+   * Source: nf_conntrack_icmpv4_error(), nf_conntrack_icmpv6_error().
+   */
+  #judgeIcmp(protocol: number, zone: number): ConntrackInfo | null {
+    const { packet, transportOffset } = this
+    if (packet.endOffset - transportOffset < 8) return invalidInfo
+    if (checksChecksum(this, this.settings) && !netfilterChecksumOk(packet, protocol)) return invalidInfo
+    const type = packet.u8(transportOffset)
+    if (protocol === ipProtocol.icmp) {
+      if (type > highestIcmpType) return invalidInfo
+    } else if (icmp6IsUntracked(type)) return untrackedInfo
+    if (!icmpIsError(protocol, type)) return null
+    return this.#findQuoted(transportOffset + 8, zone)
+  }
+
+  /** Source: nf_conntrack_inet_error(). */
+  #findQuoted(innerOffset: number, zone: number): ConntrackInfo {
+    const { packet, family } = this
+    const { bytes, endOffset } = packet
+    const place = this.#place
+    const key = this.#key
+    if (!locateTransport(place, bytes, family, innerOffset, endOffset)) return invalidInfo
+    if (!key.read(bytes, family, innerOffset, place, endOffset, zone) || !key.invert()) return invalidInfo
+    const node = this.#table.find(key, this.tick)
+    // It must be sent to the one whose packet it quotes, or anybody could speak about other people's connections.
+    if (node === null || !node.hasDestination(bytes, packet.destinationOffset)) return invalidInfo
+    return { state: 'RELATED', isReply: node.isReply, connection: node.connection }
+  }
+
+  /**
+   * Two packets began the same connection at once. The later one joins the earlier, where the protocol is used to that
+   * and no translation tells them apart; or it is kept for a second, to be found by its reply tuple alone.
+   *
+   * Source: nf_ct_resolve_clash(), nf_ct_resolve_clash_harder().
+   */
+  #yieldTo(rival: TupleNode, skb: Skb, info: ConntrackInfo, tick: number): 'accept' | 'drop' {
+    const loser = info.connection!
+    if (!mayClash(protocolOf(rival))) return 'drop'
+    const join = (winner: TrackedConnection): boolean => {
+      const isTranslated =
+        winner.has(connectionStatus.sourceNatDone) || winner.has(connectionStatus.destinationNatDone)
+      const isSame =
+        sameTuple(winner.originalNode, loser.originalNode) && sameTuple(winner.replyNode, loser.replyNode)
+      if (isTranslated && !isSame) return false
+      skb.conntrack = { ...info, connection: winner }
+      return true
+    }
+    if (join(rival.connection)) return 'accept'
+    const answered = this.#table.find(loser.replyNode, tick)
+    if (answered !== null) return join(answered.connection) ? 'accept' : 'drop'
+    loser.timeout = tick + this.settings.hz
+    loser.status |= connectionStatus.fixedTimeout | connectionStatus.natClash | connectionStatus.confirmed
+    this.#table.insert(loser.replyNode)
+    this.#count++
+    return 'accept'
+  }
+}
