@@ -24,8 +24,6 @@ export type PacketType = 'host' | 'broadcast' | 'multicast' | 'otherhost' | 'out
 
 /** The local socket that sent a packet. */
 export interface LocalSocket {
-  /** One of the kernel's own sockets (ICMP, TCP resets): it exists, but no process owns it and ids mean nothing. */
-  readonly kernel?: boolean
   readonly uid: number
   readonly gid: number
   readonly supplementaryGids?: readonly number[]

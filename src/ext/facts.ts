@@ -34,7 +34,7 @@ const kinds: Readonly<Record<string, Judge>> = {
   /** A local socket sent it. */
   socket: (_, skb) => skb.socket !== null,
   /** The socket belongs to a process: the kernel's own sockets do not. */
-  'socket-owner': (_, skb) => skb.socket !== null && !skb.socket.kernel,
+  'socket-owner': (_, skb) => isOwned(skb),
   /** `uid=0-10`: both ends belong to it. */
   uid: (value, skb) => isOwned(skb) && inRange(value, skb.socket!.uid),
   gid: (value, skb) => isOwned(skb) && inRange(value, skb.socket!.gid),
@@ -143,7 +143,7 @@ export function effectivePacketType({ packet, packetType }: Skb): PacketType {
   return toGroup ? 'multicast' : 'broadcast'
 }
 
-const isOwned = ({ socket }: Skb): boolean => socket !== null && !socket.kernel
+const isOwned = ({ socket }: Skb): boolean => socket !== null && !socket.isKernel
 
 function inRange(value: string, id: number): boolean {
   const [low, high] = value.split('-').map(Number)

@@ -64,7 +64,7 @@ function readLine(notation: string, family: Family): PacketLine {
 }
 
 function socketOf({ uid, gid }: PacketLine, words: readonly string[]): LocalSocket | null {
-  if (words.includes('from-kernel')) return { uid: 0, gid: 0, kernel: true }
+  if (words.includes('from-kernel')) return { uid: 0, gid: 0, isKernel: true }
   if (uid === null) return null
   const groups = words.find((word) => word.startsWith('groups='))
   return {

@@ -179,7 +179,7 @@ function anySocket(hints: Hints): fc.Arbitrary<LocalSocket | null> {
       {
         uid: id,
         gid: id,
-        kernel: fc.boolean(),
+        isKernel: fc.constant(true as const),
         supplementaryGids: fc.array(id, { maxLength: 3 }),
       },
       { requiredKeys: ['uid', 'gid'] },

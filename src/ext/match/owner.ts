@@ -120,7 +120,7 @@ function firstMiss(data: Owner, socket: LocalSocket | null): string | null {
     return fits ? null : 'no local socket sent it'
   }
   if (socketExists?.inverted) return 'a local socket sent it'
-  if (socket.kernel) return isExcluded(uid) && isExcluded(gid) ? null : 'the kernel itself sent it'
+  if (socket.isKernel) return isExcluded(uid) && isExcluded(gid) ? null : 'the kernel itself sent it'
   if (uid !== null && inRange(uid.value, socket.uid) === uid.inverted) return missed('uid', socket.uid, uid)
   if (gid === null) return null
   const groups = supplementaryGroups ? [socket.gid, ...(socket.supplementaryGids ?? [])] : [socket.gid]
