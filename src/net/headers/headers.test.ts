@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { missingTools, runTool } from '../../../test/tools.ts'
 import { decoded, fromHex, v4, v6, wrap } from '../_testing/packets.ts'
 import * as encode from '../encode.ts'
 import * as dccp from './dccp.ts'
@@ -183,6 +183,9 @@ describe('IPv4 options', () => {
     ['4408 09 e0 00000000', -1],
     ['4408 05 01 00000000', 22],
     ['440c 05 01 0000000000000000', -1],
+    // CIPSO: no domain is known.
+    ['8606 00000001', 21],
+    ['8608 00000001 0000', 22],
   ])('%s: refused at %i', (options, place) =>
     expect(ipv4Option.refusedOption(withOptions(options))).toBe(place))
 
@@ -265,23 +268,17 @@ describe('ICMP names', () => {
     expect(icmp.nameOf('ipv4', 3, 99)).toBe(null)
   })
 
-  const help = (command: string, protocol: string): string | null => {
-    try {
-      return execFileSync(command, ['-p', protocol, '-h'], { encoding: 'utf8' })
-    } catch {
-      return null
-    }
-  }
-  for (const [command, protocol, names] of [
+  it.for([
     ['iptables-legacy', 'icmp', icmp.icmpNames],
     ['ip6tables-legacy', 'icmpv6', icmp.icmp6Names],
-  ] as const) {
-    const text = help(command, protocol)
-    it.skipIf(text === null)(`are those of ${command} ${text === null ? '(absent here)' : ''}`, () => {
-      const listed = text!.split(/Valid ICMP.*:\n/)[1]!.match(/[\w-]+/g)
-      expect(names.map(({ name }) => name)).toEqual(listed)
-    })
-  }
+  ] as const)('are those of %s', ([command, protocol, names], { skip }) => {
+    const missing = missingTools(command)
+    skip(missing !== null, missing ?? '')
+    const listed = runTool(command, '-p', protocol, '-h')
+      .split(/Valid ICMP.*:\n/)[1]!
+      .match(/[\w-]+/g)
+    expect(names.map(({ name }) => name)).toEqual(listed)
+  })
 })
 
 describe('MAC addresses', () => {

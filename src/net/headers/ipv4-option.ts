@@ -12,6 +12,8 @@ export const optionType = {
   timestamp: 68,
   security: 130,
   looseSourceRoute: 131,
+  /** Commercial IP security option. */
+  cipso: 134,
   streamId: 136,
   strictSourceRoute: 137,
   routerAlert: 148,
@@ -83,6 +85,8 @@ function onceBit(type: number): number {
       return 2
     case optionType.timestamp:
       return 4
+    case optionType.cipso:
+      return 8
     default:
       return 0
   }
@@ -104,6 +108,9 @@ function optionFault(packet: Packet, option: number, type: number, length: numbe
       return length < 4 ? 1 : timestampFault(packet, option, length)
     case optionType.routerAlert:
       return length < 4 ? 1 : -1
+    case optionType.cipso:
+      // Fit for a host that has no domain of interpretation configured, as hosts without NetLabel have not.
+      return length < 8 ? 1 : 2
     default:
       return -1
   }
