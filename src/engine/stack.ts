@@ -3,40 +3,24 @@
  *
  * Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c; Linux 6.18.
  */
-import type { Device, Emission, HostServices, LocalSocket } from '../ext/context.ts'
-import type { Hook } from '../lang/rule.ts'
-import { type Address, type Family, printAddress } from '../net/address.ts'
+import type { Device } from '../ext/context.ts'
+import { printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
+import { describePacket, printPacketLine } from '../net/notation.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
-import { type DefragUser, Reassembler } from './defrag.ts'
+import { Answers } from './answers.ts'
 import { fragmentsFor, isTooBigToForward } from './fragment.ts'
+import { HookRunner } from './hook-run.ts'
 import type { HookPlan } from './hooks.ts'
-import { buildIcmpError, type IcmpError, type IcmpErrorName, icmpErrors, whyNoError } from './icmp-error.ts'
-import { echoOptions, finishOptionsForForwarding, readOptions, timeOfDayMs } from './ipv4-options.ts'
-import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
-import { encodeToNeighbour, type Neighbours } from './neighbours.ts'
-import { completeEmission, decrementTtl } from './rewrite.ts'
-import type { FamilyRouting, Route, RouteError } from './routing.ts'
+import { type IcmpError, type IcmpErrorName, icmpErrors } from './icmp-error.ts'
+import { finishOptionsForForwarding, readOptions, timeOfDayMs } from './ipv4-options.ts'
+import { droppedByHost, type Fate, type Journey } from './journey.ts'
+import { encodeToNeighbour } from './neighbours.ts'
+import type { StackParts } from './parts.ts'
+import { decrementTtl } from './rewrite.ts'
+import type { Route, RouteError } from './routing.ts'
 import { HostSkb } from './skb.ts'
-import { type Place, traverse } from './traverse.ts'
-
-/** What a stack needs of its host. */
-export interface StackParts {
-  readonly family: Family
-  readonly services: HostServices
-  readonly routing: FamilyRouting
-  readonly neighbours: Neighbours
-  readonly isForwarding: boolean
-  /** Of packets that the host makes itself. */
-  readonly defaultTtl: number
-  /** The next id for a packet that the host numbers; never 0. */
-  nextId(): number
-  /** The next id for the fragments of an IPv6 packet. */
-  nextFragmentId(): number
-}
-
-const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 
 const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
   'net-unreachable': 'netUnreachable',
@@ -48,26 +32,36 @@ const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
 /** Without options. */
 const ipv4HeaderLength = 20
 
-const noSteps: HookPlan = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], POSTROUTING: [] }
-
 export class Stack {
-  plan: HookPlan = noSteps
   readonly #parts: StackParts
-  readonly #reassembler: Reassembler
+  readonly #answers: Answers
+  readonly #hooks: HookRunner
 
   constructor(parts: StackParts) {
     this.#parts = parts
-    this.#reassembler = new Reassembler(parts.family)
+    this.#answers = new Answers(parts, (skb, route, journey) => this.sendOut(skb, route, journey))
+    this.#hooks = new HookRunner(parts, this.#answers)
+  }
+
+  /** What stands at each hook from now on. */
+  install(plan: HookPlan): void {
+    this.#hooks.plan = plan
   }
 
   // --- In
 
+  /** Answers what is wrong with a packet's header, before any hook. */
+  complain(skb: HostSkb, error: IcmpError, journey: Journey): void {
+    this.#answers.complain(skb, error, journey)
+  }
+
   /** A sound IP packet from a device (or back from `lo`). Source: ip_rcv_finish(), ip6_rcv_finish(). */
   receive(skb: HostSkb, journey: Journey): Fate {
     const { packet, device } = skb
+    tellPacket(skb, 'received', journey)
     const refusal = whyNotTaken(skb)
     if (refusal !== null) return droppedByHost(refusal)
-    const stopped = this.#hook('PREROUTING', skb, device, null, journey)
+    const stopped = this.#hooks.run('PREROUTING', skb, device, null, journey)
     if (stopped !== null) return stopped
 
     if (skb.route === null) {
@@ -99,7 +93,7 @@ export class Stack {
     })
     skb.options = options
     if (problemAt !== null) {
-      this.complain(skb, { type: 12, code: 0, rest: problemAt * 2 ** 24 }, journey)
+      this.#answers.complain(skb, { type: 12, code: 0, rest: problemAt * 2 ** 24 }, journey)
       return 'its IP options are wrong'
     }
     return options.sourceRoute === 0 ? null : 'it asks for a source route, which this host refuses'
@@ -107,31 +101,18 @@ export class Stack {
 
   #deliver(skb: HostSkb, journey: Journey): Fate {
     if (skb.packet.family === 'ipv4' && skb.packet.isFragment) {
-      const waiting = this.#reassemble(skb, 'local', journey)
+      const waiting = this.#hooks.makeWhole(skb, journey)
       if (waiting !== null) return waiting
     }
-    const stopped = this.#hook('INPUT', skb, skb.device, null, journey)
+    const stopped = this.#hooks.run('INPUT', skb, skb.device, null, journey)
     if (stopped !== null) return stopped
     if (skb.role !== 'caused') journey.delivered = true
     return journey.accepted('it is delivered to the local stack')
   }
 
-  /** Null when the packet is whole now. IPv4 before INPUT; IPv6 fragments pass INPUT one by one. */
-  #reassemble(skb: HostSkb, user: DefragUser, journey: Journey): Fate | null {
-    const { packet, device } = skb
-    const result = this.#reassembler.add(packet, user, device?.index ?? 0, journey.nowNs)
-    if (result.kind === 'held') return droppedByHost('a fragment, kept until the others have come')
-    if (result.kind === 'lost')
-      return droppedByHost(`a fragment that does not fit the others (${result.why})`)
-    if (result.kind !== 'whole') return null
-    decodeIp(packet, result.bytes, result.networkOffset, packet.linkOffset)
-    journey.tell('the last fragment came: the packet is whole again')
-    return null
-  }
-
   #haveNoWay(skb: HostSkb, error: RouteError, journey: Journey): Fate {
     const name = errorOfRoute[error]
-    if (name !== null) this.complain(skb, icmpErrors[this.#parts.family][name], journey)
+    if (name !== null) this.#answers.complain(skb, icmpErrors[this.#parts.family][name], journey)
     const { family, isForwarding } = this.#parts
     const destination = printAddress(skb.packet.destination)
     return droppedByHost(
@@ -152,18 +133,18 @@ export class Stack {
     }
     if (skb.packetType !== 'host') return droppedByHost('what comes as a link broadcast is not forwarded')
     if (packet.ttl <= 1) {
-      this.complain(skb, icmpErrors[this.#parts.family].timeExceeded, journey)
+      this.#answers.complain(skb, icmpErrors[this.#parts.family].timeExceeded, journey)
       return droppedByHost(`its ${packet.family === 'ipv4' ? 'TTL' : 'hop limit'} is at its end`)
     }
     const refusal = this.#whyNotForwarded(skb, route, journey)
     if (refusal !== null) return droppedByHost(refusal)
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     if (isTooBigToForward(whole, route.device.mtu, skb.origin)) {
-      this.#sayTooBig(skb, route.device, journey)
+      this.#answers.complainOfSize(skb, route.device, journey)
       return droppedByHost(`it is larger than the MTU of ${route.device.name} and must not be cut`)
     }
     decrementTtl(packet)
-    const stopped = this.#hook('FORWARD', skb, skb.device, route.device, journey)
+    const stopped = this.#hooks.run('FORWARD', skb, skb.device, route.device, journey)
     if (stopped !== null) return stopped
     if (skb.options !== null) {
       const way = this.#parts.routing.output(packet.destination)
@@ -182,7 +163,7 @@ export class Stack {
       return `${printAddress(source)} cannot be a source beyond its link`
     }
     if (!isLinkLocal(source)) return null
-    this.complain(skb, icmpErrors.ipv6.beyondScope, journey)
+    this.#answers.complain(skb, icmpErrors.ipv6.beyondScope, journey)
     return `the link-local source ${printAddress(source)} means nothing on another link`
   }
 
@@ -195,7 +176,8 @@ export class Stack {
    */
   sendOut(skb: HostSkb, route: Route, journey: Journey): Fate {
     skb.route = route
-    const stopped = this.#hook('OUTPUT', skb, null, route.device, journey)
+    tellPacket(skb, skb.role === 'main' ? 'sent' : 'generated', journey)
+    const stopped = this.#hooks.run('OUTPUT', skb, null, route.device, journey)
     if (stopped !== null) return stopped
     const now = skb.route
     if (now.kind === 'unicast' && now.isHeardHere) this.#hearOneself(skb, now, journey)
@@ -216,7 +198,7 @@ export class Stack {
     copy.socket = skb.socket
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
-    if (this.#hook('POSTROUTING', copy, null, route.device, journey) !== null) return
+    if (this.#hooks.run('POSTROUTING', copy, null, route.device, journey) !== null) return
     copy.socket = null
     copy.device = route.device
     copy.packetType = 'loopback'
@@ -226,7 +208,7 @@ export class Stack {
 
   /** POSTROUTING, cutting, and the device. Source: ip_output(), ip_finish_output(), ip6_output(). */
   #leave(skb: HostSkb, route: Route, cameBy: Device | null, journey: Journey): Fate {
-    const stopped = this.#hook('POSTROUTING', skb, cameBy, route.device, journey)
+    const stopped = this.#hooks.run('POSTROUTING', skb, cameBy, route.device, journey)
     if (stopped !== null) return stopped
     const { device } = route
     if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)
@@ -242,7 +224,7 @@ export class Stack {
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const pieces = fragmentsFor(whole, device.mtu, skb.origin, this.#parts.nextFragmentId)
     if (pieces === 'too-big') {
-      this.#sayTooBig(skb, device, journey)
+      this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
     }
     const nextHop = route.gateway ?? packet.destination
@@ -266,85 +248,13 @@ export class Stack {
     journey.backlog.push(skb)
     return journey.accepted('it comes back by lo')
   }
-
-  // --- Answers
-
-  /** Sends what a target made because of `cause`. Source: nf_send_reset(), nf_send_unreach() and their IPv6 kin. */
-  #emit({ bytes, sender }: Emission, cause: HostSkb, journey: Journey): boolean {
-    if (cause.route?.type === 'BROADCAST' || (isIpv4(cause) && cause.route?.type === 'MULTICAST'))
-      return false
-    const skb = new HostSkb('caused')
-    decodeIp(skb.packet, bytes.slice())
-    const route = this.routeOut(skb)
-    if (route.kind === 'refused') return false
-    const { routing, nextId } = this.#parts
-    const source = routing.sourceFor(route, skb.packet.destination, cause.device)
-    if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
-    if (sender === 'icmp') skb.socket = kernelSocket
-    journey.tell(`the host answers ${printAddress(skb.packet.destination)}`)
-    this.sendOut(skb, route, journey)
-    return true
-  }
-
-  /** Sends an ICMP error about a packet, where one is due. */
-  complain(skb: HostSkb, error: IcmpError, journey: Journey): void {
-    const { routing, defaultTtl } = this.#parts
-    if (whyNoError(skb, error) !== null) return
-    const { packet, device } = skb
-    const way = routing.output(packet.source)
-    if (way.kind === 'refused') return
-    // The address that was spoken to, if it is the host's; else its address on the way back.
-    const source = routing.isOwn(packet.destination)
-      ? packet.destination
-      : routing.sourceFor(way, packet.source, device)
-    if (source === null) return
-    const options = this.#echoOptions(skb, source, journey)
-    if (options === null) return
-    const bytes = buildIcmpError(packet, error, { source, ttl: defaultTtl, mtu: way.device.mtu, options })
-    this.#emit({ bytes, sender: 'icmp' }, skb, journey)
-  }
-
-  #echoOptions({ packet, options }: HostSkb, source: Address, journey: Journey): Uint8Array | null {
-    if (options === null) return new Uint8Array(0)
-    return echoOptions(packet, options, source, {
-      timeMs: timeOfDayMs(journey.nowNs),
-      addressType: (address) => this.#parts.routing.addressType(address, null),
-    })
-  }
-
-  #sayTooBig(skb: HostSkb, { mtu }: Device, journey: Journey): void {
-    this.complain(skb, { ...icmpErrors[this.#parts.family].tooBig, rest: mtu }, journey)
-  }
-
-  // --- Hooks
-
-  /** Null when the packet may go on. */
-  #hook(
-    hook: Hook,
-    skb: HostSkb,
-    cameBy: Device | null,
-    leavesBy: Device | null,
-    journey: Journey,
-  ): Fate | null {
-    journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
-    const place: Place = {
-      hook,
-      in: cameBy,
-      out: leavesBy,
-      host: this.#parts.services,
-      emit: (reply) => this.#emit(reply, skb, journey),
-    }
-    for (const step of this.plan[hook]) {
-      if (step.kind !== 'table') continue
-      const decision = traverse(step.table, skb, place, journey)
-      if (skb.role === 'main') journey.decide(step.table.name, decision)
-      if (decision.verdict !== 'accept') return fateOf(decision)
-    }
-    return null
-  }
 }
 
-const isIpv4 = ({ packet }: HostSkb): boolean => packet.family === 'ipv4'
+function tellPacket(skb: HostSkb, origin: 'received' | 'sent' | 'generated', journey: Journey): void {
+  if (journey.trace === null) return
+  const line = describePacket(skb.packet, skb.device?.name ?? null, { mark: skb.mark, brief: true })
+  journey.trace({ kind: 'packet', text: printPacketLine(line), origin })
+}
 
 /** What IPv6 refuses on arrival for its addresses. Source: ip6_rcv_core(). */
 function whyNotTaken({ packet, packetType, device }: HostSkb): string | null {

@@ -15,6 +15,7 @@ import {
   type LoadedTable,
 } from './compile.ts'
 import { describeMiss } from './describe.ts'
+import type { IcmpError } from './icmp-error.ts'
 import type { Decision, Journey } from './journey.ts'
 import type { HostSkb } from './skb.ts'
 
@@ -26,6 +27,8 @@ export interface Place {
   readonly host: HostServices
   /** Sends a packet that a target made, because of this one. False when there is no way for it. */
   emit(reply: Emission): boolean
+  /** Sends an ICMP error about the packet. False when none is due, or none can be sent. */
+  sendIcmpError(error: IcmpError): boolean
 }
 
 class TableContext implements TargetContext {
@@ -66,6 +69,10 @@ class TableContext implements TargetContext {
 
   emit(reply: Emission): void {
     if (this.#place.emit(reply)) this.hasAnswered = true
+  }
+
+  sendIcmpError(error: IcmpError): void {
+    if (this.#place.sendIcmpError(error)) this.hasAnswered = true
   }
 }
 

@@ -1,0 +1,89 @@
+/**
+ * What the host sends because of a packet: ICMP errors of its own and the answers of REJECT.
+ *
+ * Kernel: __icmp_send(), net/ipv4/icmp.c; icmp6_send(), net/ipv6/icmp.c; nf_reject_ipv4.c, nf_reject_ipv6.c; Linux 6.18.
+ */
+import type { Device, Emission, LocalSocket } from '../ext/context.ts'
+import { type Address, printAddress } from '../net/address.ts'
+import { decodeIp } from '../net/decode.ts'
+import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
+import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
+import type { Journey } from './journey.ts'
+import type { StackParts } from './parts.ts'
+import { completeEmission } from './rewrite.ts'
+import type { Route } from './routing.ts'
+import { HostSkb } from './skb.ts'
+
+const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
+
+const noOptions = new Uint8Array(0)
+
+export class Answers {
+  readonly #parts: StackParts
+  /** Sends a packet of the host on its way. */
+  readonly #send: (skb: HostSkb, route: Route, journey: Journey) => void
+
+  constructor(parts: StackParts, send: (skb: HostSkb, route: Route, journey: Journey) => void) {
+    this.#parts = parts
+    this.#send = send
+  }
+
+  /**
+   * Sends a packet that was made because of `cause`, its source and id filled in where they are zero. False when there
+   * is no way for it, or the cause went to many and so gets no answer.
+   */
+  emit({ bytes, sender }: Emission, cause: HostSkb, journey: Journey): boolean {
+    if (wentToMany(cause)) return false
+    const { routing, nextId, conntrack } = this.#parts
+    const skb = new HostSkb('caused')
+    decodeIp(skb.packet, bytes.slice())
+    const { destination } = skb.packet
+    const route = routing.output(destination)
+    if (route.kind === 'refused') return false
+    const source = routing.sourceFor(route, destination, cause.device)
+    if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
+    if (sender === 'icmp') skb.socket = kernelSocket
+    conntrack.attach(skb, cause)
+    if (sender === 'raw') conntrack.close(cause, journey.nowNs)
+    journey.tell(`the host answers ${printAddress(destination)}`)
+    this.#send(skb, route, journey)
+    return true
+  }
+
+  /** Sends an ICMP error about a packet, where one is due. False when none is. */
+  complain(skb: HostSkb, error: IcmpError, journey: Journey): boolean {
+    const whyNot = whyNoError(skb, error)
+    if (whyNot !== null) {
+      journey.tell(`no ICMP error is sent: ${whyNot}`)
+      return false
+    }
+    const { routing, defaultTtl: ttl } = this.#parts
+    const { packet, device } = skb
+    const way = routing.output(packet.source)
+    if (way.kind === 'refused') return false
+    // The address that was spoken to, if it is the host's; else its address on the way back.
+    const source = routing.isOwn(packet.destination)
+      ? packet.destination
+      : routing.sourceFor(way, packet.source, device)
+    if (source === null) return false
+    const options = this.#echoOptions(skb, source, journey)
+    if (options === null) return false
+    const bytes = buildIcmpError(packet, error, { source, ttl, mtu: way.device.mtu, options })
+    return this.emit({ bytes, sender: 'icmp' }, skb, journey)
+  }
+
+  complainOfSize(skb: HostSkb, { mtu }: Device, journey: Journey): void {
+    this.complain(skb, { ...icmpErrors[this.#parts.family].tooBig, rest: mtu }, journey)
+  }
+
+  #echoOptions({ packet, options }: HostSkb, source: Address, journey: Journey): Uint8Array | null {
+    if (options === null) return noOptions
+    return echoOptions(packet, options, source, {
+      timeMs: timeOfDayMs(journey.nowNs),
+      addressType: (address) => this.#parts.routing.addressType(address, null),
+    })
+  }
+}
+
+const wentToMany = ({ packet, route }: HostSkb): boolean =>
+  packet.family === 'ipv4' && (route?.type === 'BROADCAST' || route?.type === 'MULTICAST')

@@ -1,0 +1,167 @@
+/**
+ * One packet at one hook: tables, connection tracking and what goes with it, in the kernel's order.
+ *
+ * Kernel: nf_hook_slow(), net/netfilter/core.c; ipv4_conntrack_defrag(), ipv6_defrag(); nf_nat_inet_fn(),
+ * net/netfilter/nf_nat_core.c; ipt_mangle_out(), net/ipv4/netfilter/iptable_mangle.c; Linux 6.18.
+ */
+import type { Device } from '../ext/context.ts'
+import type { Hook } from '../lang/rule.ts'
+import { decodeIp } from '../net/decode.ts'
+import type { Answers } from './answers.ts'
+import { connectionStatus, type TrackedConnection } from './conntrack/connection.ts'
+import { type DefragUser, Reassembler } from './defrag.ts'
+import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
+import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
+import type { StackParts } from './parts.ts'
+import type { HostSkb } from './skb.ts'
+import { type Place, traverse } from './traverse.ts'
+
+export class HookRunner {
+  plan: HookPlan = planHooks([], false)
+  readonly #parts: StackParts
+  readonly #answers: Answers
+  /** In IPv4 the local stack and conntrack share the table of fragments, in IPv6 each has its own. */
+  readonly #localFragments: Reassembler
+  readonly #trackedFragments: Reassembler
+
+  constructor(parts: StackParts, answers: Answers) {
+    this.#parts = parts
+    this.#answers = answers
+    this.#localFragments = new Reassembler(parts.family)
+    this.#trackedFragments =
+      parts.family === 'ipv4' ? this.#localFragments : new Reassembler('ipv6-conntrack')
+  }
+
+  /** Null when the packet may go on. */
+  run(hook: Hook, skb: HostSkb, cameBy: Device | null, leavesBy: Device | null, journey: Journey): Fate | null {
+    journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
+    const place: Place = {
+      hook,
+      in: cameBy,
+      out: leavesBy,
+      host: this.#parts.services,
+      emit: (reply) => this.#answers.emit(reply, skb, journey),
+      sendIcmpError: (error) => this.#answers.complain(skb, error, journey),
+    }
+    for (const step of this.plan[hook]) {
+      const stopped = this.#take(step, skb, place, journey)
+      if (stopped !== null) return stopped
+    }
+    return null
+  }
+
+  #take(step: HookStep, skb: HostSkb, place: Place, journey: Journey): Fate | null {
+    const { conntrack } = this.#parts
+    const { hook } = place
+    switch (step.kind) {
+      case 'table':
+        return this.#runTable(step.table, skb, place, journey)
+      case 'nat':
+        return this.#runNat(step, skb, place, journey)
+      case 'defragment':
+        return this.#defragment(skb, hook, journey)
+      case 'track': {
+        const isNew = skb.conntrack === null
+        if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
+          return droppedByHost('the table of connections is full')
+        }
+        if (isNew) journey.tell(`its connection is ${skb.conntrack?.state ?? 'not tracked'}`)
+        return null
+      }
+      case 'confirm':
+        return conntrack.confirm(skb, journey.nowNs) === 'drop'
+          ? droppedByHost('another packet began the same connection meanwhile')
+          : null
+    }
+  }
+
+  #runTable(
+    table: Extract<HookStep, { kind: 'table' }>['table'],
+    skb: HostSkb,
+    place: Place,
+    journey: Journey,
+  ): Fate | null {
+    const { mark } = skb
+    const { tos, destination } = routingKey(skb)
+    const decision = traverse(table, skb, place, journey)
+    if (skb.role === 'main') journey.decide(table.name, decision)
+    if (decision.verdict !== 'accept') return fateOf(decision)
+    const now = routingKey(skb)
+    const isRerouted = mark !== skb.mark || tos !== now.tos || destination !== now.destination
+    return place.hook === 'OUTPUT' && isRerouted ? this.#reroute(skb) : null
+  }
+
+  /** What OUTPUT changed may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
+  #reroute(skb: HostSkb): Fate | null {
+    const route = this.#parts.routing.output(skb.packet.destination)
+    if (route.kind === 'refused') return droppedByHost(route.why)
+    skb.route = route
+    return null
+  }
+
+  /** The nat table sees the packets that begin a connection, and errors about one it has not seen, once each way. */
+  #runNat(
+    { table, manipulation }: Extract<HookStep, { kind: 'nat' }>,
+    skb: HostSkb,
+    place: Place,
+    journey: Journey,
+  ): Fate | null {
+    const tracked = skb.conntrack
+    if (tracked?.connection == null || (tracked.state !== 'NEW' && tracked.state !== 'RELATED')) return null
+    const connection = tracked.connection as TrackedConnection
+    const done =
+      manipulation === 'source' ? connectionStatus.sourceNatDone : connectionStatus.destinationNatDone
+    if (connection.has(done)) return null
+    const stopped = this.#runTable(table, skb, place, journey)
+    // A confirmed connection cannot be translated any more, nor does the kernel note that it looked.
+    if (stopped === null && !connection.has(connectionStatus.confirmed)) connection.status |= done
+    return stopped
+  }
+
+  // --- Fragments
+
+  #defragment(skb: HostSkb, hook: Hook, journey: Journey): Fate | null {
+    if (skb.conntrack !== null || skb.untracked) return null
+    const { packet } = skb
+    const isPart = packet.family === 'ipv4' ? packet.isFragment : packet.fragmentHeaderOffset >= 0
+    if (!isPart) return null
+    const user = hook === 'PREROUTING' ? 'conntrack-in' : 'conntrack-out'
+    return this.#reassemble(skb, this.#trackedFragments, user, journey)
+  }
+
+  /** For the local stack. Null when the packet is whole. */
+  makeWhole(skb: HostSkb, journey: Journey): Fate | null {
+    return this.#reassemble(skb, this.#localFragments, 'local', journey)
+  }
+
+  #reassemble(skb: HostSkb, table: Reassembler, user: DefragUser, journey: Journey): Fate | null {
+    const { packet, device } = skb
+    const result = table.add(packet, user, device?.index ?? 0, journey.nowNs)
+    switch (result.kind) {
+      case 'held':
+        return droppedByHost('a fragment, kept until the others have come')
+      case 'lost':
+        return droppedByHost(`a fragment that does not fit the others (${result.why})`)
+      case 'problem':
+        this.#answers.complain(skb, { type: 4, code: result.code, rest: result.pointer }, journey)
+        return droppedByHost('a fragment that is wrong in itself')
+      case 'untouched':
+        return null
+      case 'whole':
+        decodeIp(packet, result.bytes, result.networkOffset, packet.linkOffset)
+        if (user !== 'local') skb.origin = result.origin
+        journey.tell('the last fragment came: the packet is whole again')
+        return null
+    }
+  }
+}
+
+/** What routing looks at, beside the mark: plain numbers and text, to compare. */
+function routingKey({ packet }: HostSkb): { tos: number; destination: string } {
+  const at = packet.destinationOffset
+  let destination = ''
+  for (let word = 0; word < (packet.family === 'ipv4' ? 4 : 16); word += 4) {
+    destination += `${packet.u32(at + word)} `
+  }
+  return { tos: packet.tos, destination }
+}

@@ -1,0 +1,22 @@
+/** What the IP layer of one family needs of its host. */
+import type { HostServices } from '../ext/context.ts'
+import type { Family } from '../net/address.ts'
+import type { Conntrack } from './conntrack/conntrack.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { FamilyRouting } from './routing.ts'
+
+export interface StackParts {
+  readonly family: Family
+  readonly services: HostServices
+  readonly routing: FamilyRouting
+  readonly neighbours: Neighbours
+  /** One table for both families; it sees packets only where a rule of their family wants it. */
+  readonly conntrack: Conntrack
+  readonly isForwarding: boolean
+  /** Of packets that the host makes itself. */
+  readonly defaultTtl: number
+  /** The next id for a packet that the host numbers; never 0. */
+  nextId(): number
+  /** The next id for the fragments of an IPv6 packet. */
+  nextFragmentId(): number
+}
