@@ -33,7 +33,13 @@ export class HookRunner {
   }
 
   /** Null when the packet may go on. */
-  run(hook: Hook, skb: HostSkb, cameBy: Device | null, leavesBy: Device | null, journey: Journey): Fate | null {
+  run(
+    hook: Hook,
+    skb: HostSkb,
+    cameBy: Device | null,
+    leavesBy: Device | null,
+    journey: Journey,
+  ): Fate | null {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
     const place: Place = {
       hook,

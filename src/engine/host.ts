@@ -7,6 +7,7 @@
  */
 import type { HostServices, LocalSocket } from '../ext/context.ts'
 import { registry as allExtensions, type Registry } from '../ext/registry.ts'
+import { printRuleset } from '../lang/print.ts'
 import type { Rule, Ruleset, Table } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
@@ -16,6 +17,10 @@ import type { Packet, PacketDefect } from '../net/packet.ts'
 import { checkTable, type LoadRefusal } from './check-table.ts'
 import { type LoadedTable, loadTable, unloadTable } from './compile.ts'
 import type { HostConfig } from './config.ts'
+import { tickAt } from './conntrack/connection.ts'
+import { Conntrack } from './conntrack/conntrack.ts'
+import { printConnection } from './conntrack/listing.ts'
+import { readSettings } from './conntrack/settings.ts'
 import { planHooks } from './hooks.ts'
 import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
@@ -64,6 +69,7 @@ export class Host {
   readonly recent: RecentLists
   readonly #registry: Registry
   readonly #random: () => number
+  readonly #conntrack: Conntrack
   readonly #families: Readonly<Record<Family, FamilyState>>
   #lastId: number
   #lastFragmentId: number
@@ -75,6 +81,7 @@ export class Host {
     this.recent = new RecentLists(config.profile)
     this.#registry = registry
     this.#random = makeRandom(config.seed)
+    this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
@@ -97,6 +104,7 @@ export class Host {
       services,
       routing,
       neighbours: config.neighbours,
+      conntrack: this.#conntrack,
       isForwarding: config.forwarding[family],
       defaultTtl: this.#defaultTtl(family),
       nextId: () => this.#nextId(),
@@ -141,7 +149,13 @@ export class Host {
       tables.set(table.name, loadTable(table, this.#registry, services, counters))
       if (old !== undefined) unloadTable(old, services)
     }
-    stack.plan = planHooks(tables.values(), false)
+    const loaded = [...tables.values()]
+    stack.install(
+      planHooks(
+        loaded,
+        loaded.some(({ needsConntrack }) => needsConntrack),
+      ),
+    )
     return []
   }
 
@@ -242,12 +256,29 @@ export class Host {
     return this.#families[family!].stack
   }
 
-  // --- Recency lists
+  // --- Listings
 
-  /** Writes to `/proc/net/xt_recent/NAME`. */
+  /** The tables of a family as `iptables-save` prints them, without the dated comments. */
+  save(family: Family, { counters = false }: { readonly counters?: boolean } = {}): string {
+    return printRuleset(this.ruleset(family), this.#registry, { withCounters: counters })
+  }
+
+  /** The lines of `/proc/net/nf_conntrack`, in the order in which the connections began. */
+  connections(nowNs: bigint): string[] {
+    const tick = this.jiffiesAt(nowNs)
+    return this.#conntrack
+      .list(nowNs)
+      .map((connection) => printConnection(connection, tick, this.#conntrack.settings))
+  }
+
+  /** Writes to `/proc/net/xt_recent/NAME`; `recent` has the lists themselves. */
   writeRecent(name: string, text: string, nowNs: bigint): RecentWrite {
-    const { hz } = this.config.profile
-    return this.recent.write(name, text, Number((nowNs * BigInt(hz)) / 1_000_000_000n))
+    return this.recent.write(name, text, this.jiffiesAt(nowNs))
+  }
+
+  /** Timer ticks since the first step. */
+  jiffiesAt(nowNs: bigint): number {
+    return tickAt(nowNs, this.config.profile.hz)
   }
 
   /** Families that have a table in force. */

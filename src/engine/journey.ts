@@ -2,6 +2,7 @@
 
 import type { TableName } from '../lang/rule.ts'
 import type { LoadedChain, LoadedRule } from './compile.ts'
+import { tickAt } from './conntrack/connection.ts'
 import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
 import { printRuleRef } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
@@ -60,7 +61,7 @@ export class Journey {
 
   constructor(nowNs: bigint, hz: number, trace: TraceSink | null) {
     this.nowNs = nowNs
-    this.jiffies = Number((nowNs * BigInt(hz)) / 1_000_000_000n)
+    this.jiffies = tickAt(nowNs, hz)
     this.trace = trace
   }
 
