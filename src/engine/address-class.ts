@@ -28,12 +28,8 @@ export function isLoopback({ family, words }: Address): boolean {
 export const isLimitedBroadcast = ({ family, words }: Address): boolean =>
   family === 'ipv4' && words[0] === allOnes
 
-/** 0.0.0.0 or `::`. */
+/** 0.0.0.0 or `::`. The rest of 0.0.0.0/8 is as good as any other since Linux 5.3 (`ipv4_is_zeronet`). */
 export const isUnspecified = ({ words }: Address): boolean => words.every((word) => word === 0)
-
-/** 0.0.0.0/8; in IPv6 `::` alone. */
-export const isZeroNet = (address: Address): boolean =>
-  address.family === 'ipv4' ? address.words[0]! >>> 24 === 0 : isUnspecified(address)
 
 /** 169.254.0.0/16 is nothing special to routing; fe80::/10 is valid on one link only. */
 export const isLinkLocal = ({ family, words }: Address): boolean =>

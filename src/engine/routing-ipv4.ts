@@ -22,7 +22,6 @@ import {
   isLoopback,
   isMulticast,
   isUnspecified,
-  isZeroNet,
 } from './address-class.ts'
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
@@ -64,8 +63,8 @@ export class Ipv4Routing implements FamilyRouting {
     if (isLimitedBroadcast(destination) || (isUnspecified(source) && isUnspecified(destination))) {
       return this.#broadcastInput(source)
     }
-    if (isZeroNet(source)) return martianSource(source)
-    if (isZeroNet(destination)) return martianDestination(destination)
+    if (isUnspecified(source)) return martianSource(source)
+    if (isUnspecified(destination)) return martianDestination(destination)
     if (isLoopback(destination)) return martianDestination(destination)
     if (isLoopback(source)) return martianSource(source)
 
@@ -85,14 +84,14 @@ export class Ipv4Routing implements FamilyRouting {
       return refused(`${printAddress(destination)} is a group that this host has not joined`)
     }
     if (isMulticast(source) || isLimitedBroadcast(source) || isLoopback(source)) return martianSource(source)
-    if (isZeroNet(source)) {
+    if (isUnspecified(source)) {
       if (!isLocalMulticast(destination) && protocol !== igmp) return martianSource(source)
     } else if (this.isOwn(source)) return martianSource(source)
     return this.#local('MULTICAST')
   }
 
   #broadcastInput(source: Address): Route | Refused {
-    if (!isZeroNet(source) && this.isOwn(source)) return martianSource(source)
+    if (!isUnspecified(source) && this.isOwn(source)) return martianSource(source)
     return this.#local('BROADCAST')
   }
 
@@ -123,7 +122,6 @@ export class Ipv4Routing implements FamilyRouting {
     if (entry === null) return refused(`no route to ${printAddress(destination)}`)
     if (entry.type === 'LOCAL') return this.#toItself(entry.source ?? destination)
     if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)
-    if (isZeroNet(destination)) return refused(`${printAddress(destination)} is no destination`)
     const { device, gateway } = entry
     const source = entry.source ?? this.#addressOn(device, gateway)
     if (entry.type === 'BROADCAST' || isLimitedBroadcast(destination)) {
@@ -177,7 +175,7 @@ export class Ipv4Routing implements FamilyRouting {
 
   /** Source: __inet_dev_addr_type(), which asks the local table only. */
   addressType(address: Address, device: Device | null): RouteType {
-    if (isZeroNet(address) || isLimitedBroadcast(address)) return 'BROADCAST'
+    if (isUnspecified(address) || isLimitedBroadcast(address)) return 'BROADCAST'
     if (isMulticast(address)) return 'MULTICAST'
     const entry = this.#localFib.lookup(address)
     return entry !== null && (device === null || entry.device === device) ? entry.type : 'UNICAST'
