@@ -23,7 +23,7 @@ import { pointOf } from '../facts.ts'
 import { registry } from '../registry.ts'
 import { compareWithKernel } from './compare-packets.ts'
 import { askKernel, type KernelAnswer, type KernelRule, kernelIsOutOfReach } from './kernel.ts'
-import { packetsAreOutOfReach } from './kernel-packets.ts'
+import { kernelHostIsOutOfReach } from './kernel-host.ts'
 import { packetSample, type RouteTypes } from './packet-lines.ts'
 import { anySample, hintsOf, type Sample } from './samples.ts'
 
@@ -136,7 +136,7 @@ export function describeMatch<Data, State>(
 
     // Owners and routes are not the packet's own; scenarios compare those.
     if (fixtures.hook === undefined && fixtures.routes === undefined) {
-      const lack = packetsAreOutOfReach
+      const lack = kernelHostIsOutOfReach
       it.skipIf(lack !== null)(`decides as the kernel does${lack ? ` (${lack})` : ''}`, async () => {
         await compareWithKernel(match, family, rules, hintsOf(texts, family))
       })

@@ -2,15 +2,9 @@
  * Packets through the real kernel, one rule each: in a namespace of its own every pair of rule and packet gets a
  * user chain of raw/PREROUTING, chosen by the packet's IPv4 id or IPv6 flow label, where counters tell the answer.
  */
-import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { loadLibc } from '../../linux/_libc.ts'
-import { NetworkNamespace } from '../../linux/lab/_namespace.ts'
-import { Tap } from '../../linux/lab/_tap.ts'
-import { labLack } from '../../linux/lab/requirements.ts'
 import type { Family } from '../../net/address.ts'
 import { refreshIpv4Checksum, setU16, setU32 } from '../../net/encode.ts'
-import { eth0 } from './samples.ts'
+import { onKernelHost } from './kernel-host.ts'
 
 export interface PacketQuestion {
   /** Conditions and match, without chain and target. */
@@ -23,41 +17,18 @@ export interface PacketQuestion {
 /** `drop`: at once, by hotdrop. `lost`: the kernel never showed it to the tables. */
 export type PacketAnswer = 'yes' | 'no' | 'drop' | 'lost'
 
-/** Why packets cannot be sent here, or null when they can. */
-export const packetsAreOutOfReach: string | null = labLack('legacy')?.message ?? null
-
 const linkBytes = 14
 
 /** Preconditions: at most 65535 questions. */
-export async function askKernelPackets(
+export const askKernelPackets = (
   family: Family,
   questions: readonly PacketQuestion[],
-): Promise<PacketAnswer[]> {
-  const libc = await loadLibc()
-  const namespace = new NetworkNamespace(libc)
-  let tap: Tap | null = null
-  try {
-    return namespace.run(() => {
-      writeFileSync('/proc/sys/net/ipv6/conf/default/accept_dad', '0')
-      tap = new Tap(libc, eth0.name, eth0.index)
-      const mac = Array.from(eth0.mac, (byte) => byte.toString(16).padStart(2, '0')).join(':')
-      run('ip', ['link', 'set', 'dev', eth0.name, 'address', mac, 'up'])
-      const tool = family === 'ipv4' ? 'iptables-legacy' : 'ip6tables-legacy'
-      run(`${tool}-restore`, [], rulesText(family, questions))
-      for (const [at, { frame }] of questions.entries()) tap.write(numbered(family, frame, at + 1))
-      return answersIn(run(`${tool}-save`, ['-c', '-t', 'raw']), questions.length)
-    })
-  } finally {
-    await (tap as Tap | null)?.close()
-    namespace.close()
-  }
-}
-
-function run(command: string, args: readonly string[], input = ''): string {
-  const { status, stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8', maxBuffer: 1 << 28 })
-  if (status !== 0) throw new Error(`${command}: ${stderr}`)
-  return stdout
-}
+): Promise<PacketAnswer[]> =>
+  onKernelHost(family, (host) => {
+    host.load(rulesText(family, questions))
+    for (const [at, { frame }] of questions.entries()) host.arrive(numbered(family, frame, at + 1))
+    return answersIn(host.save('raw'), questions.length)
+  })
 
 function rulesText(family: Family, questions: readonly PacketQuestion[]): string {
   const place = family === 'ipv4' ? '2&0xFFFF' : '0&0xFFFFF'

@@ -1,4 +1,7 @@
+import { describe, it } from 'vitest'
 import { describeMatch } from '../_testing/describe-match.ts'
+import { compareAddressRules } from '../_testing/judge-addresses.ts'
+import { kernelHostIsOutOfReach } from '../_testing/kernel-host.ts'
 import { addrtype } from './addrtype.ts'
 
 const shared = {
@@ -114,4 +117,42 @@ describeMatch(addrtype, {
     '--src-type MULTICAST,UNSPEC': { no: ['[::]:1 > [::1]:22', '[ff02::1]:1 > [::1]:22'] },
     '! --src-type MULTICAST': { yes: ['syn'], no: ['[ff02::1]:1 > [::1]:22'] },
   },
+})
+
+const types = ['UNSPEC', 'UNICAST', 'LOCAL', 'ANYCAST', 'MULTICAST', 'UNREACHABLE']
+const ipv4Types = [...types, 'BROADCAST', 'BLACKHOLE', 'PROHIBIT', 'THROW', 'NAT', 'XRESOLVE']
+
+const rulesOf = (names: readonly string[]): string[] =>
+  ['src', 'dst'].flatMap((side) =>
+    names.flatMap((name) => [
+      `-m addrtype --${side}-type ${name}`,
+      `-m addrtype ! --${side}-type ${name}`,
+      `-m addrtype --${side}-type ${name},LOCAL --limit-iface-in`,
+      `-m addrtype ! --${side}-type ${name},UNICAST`,
+    ]),
+  )
+
+const lack = kernelHostIsOutOfReach
+describe.skipIf(lack !== null)(`types as the kernel's routing tells them${lack ? ` (${lack})` : ''}`, () => {
+  it('IPv4', async () => {
+    const addresses = ['203.0.113.1', '203.0.113.255', '203.0.113.0', '203.0.113.9', '127.0.0.1', '127.1.2.3']
+    const others = ['0.0.0.0', '0.1.2.3', '255.255.255.255', '224.0.0.1', '239.1.2.3', '240.0.0.1', '8.8.8.8']
+    const refused = ['10.1.2.3', '10.2.2.3', '10.3.2.3']
+    const packets = [...addresses, ...others, ...refused].flatMap((address) => [
+      `${address} > 203.0.113.1:22`,
+      `198.51.100.7 > ${address}:22`,
+    ])
+    await compareAddressRules(addrtype, 'ipv4', rulesOf(ipv4Types), packets)
+  })
+
+  it('IPv6', async () => {
+    const sources = ['2001:db8:1::1', '2001:db8:1::', '2001:db8:1::9', '::2', 'fe80::1', 'fc00::1', '3fff::1']
+    const refused = ['2001:db8:5::1', '2001:db8:6::1', '2001:db8:7::1', '2001:db8:8::1']
+    const groups = ['ff02::1', 'ff02::2', 'ff05::1:3', 'ff0e::9']
+    const packets = [
+      ...[...sources, ...refused, '::'].map((address) => `[${address}]:4000 > [2001:db8:1::1]:22`),
+      ...[...sources, ...refused, ...groups].map((address) => `[2001:db8:9::7]:4000 > [${address}]:22`),
+    ]
+    await compareAddressRules(addrtype, 'ipv6', rulesOf(types), packets)
+  })
 })
