@@ -31,6 +31,8 @@ export interface Libc {
   /** These two return the id that was in force before, never an error. */
   setfsuid(uid: number): number
   setfsgid(gid: number): number
+  /** The monotonic clock as it stood at the kernel's last timer tick, in nanoseconds: it moves when jiffies do. */
+  coarseMonotonicNs(): bigint
   /** The processor this thread runs on. */
   currentCpu(): number
   getaffinity(mask: Uint8Array): number
@@ -44,6 +46,7 @@ export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
 export const SEEK_END = 2
 export const CLONE_NEWNET = 0x40000000
+const CLOCK_MONOTONIC_COARSE = 6
 export const EAGAIN = constants.errno.EAGAIN
 
 /** A system call that was refused and should not have been. */
@@ -126,7 +129,9 @@ function bindLibc(koffi: Awaited<ReturnType<typeof importKoffi>>): Libc {
   const getcpu = call('int sched_getcpu(void)')
   const getaffinity = call('int sched_getaffinity(int pid, unsigned long size, void *mask)')
   const setaffinity = call('int sched_setaffinity(int pid, unsigned long size, const void *mask)')
+  const clockGettime = call('int clock_gettime(int clock, void *time)')
   const optionSize = Buffer.alloc(4)
+  const timespec = Buffer.alloc(16)
 
   return {
     open: (path, flags) => open(path, flags),
@@ -152,6 +157,10 @@ function bindLibc(koffi: Awaited<ReturnType<typeof importKoffi>>): Libc {
     recv: (fd, buffer, flags) => recv(fd, buffer, buffer.length, flags),
     setfsuid: (uid) => Number(setfsuid(uid)),
     setfsgid: (gid) => Number(setfsgid(gid)),
+    coarseMonotonicNs: () => {
+      must(clockGettime(CLOCK_MONOTONIC_COARSE, timespec), 'read the clock')
+      return timespec.readBigInt64LE(0) * 1_000_000_000n + timespec.readBigInt64LE(8)
+    },
     currentCpu: () => getcpu(),
     getaffinity: (mask) => getaffinity(0, mask.length, mask),
     setaffinity: (mask) => setaffinity(0, mask.length, mask),

@@ -102,7 +102,8 @@ export const recent = defineMatch<Recent, RecentList>()({
   print: (data, family) =>
     [
       `${data.inverted ? '! ' : ''}--${data.mode}`,
-      data.seconds > 0 ? `--seconds ${data.seconds}` : '',
+      // Printed with %d (recent_save() in libxt_recent.c): 4294967295 comes out as -1, which is not read back.
+      data.seconds > 0 ? `--seconds ${data.seconds | 0}` : '',
       data.reap ? '--reap' : '',
       data.hitcount > 0 ? `--hitcount ${data.hitcount}` : '',
       data.rttl ? '--rttl' : '',

@@ -14,7 +14,7 @@ import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../.
 import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from '../_netlink.ts'
 import { buildHost, Neighbours } from './_build.ts'
-import { KernelClock } from './_clock.ts'
+import { KernelClock, type TimeBase } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
 import { Fence } from './_fence.ts'
@@ -38,15 +38,25 @@ import { requireLab } from './requirements.ts'
 
 export interface LabOptions {
   readonly backend: Backend
+  /** Which times recency lists show; `nominal` by default. */
+  readonly time?: TimeBase
 }
 
 /** What the kernel did in a step, and how far the lab can be trusted with it. */
 export interface KernelStepResult extends StepResult {
   /** False where a chain was visited twice, so that the order of hits and `by` are guesses. */
   readonly certain: boolean
-  /** Milliseconds by which the step came later than the scenario says. */
+  /** Milliseconds by which the step was done later than the scenario says. */
   readonly lateMs: number
+  /** Timer ticks that came while it was done. */
+  readonly ticks: number
+  /** When it really was: nanoseconds from the tick in which the case began to the tick before the step. */
+  readonly actualNs: bigint
 }
+
+type PacketAction = Extract<Action, { kind: 'receive' | 'send' }>
+
+type Timing = Pick<KernelStepResult, 'lateMs' | 'ticks' | 'actualNs'>
 
 const recentFolder = '/proc/thread-self/net/xt_recent'
 const ETHERTYPE_ARP = 0x0806
@@ -86,16 +96,17 @@ export class Lab implements Judge {
   static async open(host: HostConfig, rules: readonly RulesText[], options: LabOptions): Promise<Lab> {
     requireLab(options.backend)
     const libc = await loadLibc()
-    return new Lab(libc, host, rules, options.backend)
+    return new Lab(libc, host, rules, options)
   }
 
-  private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], backend: Backend) {
+  private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], options: LabOptions) {
+    const { backend, time = 'nominal' } = options
     this.name = `kernel ${backend}`
     this.#backend = backend
     this.#families = (['ipv4', 'ipv6'] as const).filter((family) =>
       rules.some((text) => text.family === family),
     )
-    this.#clock = new KernelClock(host.profile.hz)
+    this.#clock = new KernelClock(libc, host.profile.hz, time)
     this.#parts = assemble(libc, host, backend)
     try {
       const { namespace, neighbours } = this.#parts
@@ -118,16 +129,44 @@ export class Lab implements Judge {
   /** Waits until the step is due, counted from the first one, and takes it. */
   async step(step: Step): Promise<KernelStepResult> {
     this.#startNs ??= process.hrtime.bigint() - step.atNs
-    const dueNs = this.#startNs + step.atNs
-    await waitUntil(dueNs)
-    const lateMs = Number(process.hrtime.bigint() - dueNs) / 1e6
-    this.#clock.note(step.atNs)
-    return { ...this.#parts.namespace.run(() => this.#take(step)), lateMs }
+    await waitUntil(this.#startNs + step.atNs)
+    return this.#parts.namespace.run(() => this.#take(step))
   }
 
-  #take(step: Step): Omit<KernelStepResult, 'lateMs'> {
+  #take(step: Step): KernelStepResult {
     const { action } = step
-    const base = {
+    switch (action.kind) {
+      case 'write': {
+        let error: string | null = null
+        const timing = this.#time(step, () => {
+          error = this.#writeRecent(action.list, action.text)
+        })
+        return { ...this.#quietResult(step, timing), error }
+      }
+      case 'run': {
+        let error: string | null = null
+        const timing = this.#time(step, () => {
+          const { status, stderr } = runIptables(splitWords(action.command), this.#backend)
+          error = status === 0 ? null : stderr.trim()
+        })
+        if (this.#backend === 'nft') completeTables(this.#parts.counters.read())
+        ;[this.#counters, this.#arrivals] = this.#readCounters()
+        return { ...this.#quietResult(step, timing), error }
+      }
+      default:
+        return this.#takePacket(step, action)
+    }
+  }
+
+  #time(step: Step, action: () => void): Timing {
+    const { tickNs, ticks } = this.#clock.during(step.atNs, action)
+    const lateMs = Number(process.hrtime.bigint() - this.#startNs! - step.atNs) / 1e6
+    return { lateMs, ticks, actualNs: tickNs }
+  }
+
+  /** Of a step that is no packet. */
+  #quietResult(step: Step, timing: Timing): KernelStepResult {
+    return {
       step: step.number,
       at: Number(step.atNs) / 1e9,
       verdict: null,
@@ -137,45 +176,27 @@ export class Lab implements Judge {
       sent: [],
       delivered: false,
       log: [],
-      certain: true,
-    }
-    if (action.kind === 'write') {
-      const error = this.#writeRecent(action.list, action.text)
-      return { ...base, recent: this.#readRecent(), error }
-    }
-    if (action.kind === 'run') {
-      const { status, stderr } = runIptables(splitWords(action.command), this.#backend)
-      if (this.#backend === 'nft') completeTables(this.#parts.counters.read())
-      ;[this.#counters, this.#arrivals] = this.#readCounters()
-      return { ...base, recent: this.#readRecent(), error: status === 0 ? null : stderr.trim() }
-    }
-    const { lines, sent, derived } = this.#takePacket(action)
-    return {
-      ...base,
-      verdict: derived.verdict,
-      by: derived.by,
-      hits: derived.hits,
-      policies: derived.policies,
-      sent,
-      delivered: derived.delivered,
-      log: lines,
       recent: this.#readRecent(),
-      certain: derived.certain,
+      certain: true,
+      ...timing,
     }
   }
 
-  #takePacket(action: Extract<Action, { kind: 'receive' | 'send' }>) {
+  #takePacket(step: Step, action: PacketAction): KernelStepResult {
     const { libc, fence, log, helper, taps } = this.#parts
     this.#learn(action)
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
+    let timing: Timing | null = null
     const act = (): void => {
-      fence.around(() => {
-        if (action.kind === 'receive') this.#tap(action.device).write(action.frame)
-        else sendRaw(libc, action.packet, action.socket, action.mark)
-      })
+      if (action.kind === 'receive') this.#tap(action.device).write(action.frame)
+      else sendRaw(libc, action.packet, action.socket, action.mark)
     }
-    const lines = logged(log, act)
+    const lines = logged(log, () =>
+      fence.around(() => {
+        timing = this.#time(step, act)
+      }),
+    )
     const sent = taps.flatMap((tap) =>
       tap
         .readAll()
@@ -184,11 +205,10 @@ export class Lab implements Judge {
     )
     const before = { counters: this.#counters, arrivals: this.#arrivals }
     ;[this.#counters, this.#arrivals] = this.#readCounters()
-    const arrivals = sinceThen(before.arrivals, this.#arrivals)
     const family = this.#packet.family ?? 'ipv4'
     const difference = new CounterDifference(before.counters, this.#counters, family)
-    const derived = derive(action.kind, difference, arrivals)
-    return { lines, sent, derived }
+    const derived = derive(action.kind, difference, sinceThen(before.arrivals, this.#arrivals))
+    return { ...this.#quietResult(step, timing!), ...derived, sent, log: lines }
   }
 
   #tap(device: string): Tap {
@@ -198,7 +218,7 @@ export class Lab implements Judge {
   }
 
   /** Reads the packet's addresses and gives them link addresses. */
-  #learn(action: Extract<Action, { kind: 'receive' | 'send' }>): void {
+  #learn(action: PacketAction): void {
     const packet = this.#packet
     if (action.kind === 'receive') decodeFrame(packet, action.frame)
     else decodeIp(packet, action.packet)
