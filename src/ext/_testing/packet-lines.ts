@@ -70,9 +70,11 @@ function socketOf({ uid, gid }: PacketLine, words: readonly string[]): LocalSock
   return {
     uid,
     gid: gid ?? 0,
-    supplementaryGids: groups?.slice('groups='.length).split(',').map(Number) ?? [],
+    supplementaryGids: groupList(groups),
   }
 }
+
+const groupList = (word: string | undefined): number[] => (word?.match(/\d+/g) ?? []).map(Number)
 
 const routingOf = (routes: RouteTypes): HostServices['routing'] => ({
   addressType(address, device) {
