@@ -8,7 +8,7 @@
 import type { RecentEntry, RecentList } from '../ext/context.ts'
 import type { KernelProfile } from '../lang/profile.ts'
 import type { Address } from '../net/address.ts'
-import { addressOf, ipv6Groups, maskAddress, printAddress } from '../net/address.ts'
+import { addressOf, maskAddress, printLongAddress } from '../net/address.ts'
 import { readWrittenAddress } from './recent-write.ts'
 
 /** What became of a write to a list's file. */
@@ -145,15 +145,7 @@ function keyOf({ words }: Address): number | string {
 
 function printEntry({ address, ttl, newest, index, stamps, stampCount }: Entry): string {
   const counted = stamps.slice(0, stampCount).join(', ')
-  return `src=${printWide(address)} ttl: ${ttl} last_seen: ${newest} oldest_pkt: ${index} ${counted}`
-}
-
-/** Dotted quad, or eight groups of four digits (the kernel's `%pI6`). */
-function printWide(address: Address): string {
-  if (address.family === 'ipv4') return printAddress(address)
-  return ipv6Groups(address.words)
-    .map((group) => group.toString(16).padStart(4, '0'))
-    .join(':')
+  return `src=${printLongAddress(address)} ttl: ${ttl} last_seen: ${newest} oldest_pkt: ${index} ${counted}`
 }
 
 export class RecentLists {

@@ -88,6 +88,14 @@ export function printIpv4Word(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`
 }
 
+/** As the kernel shows addresses in logs and tables: IPv6 in eight groups of four digits (`%pI6`). */
+export function printLongAddress(address: Address): string {
+  if (address.family === 'ipv4') return printAddress(address)
+  return ipv6Groups(address.words)
+    .map((group) => group.toString(16).padStart(4, '0'))
+    .join(':')
+}
+
 /** The eight 16-bit groups of an IPv6 address. */
 export function ipv6Groups(words: readonly number[]): number[] {
   return words.flatMap((word) => [word >>> 16, word & 0xffff])

@@ -1,0 +1,74 @@
+/**
+ * `-j LOG`: write a line about the packet to the kernel log, and go on with the next rule.
+ *
+ * Kernel: net/netfilter/xt_LOG.c and nf_log_syslog.c, Linux 6.18. Syntax: iptables extensions/libipt_LOG.c and
+ * libip6t_LOG.c, 1.8.9.
+ */
+import { refuse } from '../../lang/diagnostic.ts'
+import { cutText, flag, syslogLevel, value } from '../../lang/options.ts'
+import { quoteText } from '../../lang/words.ts'
+import { bothFamilies, defineTarget } from '../define.ts'
+import { type LogFlags, logLine } from '../log-line.ts'
+
+export interface Log extends LogFlags {
+  /** At most 29 bytes; '' for none. */
+  readonly prefix: string
+  /** 0 (emerg) to 7 (debug). */
+  readonly level: number
+}
+
+const prefixBytes = 29
+const defaultLevel = 4
+
+export const LOG = defineTarget<Log>()({
+  name: 'LOG',
+  families: bothFamilies,
+  doc: 'Write a line about the packet to the kernel log.',
+  options: {
+    'log-level': syslogLevel({ doc: 'how urgent the line is, warning by default' }),
+    'log-prefix': value(parsePrefix, { doc: 'text before the line', metavar: 'TEXT' }),
+    'log-tcp-sequence': flag({ doc: 'tell the sequence numbers of TCP' }),
+    'log-tcp-options': flag({ doc: 'tell the options of TCP' }),
+    'log-ip-options': flag({ doc: 'tell the options of IP' }),
+    'log-uid': flag({ doc: 'tell who owns the local socket that sent the packet' }),
+    'log-macdecode': flag({ doc: 'tell the link header in words' }),
+  },
+  examples: [
+    '',
+    '--log-prefix "drop: " --log-level 6 --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid --log-macdecode',
+  ],
+
+  parse: (given) => ({
+    prefix: given['log-prefix']?.value ?? '',
+    level: given['log-level']?.value ?? defaultLevel,
+    tcpSequence: given['log-tcp-sequence'] !== undefined,
+    tcpOptions: given['log-tcp-options'] !== undefined,
+    ipOptions: given['log-ip-options'] !== undefined,
+    uid: given['log-uid'] !== undefined,
+    macDecode: given['log-macdecode'] !== undefined,
+  }),
+
+  print: (data) =>
+    [
+      data.prefix === '' ? '' : `--log-prefix ${quoteText(data.prefix)}`,
+      data.level === defaultLevel ? '' : `--log-level ${data.level}`,
+      data.tcpSequence ? '--log-tcp-sequence' : '',
+      data.tcpOptions ? '--log-tcp-options' : '',
+      data.ipOptions ? '--log-ip-options' : '',
+      data.uid ? '--log-uid' : '',
+      data.macDecode ? '--log-macdecode' : '',
+    ]
+      .filter((words) => words !== '')
+      .join(' '),
+
+  act(data, skb, context) {
+    context.log(logLine(data.prefix, data, skb, context))
+    return { kind: 'continue' }
+  },
+})
+
+function parsePrefix(text: string): string {
+  if (text === '') return refuse('too-short', 'is too short: a prefix has at least 1 character')
+  if (text.includes('\n')) return refuse('newline', 'has a line break, which a prefix must not have')
+  return cutText(text, prefixBytes)
+}
