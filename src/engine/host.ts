@@ -95,6 +95,7 @@ export class Host {
       family,
       profile: config.profile,
       routing,
+      defaultTtl: this.#defaultTtl(family),
       acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
       releaseRecentList: (list) => this.recent.release(list),
       random: this.#random,

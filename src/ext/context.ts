@@ -126,6 +126,8 @@ export interface HostServices {
   readonly family: Family
   readonly profile: KernelProfile
   readonly routing: Routing
+  /** TTL or hop limit of packets that the host makes: 64 unless a sysctl says otherwise. */
+  readonly defaultTtl: number
   /**
    * Takes part in a list when a rule that names it is loaded; `release` undoes it. A mask of family `ipv4` is what
    * `--mask` gives an IPv4 rule: four bytes and zeros behind; one of family `ipv6` has all sixteen bytes.
@@ -175,6 +177,11 @@ export interface TargetContext extends HookContext {
    * other, before the verdict on the present packet is known.
    */
   emit(reply: Emission): void
+  /**
+   * Answers the packet with an error of the family's ICMP, as icmp_send() and icmpv6_send() do: where one is due,
+   * quoting the packet, from the address it was for or the one on the way back. It is sent as `emit` sends.
+   */
+  sendIcmpError(error: { readonly type: number; readonly code: number }): void
 }
 
 /** A whole IP packet to be sent by the host. */

@@ -102,7 +102,10 @@ export function netfilterChecksumOk(packet: Packet, protocol = packet.protocol):
   const hasPseudoHeader =
     packet.family === 'ipv6' || protocol === ipProtocol.tcp || protocol === ipProtocol.udp
   const initial = hasPseudoHeader ? pseudoHeaderSum(packet, protocol, packet.endOffset - start) : 0
-  return onesComplementSum(packet.bytes, start, packet.endOffset, initial) === 0xffff
+  const sum = onesComplementSum(packet.bytes, start, packet.endOffset, initial)
+  // The kernel sums the IP header too, which makes no difference to a sum except that it cannot be 0: bytes that are
+  // all zero, or no bytes, pass.
+  return sum === 0xffff || sum === 0
 }
 
 /**

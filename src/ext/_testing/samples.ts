@@ -90,6 +90,7 @@ export const hostOf = (
   family,
   profile: linux618,
   routing,
+  defaultTtl: 64,
   acquireRecentList: never,
   releaseRecentList: never,
   random: never,
