@@ -21,6 +21,10 @@ import { recent } from './match/recent.ts'
 import { tcp } from './match/tcp.ts'
 import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
+import { LOG } from './target/LOG.ts'
+import { MARK } from './target/MARK.ts'
+import { NOTRACK } from './target/NOTRACK.ts'
+import { REJECT } from './target/REJECT.ts'
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
@@ -41,7 +45,7 @@ export const matches: readonly AnyMatch[] = [
   udp,
 ]
 
-export const targets: readonly AnyTarget[] = []
+export const targets: readonly AnyTarget[] = [LOG, MARK, NOTRACK, REJECT]
 
 export interface Registry extends Syntax {
   readonly matches: readonly AnyMatch[]
