@@ -28,15 +28,15 @@ export const maxRecordLength = 262144
 interface Layout {
   readonly order: ByteOrder
   /** Nanoseconds in one unit of the record's second time field. */
-  readonly fractionNs: bigint
+  readonly fractionNs: number
 }
 
 /** What the first four bytes tell, or null when they are no pcap magic number. */
 export function recognizePcap(magic: Uint8Array): Layout | null {
   for (const order of [littleEndian, bigEndian]) {
     const value = order.u32(magic, 0)
-    if (value === magicMicroseconds) return { order, fractionNs: 1000n }
-    if (value === magicNanoseconds) return { order, fractionNs: 1n }
+    if (value === magicMicroseconds) return { order, fractionNs: 1000 }
+    if (value === magicNanoseconds) return { order, fractionNs: 1 }
   }
   return null
 }
@@ -44,9 +44,12 @@ export function recognizePcap(magic: Uint8Array): Layout | null {
 export class PcapReader implements FormatReader {
   readonly format = 'pcap'
   readonly #order: ByteOrder
-  readonly #fractionNs: bigint
+  readonly #fractionNs: number
   /** Null until the file header was read. */
   #interface: CaptureInterface | null = null
+  /** The second of the record before, which is mostly that of the next. */
+  #second = 0
+  #secondNs = 0n
 
   constructor(layout: Layout) {
     this.#order = layout.order
@@ -87,7 +90,7 @@ export class PcapReader implements FormatReader {
       const record = queue.take(recordHeaderLength + length)
       if (record === null) return null
       deliver({
-        timestampNs: BigInt(u32(record, 0)) * 1_000_000_000n + BigInt(u32(record, 4)) * this.#fractionNs,
+        timestampNs: this.#secondsNs(u32(record, 0)) + BigInt(u32(record, 4) * this.#fractionNs),
         interface: on,
         bytes: record.subarray(recordHeaderLength),
         originalLength: u32(record, 12),
@@ -95,6 +98,14 @@ export class PcapReader implements FormatReader {
         comment: null,
       })
     }
+  }
+
+  #secondsNs(second: number): bigint {
+    if (second !== this.#second) {
+      this.#second = second
+      this.#secondNs = BigInt(second) * 1_000_000_000n
+    }
+    return this.#secondNs
   }
 
   describeRest(rest: Uint8Array): string {

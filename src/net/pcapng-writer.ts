@@ -14,18 +14,21 @@ export interface PcapngOptions {
  * nearest that fit; comments and names are cut at 65535 bytes.
  */
 export class PcapngWriter implements CaptureWriter {
-  readonly #little: boolean
+  readonly #block: Block
   readonly #application: string | null
   /** Numbers given so far, by everything that tells interfaces apart. */
   readonly #numbers = new Map<string, number>()
+  /** The interface of the record before, which is mostly that of the next. */
+  #lastInterface: CaptureInterface | null = null
+  #lastNumber = 0
 
   constructor({ application, bigEndian = false }: PcapngOptions = {}) {
-    this.#little = !bigEndian
+    this.#block = new Block(!bigEndian)
     this.#application = application ?? null
   }
 
   header(): Uint8Array {
-    const block = new Block(this.#little, blockTypes.section)
+    const block = this.#block.begin(blockTypes.section)
     block.u32(byteOrderMagic)
     block.u16(1)
     block.u16(0)
@@ -38,15 +41,18 @@ export class PcapngWriter implements CaptureWriter {
 
   /** The record's block, behind the description of its interface where that is new. */
   record(record: CaptureRecord): Uint8Array {
+    if (record.interface === this.#lastInterface) return this.#packet(record, this.#lastNumber)
     const key = JSON.stringify(describe(record.interface))
     const known = this.#numbers.get(key)
+    this.#lastInterface = record.interface
+    this.#lastNumber = known ?? this.#numbers.size
     if (known !== undefined) return this.#packet(record, known)
-    this.#numbers.set(key, this.#numbers.size)
-    return concatenate([this.#describe(record.interface), this.#packet(record, this.#numbers.size - 1)])
+    this.#numbers.set(key, this.#lastNumber)
+    return concatenate([this.#describe(record.interface), this.#packet(record, this.#lastNumber)])
   }
 
   #describe({ name, description, linkType, snapLength }: CaptureInterface): Uint8Array {
-    const block = new Block(this.#little, blockTypes.interface)
+    const block = this.#block.begin(blockTypes.interface)
     block.u16(linkType)
     block.u16(0)
     block.u32(snapLength)
@@ -61,7 +67,7 @@ export class PcapngWriter implements CaptureWriter {
     number: number,
   ): Uint8Array {
     const time = timestampNs < 0n ? 0n : timestampNs < latestNs ? timestampNs : latestNs
-    const block = new Block(this.#little, blockTypes.enhancedPacket)
+    const block = this.#block.begin(blockTypes.enhancedPacket)
     block.u32(number)
     block.u32(Number(time >> 32n))
     block.u32(Number(time & 0xffffffffn))
@@ -85,17 +91,23 @@ const describe = ({ name, description, linkType, snapLength }: CaptureInterface)
 
 const utf8 = new TextEncoder()
 
-/** A block under construction. */
+/** A block under construction; its memory serves one block after the other. */
 class Block {
   readonly #little: boolean
   #bytes = new Uint8Array(256)
   #view = new DataView(this.#bytes.buffer)
-  #length = 8
+  #length = 0
   #hasOptions = false
 
-  constructor(little: boolean, type: number) {
+  constructor(little: boolean) {
     this.#little = little
-    this.#view.setUint32(0, type, little)
+  }
+
+  begin(type: number): this {
+    this.#view.setUint32(0, type, this.#little)
+    this.#length = 8
+    this.#hasOptions = false
+    return this
   }
 
   u16(value: number): void {
@@ -112,9 +124,11 @@ class Block {
 
   /** Bytes, then zeros up to the next multiple of four. */
   padded(bytes: Uint8Array): void {
-    this.#reserve(roundUp4(bytes.length))
+    const end = this.#length + roundUp4(bytes.length)
+    this.#reserve(end - this.#length)
     this.#bytes.set(bytes, this.#length)
-    this.#length += roundUp4(bytes.length)
+    this.#bytes.fill(0, this.#length + bytes.length, end)
+    this.#length = end
   }
 
   option(code: number, value: Uint8Array): void {
