@@ -1,0 +1,96 @@
+/** What an extension's definition says about itself, for help and manuals: as data, and as text for a terminal. */
+import { protocolName } from '../lang/names.ts'
+import type { ExtensionSyntax, OptionSpec } from '../lang/syntax.ts'
+import type { Family } from '../net/address.ts'
+
+export type ExtensionKind = 'match' | 'target'
+
+export interface OptionDoc {
+  /** As it is written: `[!] --sport PORT[:PORT]`. */
+  readonly form: string
+  /** Other names, with their dashes. */
+  readonly aliases: readonly string[]
+  readonly doc: string
+  /** What else is to know, a phrase each: `required`, `not with --syn`. */
+  readonly notes: readonly string[]
+}
+
+export interface ExtensionDoc {
+  readonly kind: ExtensionKind
+  /** How a rule asks for it: `-m ttl`, `-j LOG`. */
+  readonly form: string
+  /** One sentence. */
+  readonly doc: string
+  readonly families: readonly Family[]
+  /** Other names it is loaded by. */
+  readonly aliases: readonly string[]
+  /** Conditions that make its options known without `-m`: `-p tcp`. */
+  readonly impliedBy: readonly string[]
+  readonly options: readonly OptionDoc[]
+  /** Words of a rule each, from `-p`, `-m` or `-j` on. */
+  readonly examples: readonly string[]
+}
+
+export function documentExtension(kind: ExtensionKind, extension: ExtensionSyntax): ExtensionDoc {
+  const form = `${kind === 'match' ? '-m' : '-j'} ${extension.name}`
+  const impliedBy = (extension.impliedBy ?? []).map((number) => `-p ${protocolName(number)}`)
+  return {
+    kind,
+    form,
+    doc: extension.doc,
+    families: extension.families,
+    aliases: extension.aliases ?? [],
+    impliedBy,
+    options: Object.entries(extension.options).map(([name, spec]) => documentOption(name, spec)),
+    examples: extension.examples.map((example) =>
+      [impliedBy[0] ?? '', form, example].filter((words) => words !== '').join(' '),
+    ),
+  }
+}
+
+function documentOption(name: string, spec: OptionSpec<unknown>): OptionDoc {
+  const metavar = spec.value === null ? '' : ` ${spec.metavar ?? 'VALUE'}`
+  const notes = [
+    spec.required ? 'required' : '',
+    spec.needs?.length ? `needs ${dashed(spec.needs)}` : '',
+    spec.excludes?.length ? `not with ${dashed(spec.excludes)}` : '',
+    spec.repeatable ? 'may be repeated' : '',
+  ]
+  return {
+    form: `${spec.invertible ? '[!] ' : ''}--${name}${metavar}`,
+    aliases: (spec.alias ?? []).map((alias) => `--${alias}`),
+    doc: spec.doc,
+    notes: notes.filter((note) => note !== ''),
+  }
+}
+
+const dashed = (names: readonly string[]): string => names.map((name) => `--${name}`).join(', ')
+
+const familyNames: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' }
+
+/** Columns of the first, wide enough for most option forms; longer ones get a line of their own. */
+const formColumns = 34
+
+/** Help for a terminal, without a line end at the last line. */
+export function printHelp(doc: ExtensionDoc): string {
+  const head = [
+    `${doc.form}: ${doc.doc}`,
+    '',
+    `  for ${doc.families.map((family) => familyNames[family]).join(' and ')}`,
+    ...(doc.aliases.length === 0 ? [] : [`  also called ${doc.aliases.join(', ')}`]),
+    ...(doc.impliedBy.length === 0 ? [] : [`  loaded by ${doc.impliedBy.join(' or ')} as well`]),
+  ]
+  const options = doc.options.length === 0 ? [] : ['', 'Options:', ...doc.options.flatMap(printOption)]
+  const examples =
+    doc.examples.length === 0 ? [] : ['', 'Examples:', ...doc.examples.map((example) => `  ${example}`)]
+  return [...head, ...options, ...examples].join('\n')
+}
+
+function printOption({ form, aliases, doc, notes }: OptionDoc): string[] {
+  // Forms without `!` stand under those with it.
+  const aligned = `  ${form.startsWith('[') ? form : `    ${form}`}`
+  const said = [doc, ...(aliases.length === 0 ? [] : [`(also ${aliases.join(', ')})`])].join(' ')
+  const indent = ' '.repeat(formColumns)
+  const first = aligned.length < formColumns ? [aligned.padEnd(formColumns) + said] : [aligned, indent + said]
+  return [...first, ...(notes.length === 0 ? [] : [indent + notes.join('; ')])]
+}
