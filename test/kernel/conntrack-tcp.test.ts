@@ -172,11 +172,11 @@ class Conversation {
   readonly #first = { ...this.#next }
   readonly #offered = { client: 0, server: 0 }
   readonly family: 'ipv4' | 'ipv6'
-  readonly port: number
+  readonly #client: number
 
-  constructor(family: 'ipv4' | 'ipv6', port: number) {
+  constructor(family: 'ipv4' | 'ipv6', client: number) {
     this.family = family
-    this.port = port
+    this.#client = client
   }
 
   packet(step: Step): Uint8Array {
@@ -185,8 +185,8 @@ class Conversation {
     const sequence = this.#sequence(step) >>> 0
     const acknowledgement = this.#acknowledgement(step) >>> 0
     const options = this.#options(step.options, acknowledgement)
-    const ends = endsFrom(this.family, side)
-    const [sourcePort, destinationPort] = side === 'client' ? [this.port, 80] : [80, this.port]
+    const ends = endsFrom(this.family, side, this.#client)
+    const [sourcePort, destinationPort] = side === 'client' ? [4000, 80] : [80, 4000]
     const fields = {
       sourcePort,
       destinationPort,
@@ -248,7 +248,6 @@ const print = ({ flags: bits, ...step }: Step): string =>
 
 describe.skipIf(unavailable !== null)(`TCP through the kernel (${unavailable ?? 'here'})`, () => {
   let twin: Twin
-  let nextPort = 1024
   beforeAll(() => {
     twin = new Twin()
   })
@@ -272,14 +271,14 @@ describe.skipIf(unavailable !== null)(`TCP through the kernel (${unavailable ?? 
       twin.configure({ ...defaults, ...sysctls })
       fc.assert(
         fc.property(conversation, ({ opening, steps, family }) => {
-          nextPort = nextPort === 65535 ? 1024 : nextPort + 1
-          const talking = new Conversation(family, nextPort)
+          const client = twin.nextClient()
+          const talking = new Conversation(family, client)
           const log: string[] = []
           for (const each of [...openings[opening]!, ...steps]) {
             const packet = talking.packet(each)
             const kernel = twin.kernel(each.side, packet)
             const engine = twin.engine(each.side, packet)
-            const tables = twin.tables(`port=${nextPort} `)
+            const tables = twin.tables(family, client)
             log.push(`${print(each)}\n    ${kernel} | ${tables.kernel.join('; ')}`)
             const told = `\n${log.join('\n')}\n`
             expect(engine, told).toBe(kernel)

@@ -119,7 +119,7 @@ export class Router {
   /** Runs a command in the namespace; its standard output. */
   run(command: string, input = ''): string {
     const [file, ...words] = command.split(' ')
-    return execFileSync(file!, words, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] })
+    return execFileSync(file!, words, { input, encoding: 'utf8', stdio: 'pipe' })
   }
 
   /** Loads iptables-save text. */

@@ -8,10 +8,11 @@
 
 import { connectionStatus, tickAt } from '../../src/engine/conntrack/connection.ts'
 import { Conntrack } from '../../src/engine/conntrack/conntrack.ts'
-import { printConnection } from '../../src/engine/conntrack/listing.ts'
+import { printConnection, printLong } from '../../src/engine/conntrack/listing.ts'
 import { type ConntrackSettings, readSettings } from '../../src/engine/conntrack/settings.ts'
+import { Reassembler } from '../../src/engine/defrag.ts'
 import type { Skb } from '../../src/ext/context.ts'
-import { type Address, type Family, parseAddress } from '../../src/net/address.ts'
+import { type Address, addressOf, type Family, parseAddress } from '../../src/net/address.ts'
 import { decodeFrame } from '../../src/net/decode.ts'
 import { encodeFrame } from '../../src/net/encode.ts'
 import { Packet } from '../../src/net/packet.ts'
@@ -34,16 +35,27 @@ const markingRules = [
   '',
 ].join('\n')
 
-/** The two hosts that talk through the router: `client` behind eth0, `server` behind eth1. */
-export const hosts = {
-  ipv4: { client: parseAddress('203.0.113.7')!, server: parseAddress('192.168.1.9')! },
-  ipv6: { client: parseAddress('2001:db8:1::7')!, server: parseAddress('2001:db8:2::9')! },
-}
 export type Side = 'client' | 'server'
 
-export const endsFrom = (family: Family, side: Side): { source: Address; destination: Address } => {
-  const { client, server } = hosts[family]
-  return side === 'client' ? { source: client, destination: server } : { source: server, destination: client }
+const server = { ipv4: parseAddress('192.168.1.9')!, ipv6: parseAddress('2001:db8:2::9')! }
+
+/** One of 16 million clients behind eth0. */
+export const clientAddress = (family: Family, number: number): Address =>
+  family === 'ipv4'
+    ? addressOf('ipv4', [0x0a000000 + number])
+    : addressOf('ipv6', [0x20010db8, 0x000a0000, 0, 0x10000000 + number])
+
+/** Source and destination of what a client and the one server behind eth1 send to each other. */
+export const endsFrom = (
+  family: Family,
+  side: Side,
+  client: number,
+): { source: Address; destination: Address } => {
+  const clientSide = clientAddress(family, client)
+  const serverSide = server[family]
+  return side === 'client'
+    ? { source: clientSide, destination: serverSide }
+    : { source: serverSide, destination: clientSide }
 }
 
 const device = { client: 'eth0', server: 'eth1' }
@@ -60,6 +72,8 @@ export class Twin {
   readonly router: Router
   settings: ConntrackSettings = readSettings(hz)
   conntrack = new Conntrack(this.settings, 1)
+  readonly #reassembler = new Reassembler('ipv6-conntrack')
+  #clients = 0
 
   constructor() {
     this.router = new Router({
@@ -74,6 +88,8 @@ export class Twin {
         neighbours: { '192.168.1.9': printMac(macs.server), '2001:db8:2::9': printMac(macs.server) },
       },
     })
+    this.router.run('ip route add 10.0.0.0/8 via 203.0.113.7')
+    this.router.run('ip route add 2001:db8:a::/48 via 2001:db8:1::7')
     this.router.load('ipv4', markingRules)
     this.router.load('ipv6', markingRules)
     this.router.drain()
@@ -89,6 +105,16 @@ export class Twin {
     }
     this.settings = readSettings(hz, names)
     this.conntrack = new Conntrack(this.settings, 1)
+  }
+
+  /** A client that nobody has heard of. Now and then both sides forget all connections, or listings grow long. */
+  nextClient(): number {
+    this.#clients++
+    if (this.#clients % 50 === 0) {
+      this.router.run('conntrack -F')
+      this.conntrack = new Conntrack(this.settings, this.#clients)
+    }
+    return this.#clients
   }
 
   frame(side: Side, packet: Uint8Array): Uint8Array {
@@ -116,6 +142,11 @@ export class Twin {
     const nowNs = process.hrtime.bigint()
     const skb = emptySkb()
     decodeFrame(skb.packet, this.frame(side, packet))
+    if (skb.packet.fragmentHeaderOffset >= 0) {
+      const whole = this.#reassembler.add(skb.packet, 'conntrack-in', 2, nowNs)
+      if (whole.kind === 'whole') decodeFrame(skb.packet, whole.bytes)
+      else if (whole.kind !== 'untouched') return '-'
+    }
     if (this.conntrack.in(skb, 'PREROUTING', nowNs) === 'drop') return '-'
     const info = skb.conntrack!
     const status = info.connection?.status ?? 0
@@ -127,8 +158,9 @@ export class Twin {
     return this.conntrack.confirm(skb, nowNs) === 'drop' ? '-' : describe(bits)
   }
 
-  /** Lines of both tables that contain `part`, sorted. The kernel's seconds are taken over where they differ by one. */
-  tables(part: string): { kernel: string[]; engine: string[] } {
+  /** Lines of both tables that name a client, sorted. The kernel's seconds are taken over where they differ by one. */
+  tables(family: Family, client: number): { kernel: string[]; engine: string[] } {
+    const part = `=${printLong(clientAddress(family, client))} `
     const kernel = this.router
       .conntrack()
       .filter((line) => line.includes(part))
@@ -138,8 +170,8 @@ export class Twin {
       .list(nowNs)
       .map((connection) => withoutUse(printConnection(connection, tickAt(nowNs, hz), this.settings)))
       .filter((line) => line.includes(part))
-    kernel.sort()
-    engine.sort()
+    kernel.sort(bySubject)
+    engine.sort(bySubject)
     return { kernel, engine: engine.map((line, at) => alignSeconds(line, kernel[at] ?? '')) }
   }
 
@@ -173,6 +205,11 @@ function emptySkb(): Skb {
 const withoutUse = (line: string): string => line.replace(/ use=\d+$/, '')
 
 const secondsAt = /^(ipv[46] +\d+ \w+ +\d+ )(\d+) /
+
+const bySubject = (a: string, b: string): number => {
+  const [left, right] = [a.replace(secondsAt, '$1'), b.replace(secondsAt, '$1')]
+  return left < right ? -1 : left > right ? 1 : 0
+}
 
 function alignSeconds(line: string, other: string): string {
   const mine = secondsAt.exec(line)

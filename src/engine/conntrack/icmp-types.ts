@@ -59,6 +59,6 @@ export const icmpIsError = (protocol: number, type: number): boolean =>
 
 /**
  * ICMPv6 messages that are never tracked: MLD queries, reports and done (130 to 132), router and neighbour discovery
- * (133 to 136), redirect (137), MLDv2 reports (143). Source: noct_valid_new, nf_conntrack_icmpv6_error().
+ * (133 to 136), MLDv2 reports (143). Redirects (137) are none of them: they are invalid. Source: noct_valid_new.
  */
-export const icmp6IsUntracked = (type: number): boolean => (130 <= type && type <= 137) || type === 143
+export const icmp6IsUntracked = (type: number): boolean => (130 <= type && type <= 136) || type === 143

@@ -65,7 +65,7 @@ function printTuple(tuple: Tuple): string {
 }
 
 /** IPv6 in eight full groups (`%pI6`). */
-function printLong(address: Address): string {
+export function printLong(address: Address): string {
   if (address.family === 'ipv4') return printAddress(address)
   return ipv6Groups(address.words)
     .map((group) => group.toString(16).padStart(4, '0'))

@@ -44,7 +44,7 @@ const moves = {
     shutdown-ack       A C W E O A A A A
     error              C C W E O S R A C
     cookie-echo        C C E E O S R A C
-    cookie-ack         C C W E O S R A C
+    cookie-ack         C C W O O S R A C
     shutdown-complete  C C W E O S R C C
     heartbeat          H C W E O S R A H
     heartbeat-ack      C C W E O S R A H`,
@@ -56,7 +56,7 @@ const moves = {
     shutdown           - C W E R S R A -
     shutdown-ack       - C W E O A A A -
     error              - C W C O S R A -
-    cookie-echo        - C W E O S R A -
+    cookie-echo        - C E E O S R A -
     cookie-ack         - C W O O S R A -
     shutdown-complete  - C W E O S R C -
     heartbeat          - C W E O S R A H
@@ -114,6 +114,8 @@ export class SctpTrack {
   state = none
   /** Verification tags that packets in each direction carry; 0 while unknown. */
   readonly tags: [original: number, reply: number] = [0, 0]
+  /** Whether an INIT went in each direction and no COOKIE ACK followed: both at once collide. */
+  readonly inits: [original: boolean, reply: boolean] = [false, false]
   /** A heartbeat with an unknown tag came by, in this direction; its answer may make it known. */
   heartbeatFailed = false
   lastDirection = 0
@@ -182,15 +184,37 @@ export function trackSctp(
     if (newState === invalid) return 'invalid'
     if (type === chunk.init || type === chunk.initAck) {
       if (offset + 20 > packet.endOffset) return 'invalid'
-      track.tags[1 - at.direction] = packet.u32(offset + 4)
+      const initTag = packet.u32(offset + 4)
+      if (type === chunk.init) noteInit(track, at.direction, initTag)
+      else if (!initAckFits(track, at.direction, initTag)) return 'invalid'
+      track.tags[1 - at.direction] = initTag
       // A repeated INIT does not prolong the life of a connection that leads nowhere.
-      keepsTime ||= newState === closed && oldState === closed && connection.has(connectionStatus.confirmed)
+      const isRepeated = type === chunk.init && newState === closed && oldState === closed
+      keepsTime ||= isRepeated && connection.has(connectionStatus.confirmed)
     }
     track.state = newState
     if (oldState !== newState && newState === established) connection.status |= connectionStatus.assured
   }
   if (!keepsTime) at.refresh(connection, settings.timeouts[stateTimeouts[Math.max(newState, closed) - 1]!])
   return 'accept'
+}
+
+/** An INIT that gives the tag we know already is late or repeated, and tells nothing. */
+function noteInit(track: SctpTrack, direction: 0 | 1, initTag: number): void {
+  const { inits } = track
+  const other = direction === 0 ? 1 : 0
+  if (track.state !== none && track.tags[other] === initTag) return
+  if (inits[direction] && inits[other]) inits[other] = false
+  inits[direction] = true
+}
+
+/** An INIT ACK may not change a tag, except in answer to an INIT that did not meet another. */
+function initAckFits(track: SctpTrack, direction: 0 | 1, initTag: number): boolean {
+  const { inits } = track
+  const other = direction === 0 ? 1 : 0
+  const known = track.tags[other]
+  if (!inits[other] && known !== 0 && known !== initTag) return false
+  return !(inits[direction] && inits[other]) || known === initTag
 }
 
 const stateTimeouts = [
@@ -225,7 +249,7 @@ function beginTrack(packet: Packet, chunks: readonly Chunk[], tag: number): Sctp
       track.tags[1] = packet.u32(offset + 4)
     } else if (type === chunk.heartbeat) {
       track.tags[0] = tag
-    } else {
+    } else if (type === chunk.shutdownAck) {
       // Out of the blue: the answer carries the same tag (RFC 9260 section 8.4).
       track.tags[1] = tag
     }
@@ -252,6 +276,9 @@ function judgeTag(
       return tag === ((flags & reflectedTag) === 0 ? own : tags[1 - direction]) ? 'fits' : 'invalid'
     case chunk.cookieEcho:
       return tag === own ? 'fits' : 'invalid'
+    case chunk.cookieAck:
+      track.inits.fill(false)
+      return 'fits'
     case chunk.heartbeat:
       if (own !== 0 && tag !== own) {
         if (isStrict) return 'invalid'
