@@ -9,9 +9,16 @@
  * Kernel: net/ipv4/ip_fragment.c, net/ipv4/inet_fragment.c, net/ipv6/reassembly.c,
  * net/ipv6/netfilter/nf_conntrack_reasm.c, Linux 6.18.
  */
-import { refreshIpv4Checksum, setU16 } from '../net/encode.ts'
 import type { Packet } from '../net/packet.ts'
-import { extensionHeaderLength, fragmentHeaderLength, locateFragmentHeader } from './fragment-header.ts'
+import {
+  type Fragment,
+  finishIpv4,
+  finishIpv6,
+  joinedEcn,
+  lacksUpperHeader,
+  readIpv4Fragment,
+} from './defrag-packet.ts'
+import { fragmentHeaderLength, locateFragmentHeader } from './fragment-header.ts'
 import { FragmentRuns } from './fragment-runs.ts'
 
 export type FragmentTable = 'ipv4' | 'ipv6' | 'ipv6-conntrack'
@@ -93,37 +100,15 @@ const headerIncomplete = 3
 /** Octet of the IPv6 header at which a parameter problem about the payload length points. */
 const payloadLengthField = 4
 
+const mostRetired = 256
+
 /** Sources whose fragments are counted for `maxDistance`; the oldest is forgotten beyond. As inet_peer_threshold. */
 const maxSources = 65664
-
-/**
- * 255 where fragments with these codepoints (bit 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE) must not be joined, else the
- * bits to set in the result. Source: RFC 3168 section 5.3; ip_frag_ecn_table, net/ipv4/inet_fragment.c.
- */
-function joinedEcn(seen: number): number {
-  if ((seen & 1) !== 0 && seen !== 1) return 255
-  return (seen & 8) !== 0 && seen !== 8 ? 3 : 0
-}
-
-/** A fragment, read once from the packet that carries it. */
-interface Fragment {
-  readonly id: number
-  readonly frame: Uint8Array
-  readonly networkOffset: number
-  /** Bytes before the payload, from the network header on. */
-  readonly headerLength: number
-  /** First and last byte + 1 of the payload within the whole payload. */
-  readonly start: number
-  readonly end: number
-  readonly moreFragments: boolean
-  readonly dontFragment: boolean
-  readonly ecn: number
-}
 
 class Queue {
   readonly key: string
   readonly user: DefragUser
-  readonly expiresAtNs: bigint
+  expiresAtNs: bigint
   inInterface = 0
   fragments: Fragment[] = []
   readonly runs = new FragmentRuns()
@@ -159,6 +144,7 @@ export class Reassembler {
   /** Oldest first: every queue of a table lives equally long. */
   readonly #queues = new Map<string, Queue>()
   readonly #sources = new Map<string, number>()
+  #retired: ExpiredFragments[] = []
   #memory = 0
 
   constructor(table: FragmentTable, limits: Partial<ReassemblerLimits> = {}) {
@@ -176,14 +162,15 @@ export class Reassembler {
    *
    * Preconditions: the packet is of this table's family, its header is sound, and it is a fragment (IPv4) or has a
    * fragment header (IPv6). `inInterface` is the index of the device it came by, 0 for a packet sent locally.
-   * Queues whose time is over do not take part; collect them by `expire` first.
+   * Queues whose time is over take no part; `expire` gives them out afterwards.
    */
   add(packet: Packet, user: DefragUser, inInterface: number, nowNs: bigint): Reassembly {
-    const fragment = this.table === 'ipv4' ? readIpv4(packet) : this.#readIpv6(packet)
+    this.#retire(nowNs)
+    const fragment = this.table === 'ipv4' ? readIpv4Fragment(packet) : this.#readIpv6(packet)
     if ('kind' in fragment) return fragment
     if (this.#memory > this.limits.highThreshold) return { kind: 'lost', why: 'memory' }
     const queue = this.#find(packet, fragment.id, user, inInterface, nowNs)
-    if (this.table === 'ipv4' && this.#isTooFar(packet, queue)) this.#restart(queue)
+    if (this.table === 'ipv4' && this.#isTooFar(packet, queue)) this.#restart(queue, nowNs)
     const refusal = this.#enqueue(queue, fragment)
     if (refusal !== null) return refusal
     queue.inInterface = inInterface
@@ -191,14 +178,20 @@ export class Reassembler {
     return isComplete ? this.#join(queue) : { kind: 'held' }
   }
 
-  /** Removes and returns the queues whose time is over. */
+  /** Gives out, once, the queues whose time is over; only the last 256 of them if nobody asked for long. */
   expire(nowNs: bigint): ExpiredFragments[] {
-    const expired: ExpiredFragments[] = []
+    this.#retire(nowNs)
+    const expired = this.#retired
+    this.#retired = []
+    return expired
+  }
+
+  #retire(nowNs: bigint): void {
     for (const queue of this.#queues.values()) {
-      if (nowNs < queue.expiresAtNs) break
+      if (nowNs < queue.expiresAtNs) return
       this.#kill(queue)
       const first = queue.fragments[0]
-      expired.push({
+      this.#retired.push({
         user: queue.user,
         inInterface: queue.inInterface,
         first:
@@ -206,8 +199,8 @@ export class Reassembler {
             ? null
             : { bytes: first.frame, networkOffset: first.networkOffset },
       })
+      if (this.#retired.length > mostRetired) this.#retired.shift()
     }
-    return expired
   }
 
   /** When `expire` next has something to give, or null. */
@@ -220,11 +213,14 @@ export class Reassembler {
     const key = this.#keyOf(packet, id, user, inInterface)
     const found = this.#queues.get(key)
     if (found !== undefined) return found
-    const expiresAtNs = nowNs + BigInt(this.limits.timeoutSeconds) * 1_000_000_000n
-    const queue = new Queue(key, user, expiresAtNs)
+    const queue = new Queue(key, user, this.#endOf(nowNs))
     this.#queues.set(key, queue)
     this.#memory += queueMemory
     return queue
+  }
+
+  #endOf(nowNs: bigint): bigint {
+    return nowNs + BigInt(this.limits.timeoutSeconds) * 1_000_000_000n
   }
 
   /**
@@ -261,7 +257,10 @@ export class Reassembler {
   }
 
   /** Forgets what came so far; the time starts anew, the sizes seen stay. Source: ip_frag_reinit(). */
-  #restart(queue: Queue): void {
+  #restart(queue: Queue, nowNs: bigint): void {
+    this.#queues.delete(queue.key)
+    this.#queues.set(queue.key, queue)
+    queue.expiresAtNs = this.#endOf(nowNs)
     this.#memory -= queue.memory - queueMemory
     queue.memory = queueMemory
     queue.fragments = []
@@ -330,7 +329,7 @@ export class Reassembler {
   #join(queue: Queue): Reassembly {
     this.#kill(queue)
     const ecn = joinedEcn(queue.ecn)
-    if (ecn === 255) return { kind: 'lost', why: 'ecn' }
+    if (ecn === null) return { kind: 'lost', why: 'ecn' }
     const first = queue.fragments[0]!
     const headerLength = first.headerLength - (this.table === 'ipv4' ? 0 : fragmentHeaderLength)
     const countedHeader = this.table === 'ipv4' ? headerLength : headerLength - 40
@@ -381,58 +380,6 @@ export class Reassembler {
       ecn,
     }
   }
-}
-
-/** Source: ip_frag_queue(): odd bytes at the end of a middle fragment are cut off. */
-function readIpv4(packet: Packet): Fragment {
-  const { bytes, networkOffset, endOffset, moreFragments } = packet
-  const start = packet.fragmentOffset * 8
-  const wholeEnd = start + endOffset - networkOffset - packet.networkHeaderLength
-  return {
-    id: packet.id,
-    frame: bytes.slice(0, endOffset),
-    networkOffset,
-    headerLength: packet.networkHeaderLength,
-    start,
-    end: moreFragments ? wholeEnd & ~7 : wholeEnd,
-    moreFragments,
-    dontFragment: packet.dontFragment,
-    ecn: 1 << (packet.tos & 3),
-  }
-}
-
-/** Source: ip_frag_reasm(). */
-function finishIpv4(whole: Uint8Array, dontFragment: boolean, ecn: number): void {
-  whole[1]! |= ecn
-  setU16(whole, 2, whole.length)
-  setU16(whole, 6, dontFragment ? 0x4000 : 0)
-  refreshIpv4Checksum(whole)
-}
-
-/** Takes the fragment header out of the chain of headers. Source: ip6_frag_reasm(), nf_ct_frag6_reasm(). */
-function finishIpv6(whole: Uint8Array, firstFragment: Uint8Array, ecn: number): void {
-  const at = locateFragmentHeader(firstFragment, 0, firstFragment.length)!
-  whole[at.previousNextHeader] = firstFragment[at.header]!
-  setU16(whole, 4, whole.length - 40)
-  whole[1]! |= ecn << 4
-}
-
-/**
- * Whether a first fragment ends before the upper-layer header does (RFC 7112): 20 bytes for TCP, 8 for UDP and
- * ICMPv6, 1 otherwise. Source: ipv6frag_thdr_truncated(), net/ipv6/reassembly.c.
- */
-function lacksUpperHeader(bytes: Uint8Array, fragmentHeader: number, endOffset: number): boolean {
-  let offset = fragmentHeader
-  let nextHeader = 44
-  for (;;) {
-    const length = extensionHeaderLength(bytes, nextHeader, offset, endOffset)
-    if (length === null) break
-    if (length < 0) return false
-    nextHeader = bytes[offset]!
-    offset += length
-  }
-  const needed = nextHeader === 6 ? 20 : nextHeader === 17 || nextHeader === 58 ? 8 : 1
-  return offset + needed > endOffset
 }
 
 function insertInOrder(fragments: Fragment[], fragment: Fragment): void {
