@@ -33,6 +33,12 @@ it('shows the condition that implies a match', () => {
   expect(printHelp(doc)).toContain('loaded by -p tcp as well')
 })
 
+it('tells of both that two options do not go together', () => {
+  const { options } = documentExtension('match', tcp)
+  const notesOf = (name: string) => options.find(({ form }) => form.includes(`--${name}`))!.notes
+  expect([notesOf('syn'), notesOf('tcp-flags')]).toEqual([['not with --tcp-flags'], ['not with --syn']])
+})
+
 const extensions = [
   ...matches.map((extension) => ['match', extension.name, extension] as const),
   ...targets.map((extension) => ['target', extension.name, extension] as const),
@@ -53,7 +59,8 @@ describe.each(extensions)('%s %s', (kind, _, extension) => {
   it('says each thing in a phrase that fits a line', () => {
     expect(doc.doc).toMatch(/^[A-Z].*\.$/)
     for (const { doc: phrase } of doc.options) expect(phrase).toMatch(/^[a-zA-Z0-9].*[^.]$/)
-    for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(120)
+    const [described] = help.split('\nExamples:')
+    for (const line of described!.split('\n')) expect(line.length, line).toBeLessThanOrEqual(110)
   })
 
   it('names only options that it has', () => {

@@ -1,6 +1,6 @@
 /** What an extension's definition says about itself, for help and manuals: as data, and as text for a terminal. */
 import { protocolName } from '../lang/names.ts'
-import type { ExtensionSyntax, OptionSpec } from '../lang/syntax.ts'
+import type { ExtensionSyntax, OptionSpec, OptionTable } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 
 export type ExtensionKind = 'match' | 'target'
@@ -41,19 +41,24 @@ export function documentExtension(kind: ExtensionKind, extension: ExtensionSynta
     families: extension.families,
     aliases: extension.aliases ?? [],
     impliedBy,
-    options: Object.entries(extension.options).map(([name, spec]) => documentOption(name, spec)),
+    options: Object.keys(extension.options).map((name) => documentOption(name, extension.options)),
     examples: extension.examples.map((example) =>
       [impliedBy[0] ?? '', form, example].filter((words) => words !== '').join(' '),
     ),
   }
 }
 
-function documentOption(name: string, spec: OptionSpec<unknown>): OptionDoc {
+function documentOption(name: string, options: OptionTable): OptionDoc {
+  const spec: OptionSpec<unknown> = options[name]!
+  // One of two says that they do not go together; both are told.
+  const rivals = Object.keys(options).filter(
+    (other) => spec.excludes?.includes(other) || options[other]!.excludes?.includes(name),
+  )
   const metavar = spec.value === null ? '' : ` ${spec.metavar ?? 'VALUE'}`
   const notes = [
     spec.required ? 'required' : '',
     spec.needs?.length ? `needs ${dashed(spec.needs)}` : '',
-    spec.excludes?.length ? `not with ${dashed(spec.excludes)}` : '',
+    rivals.length > 0 ? `not with ${dashed(rivals)}` : '',
     spec.repeatable ? 'may be repeated' : '',
   ]
   return {
