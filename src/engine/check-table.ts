@@ -27,8 +27,7 @@ export function checkTable(
 ): LoadRefusal[] {
   const refusals: LoadRefusal[] = []
   const reach = reachOf(table)
-  if (reach.circle !== null) {
-    const { chain, rule } = reach.circle
+  for (const { chain, rule } of reach.circles) {
     const target = rule.target.kind === 'chain' ? rule.target.chain : ''
     refusals.push({
       code: 'chain/loop',
@@ -58,7 +57,7 @@ function* checkRule(rule: Rule, table: Table, place: RulePlace, registry: Regist
       continue
     }
     const refusal = definition.check?.(use.data, rule, place)
-    if (refusal != null) yield { ...refusal, span: use.span ?? rule.span }
+    if (refusal != null) yield { ...ofExtension(use.name, refusal), span: use.span ?? rule.span }
   }
   const { target } = rule
   if (target.kind === 'unknown') yield { ...unknown('target', target.name), span: target.span }
@@ -76,8 +75,12 @@ function* checkRule(rule: Rule, table: Table, place: RulePlace, registry: Regist
     return
   }
   const refusal = definition.check?.(target.data, rule, place)
-  if (refusal != null) yield { ...refusal, span: target.span ?? rule.span }
+  if (refusal != null) yield { ...ofExtension(target.name, refusal), span: target.span ?? rule.span }
 }
+
+/** Extensions leave out their own name. */
+const ofExtension = (name: string, refusal: Refusal): Refusal =>
+  refusal.code.includes('/') ? refusal : { ...refusal, code: `${name}/${refusal.code}` }
 
 const unknown = (kind: 'match' | 'target', name: string): Refusal => ({
   code: `rule/unknown-${kind}`,
