@@ -217,6 +217,8 @@ export class Host {
     if (packet.family === null || packet.defect === 'ip-header-length' || packet.defect === 'ip-truncated') {
       return journey.outcome(droppedByHost(sayDefect[packet.defect ?? 'ip-version']), null)
     }
+    // All the bytes go out, whatever the IPv6 header says of their number (measured).
+    packet.endOffset = bytes.length
     const stack = this.#stackOf(packet)
     const route = stack.routeOut(skb)
     if (route.kind === 'refused') return journey.outcome(droppedByHost(route.why), null)

@@ -180,7 +180,11 @@ export class Stack {
     const stopped = this.#hooks.run('OUTPUT', skb, null, route.device, journey)
     if (stopped !== null) return stopped
     const now = skb.route
-    if (now.kind === 'unicast' && now.isHeardHere) this.#hearOneself(skb, now, journey)
+    if (now.kind === 'unicast' && now.isHeardHere) {
+      this.#hearOneself(skb, now, journey)
+      // A process that sends takes the interrupt's work at once (measured); in an interrupt it has to wait.
+      if (skb.role === 'main') this.#hearBacklog(journey)
+    }
     return this.#leave(skb, now, null, journey)
   }
 
@@ -204,6 +208,11 @@ export class Stack {
     copy.packetType = 'loopback'
     copy.route = { ...route, kind: 'local' }
     journey.backlog.push(copy)
+  }
+
+  #hearBacklog(journey: Journey): void {
+    for (let skb = journey.backlog.shift(); skb !== undefined; skb = journey.backlog.shift())
+      this.receive(skb, journey)
   }
 
   /** POSTROUTING, cutting, and the device. Source: ip_output(), ip_finish_output(), ip6_output(). */

@@ -184,7 +184,7 @@ COMMIT
       # What the host sends to itself passes all of output and all of input.
       out udp 203.0.113.1 > 192.168.1.1:53   => accept by policy; delivered; hits mangle/POSTROUTING:1 mangle/post:5 filter/INPUT:1; policies raw/OUTPUT mangle/OUTPUT filter/OUTPUT security/OUTPUT mangle/POSTROUTING raw/PREROUTING mangle/PREROUTING mangle/INPUT filter/INPUT security/INPUT; sent nothing
       # It hears its own broadcasts, which pass POSTROUTING twice.
-      out udp 192.168.1.1 > 192.168.1.255:53 => accept by policy; delivered; policies raw/OUTPUT mangle/OUTPUT filter/OUTPUT security/OUTPUT mangle/POSTROUTING mangle/POSTROUTING raw/PREROUTING mangle/PREROUTING mangle/INPUT filter/INPUT security/INPUT; sent eth1 udp 192.168.1.1:40000 > 192.168.1.255:53
+      out udp 192.168.1.1 > 192.168.1.255:53 => accept by policy; delivered; policies raw/OUTPUT mangle/OUTPUT filter/OUTPUT security/OUTPUT mangle/POSTROUTING raw/PREROUTING mangle/PREROUTING mangle/INPUT filter/INPUT security/INPUT mangle/POSTROUTING; sent eth1 udp 192.168.1.1:40000 > 192.168.1.255:53
       out udp 192.168.1.1 > 239.1.1.1:53     => accept by policy; not delivered; policies raw/OUTPUT mangle/OUTPUT filter/OUTPUT security/OUTPUT mangle/POSTROUTING; sent eth0 udp 192.168.1.1:40000 > 239.1.1.1:53
     `,
   },

@@ -172,11 +172,14 @@ function countsOf(tables: readonly TableCounters[], family: Family): Map<string,
   return counts
 }
 
-/** What became of a packet that arrived (`receive`) or that the host sent (`send`). */
+/**
+ * What became of a packet that arrived (`receive`) or that the host sent (`send`). `hasEmitted`: whether frames left.
+ */
 export function derive(
   origin: 'receive' | 'send',
   difference: CounterDifference,
   arrivals: Arrivals,
+  hasEmitted: boolean,
 ): Derived {
   const decisions: Decision[] = []
   const walk = (...route: readonly Hook[]): void => {
@@ -185,8 +188,11 @@ export function derive(
       decisions.push(...difference.pass(hook))
     }
   }
-  if (origin === 'send') walk('OUTPUT', 'POSTROUTING', 'PREROUTING', 'INPUT')
-  else {
+  if (origin === 'send') {
+    walk('OUTPUT', 'POSTROUTING')
+    // What left by a wire may have come back too (a broadcast), but that is a copy.
+    if (!hasEmitted) walk('PREROUTING', 'INPUT')
+  } else {
     walk('PREROUTING')
     if (difference.moved('FORWARD') || arrivals.forwarded > 0) walk('FORWARD', 'POSTROUTING')
     else walk('INPUT')
@@ -197,7 +203,7 @@ export function derive(
   // What came by `lo` is an answer of the host to itself, unless the packet was the host's own.
   const isDelivered =
     arrivals.deliveredByWire > 0 || (origin === 'send' && refusal === undefined && arrivals.deliveredByLo > 0)
-  const isSentOn = arrivals.forwarded > 0 || (origin === 'send' && arrivals.sent > 0)
+  const isSentOn = origin === 'send' ? hasEmitted : arrivals.forwarded > 0 && arrivals.sent > 0
   const own = origin === 'send' ? 1 : 0
   const hasAnswered = arrivals.begun > own
 

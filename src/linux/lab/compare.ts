@@ -103,7 +103,7 @@ function blankId(hex: string, ids: ReadonlySet<number>): string {
 const logLine =
   (ids: ReadonlySet<number>) =>
   (line: string): string =>
-    line.replace(/^([^[]*?\bID=)(\d+)/, (whole, head: string, id: string) =>
+    line.replace(/(IN=\S* OUT=[^[]*?\bID=)(\d+)/, (whole, head: string, id: string) =>
       ids.has(Number(id)) ? whole : `${head}*`,
     )
 

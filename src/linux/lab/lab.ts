@@ -207,7 +207,12 @@ export class Lab implements Judge {
     ;[this.#counters, this.#arrivals] = this.#readCounters()
     const family = this.#packet.family ?? 'ipv4'
     const difference = new CounterDifference(before.counters, this.#counters, family)
-    const derived = derive(action.kind, difference, sinceThen(before.arrivals, this.#arrivals))
+    const derived = derive(
+      action.kind,
+      difference,
+      sinceThen(before.arrivals, this.#arrivals),
+      sent.length > 0,
+    )
     return { ...this.#quietResult(step, timing!), ...derived, sent, log: lines }
   }
 
