@@ -30,9 +30,12 @@ export async function record(network, { rules, capture, acts }) {
       comments.push({ fromNs: BigInt(Date.now()) * 1_000_000n, comment })
     })
     const saved = await network.run('host', ['iptables-legacy-save', '-c'])
+    const endNs = BigInt(Date.now()) * 1_000_000n
+    // Time for tcpdump to write what it has; what comes now was not counted any more.
     await sleep(200)
     await network.stop(tcpdump)
-    const records = annotate(readRaw(raw), comments)
+    const counted = readRaw(raw).filter(({ timestampNs }) => timestampNs < endNs)
+    const records = annotate(counted, comments)
     const writer = new PcapngWriter({ application: 'postern record-examples' })
     writeFileSync(`${capture}.pcapng`, writeCapture(writer, records))
     writeFileSync(`${capture}.counters`, saved.replace(/^#.*\n/gm, ''))
