@@ -38,7 +38,7 @@ export class Answers {
     const skb = new HostSkb('caused')
     decodeIp(skb.packet, bytes.slice())
     const { destination } = skb.packet
-    const route = routing.output(destination)
+    const route = routing.output(destination, cause.device)
     if (route.kind === 'refused') return false
     const source = routing.sourceFor(route, destination, cause.device)
     if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
@@ -59,8 +59,9 @@ export class Answers {
     }
     const { routing, defaultTtl: ttl } = this.#parts
     const { packet, device } = skb
-    const way = routing.output(packet.source)
-    if (way.kind === 'refused') return false
+    const way = routing.output(packet.source, device)
+    // An anycast address may be any of several hosts, so no error can be sure to meet the sender.
+    if (way.kind === 'refused' || way.type === 'ANYCAST') return false
     // The address that was spoken to, if it is the host's; else its address on the way back.
     const source = routing.isOwn(packet.destination)
       ? packet.destination

@@ -61,30 +61,30 @@ export class Ipv6Routing implements FamilyRouting {
     const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
     if (entry === null) return this.#noRoute('UNREACHABLE')
     if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
-    return entry.device === null ? this.#noRoute(entry.type) : this.#by(entry, entry.device)
+    return entry.device === null ? this.#noRoute(entry.type) : this.#by(entry, destination, entry.device)
   }
 
-  output(destination: Address): Route | Refused {
+  output(destination: Address, device: Device | null = null): Route | Refused {
     if (isUnspecified(destination)) return this.#delivered('LOCAL')
-    const entry = this.#lookup(destination, null)
+    const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
     if (entry === null) return refused(`no route to ${printAddress(destination)}`)
     if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
     if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)
-    if (!isMulticast(destination)) return this.#by(entry, entry.device)
+    if (!isMulticast(destination)) return this.#by(entry, destination, entry.device)
     const isHeardHere = this.#isJoined(destination, entry.device)
-    return { ...this.#by(entry, entry.device), type: 'MULTICAST', gateway: null, isHeardHere }
+    return { ...this.#by(entry, destination, entry.device), type: 'MULTICAST', gateway: null, isHeardHere }
   }
 
   #lookup(destination: Address, device: Device | null): FibEntry | null {
     return this.#local.lookup(destination, device) ?? this.#main.lookup(destination, device)
   }
 
-  #by({ gateway }: FibEntry, device: Device): Route {
+  #by(entry: FibEntry, destination: Address, device: Device): Route {
     return {
       kind: 'unicast',
-      type: 'UNICAST',
+      type: isAnycast(entry, destination) ? 'ANYCAST' : 'UNICAST',
       device,
-      gateway,
+      gateway: entry.gateway,
       source: null,
       error: null,
       isHeardHere: false,
@@ -141,7 +141,7 @@ export class Ipv6Routing implements FamilyRouting {
     const entry = this.#lookup(address, device)
     if (entry === null || routeErrorOf(entry.type) !== null) return 'UNREACHABLE'
     if (entry.type === 'LOCAL' && device === null) return 'LOCAL'
-    if (entry.type === 'ANYCAST') return 'ANYCAST'
+    if (isAnycast(entry, address)) return 'ANYCAST'
     if (isMulticast(address)) return 'MULTICAST'
     return isUnspecified(address) ? 'UNSPEC' : 'UNICAST'
   }
@@ -173,6 +173,10 @@ function localEntries(interfaces: Interfaces, isForwarding: boolean): FibEntry[]
   }
   return entries
 }
+
+/** Of its own networks a host knows the routers' address, too. Source: ipv6_anycast_destination(). */
+const isAnycast = ({ type, to, gateway }: FibEntry, address: Address): boolean =>
+  type === 'ANYCAST' || (lengthOfMask(to.mask)! < 127 && gateway === null && sameAddress(to.address, address))
 
 /** Subnet-router anycast needs a network of at least four addresses. Source: addrconf_join_anycast(). */
 const hasAnycast = ({ mask }: Prefix): boolean => lengthOfMask(mask)! < 127

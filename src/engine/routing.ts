@@ -47,8 +47,11 @@ export interface Arrival {
 export interface FamilyRouting extends Routing {
   /** Decides for a received packet. Source: ip_route_input_slow(), ip6_route_input(). */
   input(arrival: Arrival): Route | Refused
-  /** Decides for a packet that the host sends. Source: ip_route_output_key_hash_rcu(), ip6_route_output(). */
-  output(destination: Address): Route | Refused
+  /**
+   * Decides for a packet that the host sends. A link-local destination is looked for on `device` alone, where one is
+   * given. Source: ip_route_output_key_hash_rcu(), ip6_route_output().
+   */
+  output(destination: Address, device?: Device | null): Route | Refused
   /** Whether an address is one of the host's own, on any device. */
   isOwn(address: Address): boolean
   /**

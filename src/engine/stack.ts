@@ -180,12 +180,9 @@ export class Stack {
     const stopped = this.#hooks.run('OUTPUT', skb, null, route.device, journey)
     if (stopped !== null) return stopped
     const now = skb.route
-    if (now.kind === 'unicast' && now.isHeardHere) {
-      this.#hearOneself(skb, now, journey)
-      // A process that sends takes the interrupt's work at once (measured); in an interrupt it has to wait.
-      if (skb.role === 'main') this.#hearBacklog(journey)
-    }
-    return this.#leave(skb, now, null, journey)
+    // IPv4 takes the copy before the packet itself meets POSTROUTING, IPv6 behind it.
+    const staysHere = this.#parts.family === 'ipv4' ? this.#hearOneself(skb, now, journey) : null
+    return staysHere ?? this.#leave(skb, now, null, journey)
   }
 
   /** Routes a packet of the host by its destination, or says why there is no way. */
@@ -193,26 +190,39 @@ export class Stack {
     return this.#parts.routing.output(skb.packet.destination)
   }
 
-  /** Source: ip_mc_output(), ip6_finish_output2(): the copy takes POSTROUTING on its own and comes in by the device. */
-  #hearOneself(skb: HostSkb, route: Route, journey: Journey): void {
-    const copy = new HostSkb(skb.role === 'main' ? 'copy' : 'caused')
+  /**
+   * Gives the host a copy of what it sends to a group or broadcast address that it listens to: the copy takes
+   * POSTROUTING on its own and comes in by the device. Not null when the packet itself goes no further.
+   *
+   * Source: ip_mc_output(), ip6_finish_output2().
+   */
+  #hearOneself(skb: HostSkb, route: Route, journey: Journey): Fate | null {
+    const staysHere = neverLeaves(skb, route)
+    if (!route.isHeardHere) return staysHere ? droppedByHost('it must not leave the host') : null
+    const copy = new HostSkb(skb.role !== 'main' ? 'caused' : staysHere ? 'main' : 'copy')
     const { packet } = skb
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
     copy.mark = skb.mark
     copy.socket = skb.socket
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
-    if (this.#hooks.run('POSTROUTING', copy, null, route.device, journey) !== null) return
+    const stopped = this.#hooks.run('POSTROUTING', copy, null, route.device, journey)
+    if (stopped !== null) return staysHere ? stopped : null
     copy.socket = null
     copy.device = route.device
     copy.packetType = 'loopback'
     copy.route = { ...route, kind: 'local' }
     journey.backlog.push(copy)
+    if (staysHere) return journey.accepted('it is heard here alone')
+    // A process that sends takes the interrupt's work at once (measured); in an interrupt it has to wait.
+    if (skb.role === 'main') this.#hearBacklog(journey)
+    return null
   }
 
   #hearBacklog(journey: Journey): void {
-    for (let skb = journey.backlog.shift(); skb !== undefined; skb = journey.backlog.shift())
+    for (let skb = journey.backlog.shift(); skb !== undefined; skb = journey.backlog.shift()) {
       this.receive(skb, journey)
+    }
   }
 
   /** POSTROUTING, cutting, and the device. Source: ip_output(), ip_finish_output(), ip6_output(). */
@@ -223,12 +233,9 @@ export class Stack {
     if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)
 
     const { packet } = skb
-    if (
-      packet.family === 'ipv6' &&
-      isMulticast(packet.destination) &&
-      scopeOf(packet.destination) <= scope.node
-    ) {
-      return journey.accepted('it does not leave the host')
+    if (packet.family === 'ipv6' && cameBy === null) {
+      const staysHere = this.#hearOneself(skb, route, journey)
+      if (staysHere !== null) return staysHere
     }
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const pieces = fragmentsFor(whole, device.mtu, skb.origin, this.#parts.nextFragmentId)
@@ -257,6 +264,13 @@ export class Stack {
     journey.backlog.push(skb)
     return journey.accepted('it comes back by lo')
   }
+}
+
+/** Groups are not spoken to beyond the host with no hops left, nor node-local ones at all. */
+function neverLeaves({ packet }: HostSkb, { type, isHeardHere }: Route): boolean {
+  if (type !== 'MULTICAST') return false
+  if (isHeardHere && packet.ttl === 0) return true
+  return packet.family === 'ipv6' && scopeOf(packet.destination) <= scope.node
 }
 
 function tellPacket(skb: HostSkb, origin: 'received' | 'sent' | 'generated', journey: Journey): void {
