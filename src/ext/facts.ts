@@ -5,12 +5,14 @@
 import * as tcpHeader from '../net/headers/tcp.ts'
 import { ipProtocol } from '../net/protocol.ts'
 import type { FieldName, Point } from '../space/space.ts'
+import { connectionFacts } from './connection-questions.ts'
 import type { Device, HookContext, PacketType, Skb } from './context.ts'
 
 type Judge = (value: string, skb: Skb, context: HookContext) => boolean
 
 /** Every kind of proposition, and whether it holds. */
 const kinds: Readonly<Record<string, Judge>> = {
+  ...connectionFacts,
   /** `transport-bytes=20`: the packet has so many bytes from the transport header on, and is no later fragment. */
   'transport-bytes': (value, { packet }) =>
     packet.fragmentOffset === 0 && Number(value) <= packet.transportLength,

@@ -7,17 +7,20 @@ import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
 import { comment } from './match/comment.ts'
+import { conntrack } from './match/conntrack.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
 import { iprange } from './match/iprange.ts'
 import { length } from './match/length.ts'
+import { limit } from './match/limit.ts'
 import { mac } from './match/mac.ts'
 import { mark } from './match/mark.ts'
 import { multiport } from './match/multiport.ts'
 import { owner } from './match/owner.ts'
 import { pkttype } from './match/pkttype.ts'
 import { recent } from './match/recent.ts'
+import { state } from './match/state.ts'
 import { tcp } from './match/tcp.ts'
 import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
@@ -29,17 +32,20 @@ import { REJECT } from './target/REJECT.ts'
 export const matches: readonly AnyMatch[] = [
   addrtype,
   comment,
+  conntrack,
   hl,
   icmp,
   icmp6,
   iprange,
   length,
+  limit,
   mac,
   mark,
   multiport,
   owner,
   pkttype,
   recent,
+  state,
   tcp,
   ttl,
   udp,

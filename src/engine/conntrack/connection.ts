@@ -67,9 +67,12 @@ export class TrackedConnection implements Connection {
     return this.timeout <= tick
   }
 
-  /** Whole seconds left, 0 when time is over. Source: nf_ct_expires(). */
+  /**
+   * Whole seconds left, 0 when time is over, and 0 until the connection is confirmed: the kernel then takes the span
+   * for a moment since it booted, which is past unless that was just now. Source: nf_ct_expires(), measured.
+   */
   timeoutSeconds(nowNs: bigint): number {
-    return this.secondsLeft(tickAt(nowNs, this.hz))
+    return this.has(connectionStatus.confirmed) ? this.secondsLeft(tickAt(nowNs, this.hz)) : 0
   }
 
   secondsLeft(tick: number): number {

@@ -30,8 +30,11 @@ export interface MatchFixtures extends TextFixtures {
   readonly hook?: Hook
   /** Words before `-m NAME` in rules that name none. Default: the `-p` that implies the match. */
   readonly rule?: string
-  /** Rules, and packets that they match, miss, and drop at once. `packet-lines.ts` has the form of a packet. */
-  readonly packets: Readonly<Record<string, PacketTable>>
+  /**
+   * Rules, and packets that they match, miss, and drop at once. `packet-lines.ts` has the form of a packet. Matches
+   * with state have timelines of their own instead.
+   */
+  readonly packets?: Readonly<Record<string, PacketTable>>
   /** What the routing table says of the addresses in `packets`. */
   readonly routes?: RouteTypes
 }
@@ -55,13 +58,15 @@ export function describeMatch<Data, State>(
     place: { table: 'mangle', chain: fixtures.hook ?? 'FORWARD' },
     conditions: fixtures.rule ?? (implied === undefined ? '' : `-p ${implied}`),
   })
-  const texts = [...new Set([...textsOf(match, reader, fixtures.text), ...Object.keys(fixtures.packets)])]
+  const packets = fixtures.packets ?? {}
+  const texts = [...new Set([...textsOf(match, reader, fixtures.text), ...Object.keys(packets)])]
 
   describe(`${match.name} in ${family}`, () => {
     describeText(match, reader, texts, fixtures)
 
+    if (match.stateful) return
     describe('packets', () => {
-      it.each(packetRows(fixtures.packets))('%s: %s', (text, packet, expected) => {
+      it.each(packetRows(packets))('%s: %s', (text, packet, expected) => {
         const hook = fixtures.hook ?? 'FORWARD'
         const { data, place } = reader.data(text)
         const sample = packetSample(packet, family, hook, fixtures.routes)
@@ -73,7 +78,6 @@ export function describeMatch<Data, State>(
       })
     })
 
-    if (match.stateful) return
     const samples = anySample(family, fixtures.hook ?? 'FORWARD', hintsOf(texts, family))
     const rules = texts.map((text) => ({ text, source: reader.words(text), ...reader.data(text) }))
 
@@ -131,7 +135,9 @@ interface Expected {
   readonly why?: string
 }
 
-const packetRows = (tables: MatchFixtures['packets']): [text: string, packet: string, expected: Expected][] =>
+const packetRows = (
+  tables: Readonly<Record<string, PacketTable>>,
+): [text: string, packet: string, expected: Expected][] =>
   Object.entries(tables).flatMap(([text, { yes = [], no = [], drop = [] }]) => {
     const missed: [packet: string, expected: Expected][] = isList(no)
       ? no.map((packet) => [packet, { verdict: 'no' }])

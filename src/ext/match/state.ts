@@ -1,0 +1,36 @@
+/**
+ * `-m state`: the state of the packet's connection, the short form of `-m conntrack --ctstate`.
+ *
+ * Kernel: net/netfilter/xt_conntrack.c, Linux 6.18. Syntax: iptables extensions/libxt_conntrack.c, 1.8.9.
+ */
+import { value } from '../../lang/options.ts'
+import { exactly } from '../../space/space.ts'
+import { bothFamilies, defineMatch } from '../define.ts'
+import { explainStates, parseStates, printStates, type States, stateSet, statesHold } from './_states.ts'
+
+export type State = States
+
+const known = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED'] as const
+
+export const state = defineMatch<State>()({
+  name: 'state',
+  families: bothFamilies,
+  doc: 'Match packets by the state of their connection.',
+  stateful: true,
+  needsConntrack: true,
+  options: {
+    state: value(parseStates(known), {
+      doc: 'any of these states',
+      metavar: 'STATE[,...]',
+      invertible: true,
+      required: true,
+    }),
+  },
+  examples: ['--state RELATED,ESTABLISHED', '! --state INVALID'],
+
+  parse: ({ state }) => ({ value: state!.value, inverted: state!.inverted }),
+  print: (data) => printStates('state', data),
+  evaluate: statesHold,
+  analyse: (data, space) => exactly(stateSet(data, space)),
+  explain: explainStates,
+})
