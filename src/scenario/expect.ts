@@ -64,7 +64,10 @@ export function frameFits(pattern: string, packet: string): boolean {
   const actual = packet.trim().split(/\s+/)
   const headLength = expected.indexOf('>') + 2
   const head = expected.slice(0, headLength)
-  return head.every((word, at) => word === actual[at]) && expected.slice(headLength).every((word) => actual.includes(word))
+  return (
+    head.every((word, at) => word === actual[at]) &&
+    expected.slice(headLength).every((word) => actual.includes(word))
+  )
 }
 
 function pairwise(

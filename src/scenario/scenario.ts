@@ -4,11 +4,12 @@
  * The types here are what both judges work on, the engine and the real kernel. Texts are already parsed:
  * packets are bytes, times are nanoseconds.
  */
-import type { LocalSocket } from '../ext/context.ts'
+
 import type { HostConfig } from '../engine/config.ts'
 import type { Verdict } from '../engine/outcome.ts'
-import type { Family } from '../net/address.ts'
+import type { LocalSocket } from '../ext/context.ts'
 import type { SourceText, Span } from '../lang/source.ts'
+import type { Family } from '../net/address.ts'
 
 export interface Scenario {
   readonly source: SourceText

@@ -13,7 +13,9 @@ const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)
 
 const interfaceShape = z
   .strictObject({
-    address: oneOrMany(z.string()).optional().describe('`203.0.113.1/24`; a list for several, of either family'),
+    address: oneOrMany(z.string())
+      .optional()
+      .describe('`203.0.113.1/24`; a list for several, of either family'),
     mac: z.string().optional().describe('`02:00:00:00:00:01`; by default numbered in this order'),
     mtu: z.number().int().min(68).max(65535).optional(),
   })
@@ -40,7 +42,9 @@ const expectShape = z
     sent: oneOrMany(z.string())
       .optional()
       .describe('packets that leave, in the packet notation; words left out are not compared; [] for none'),
-    log: oneOrMany(z.string()).optional().describe('a text that each log line contains, in order; [] for none'),
+    log: oneOrMany(z.string())
+      .optional()
+      .describe('a text that each log line contains, in order; [] for none'),
     recent: z
       .record(z.string(), z.array(address))
       .optional()
@@ -50,13 +54,18 @@ const expectShape = z
   })
   .describe('what must hold after the step')
 
-const rules = z.string().describe('a file beside this one, or a block of iptables-save text or iptables commands')
+const rules = z
+  .string()
+  .describe('a file beside this one, or a block of iptables-save text or iptables commands')
 
 export const stepShape = z
   .strictObject({
     at: time.optional(),
     after: time.optional().describe('time since the step before, instead of `at`'),
-    packet: z.string().optional().describe('packet notation: `eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn`'),
+    packet: z
+      .string()
+      .optional()
+      .describe('packet notation: `eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn`'),
     frame: z
       .strictObject({ in: z.string(), hex: z.string() })
       .optional()
@@ -89,7 +98,12 @@ export const scenarioShape = z
     steps: z.array(stepShape).optional(),
     cases: z
       .array(
-        z.strictObject({ name: z.string(), description: z.string().optional(), ...caseFields, steps: z.array(stepShape) }),
+        z.strictObject({
+          name: z.string(),
+          description: z.string().optional(),
+          ...caseFields,
+          steps: z.array(stepShape),
+        }),
       )
       .optional()
       .describe('several timelines that share the host and the rules; each begins anew'),

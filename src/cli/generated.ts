@@ -1,0 +1,17 @@
+/** Files of the repository that are made from the program itself. `npm run generate` writes them. */
+import { scenarioJsonSchema } from '../scenario/schema.ts'
+import { commands } from './commands.ts'
+import { manualPages } from './manual.ts'
+
+export interface GeneratedFile {
+  /** From the root of the repository. */
+  readonly path: string
+  readonly text: string
+}
+
+export function generatedFiles(): GeneratedFile[] {
+  return [
+    { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
+    ...manualPages(commands).map(({ fileName, text }) => ({ path: `man/${fileName}`, text })),
+  ]
+}

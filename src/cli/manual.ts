@@ -1,0 +1,102 @@
+/**
+ * Manual pages, from the same tables as `--help`. Read with `man -l man/postern-check.1`.
+ *
+ * Format: man(7) macros, as every Linux man-db reads them.
+ */
+import type { Command } from './command.ts'
+import { version } from './version.ts'
+
+export interface ManualPage {
+  /** `postern-check.1` */
+  readonly fileName: string
+  readonly text: string
+}
+
+const description =
+  'runs Linux firewalls in user space exactly as the kernel would, so that iptables rules can be tested, explained and compared with the real kernel before they are in force.'
+
+/** The overview and a page for each command. */
+export function manualPages(commands: readonly Command[]): ManualPage[] {
+  return [overviewPage(commands), ...commands.map(commandPage)]
+}
+
+function overviewPage(commands: readonly Command[]): ManualPage {
+  const lines = [
+    ...head('postern', 'Linux firewalls that remember'),
+    '.SH SYNOPSIS',
+    '.B postern',
+    '.I command',
+    '[\\fIoptions\\fR] [\\fIarguments\\fR]',
+    '.SH DESCRIPTION',
+    `.B postern`,
+    escape(description),
+    '.SH COMMANDS',
+    ...commands.flatMap(({ name, summary }) => ['.TP', `\\fBpostern\\-${escape(name)}\\fR(1)`, escape(summary)]),
+    ...exitStatus,
+  ]
+  return page('postern', lines)
+}
+
+const exitStatus = [
+  '.SH EXIT STATUS',
+  ...[
+    ['0', 'done, and all is well'],
+    ['1', 'a finding: a failed test, an error in the rules'],
+    ['2', 'the command was called wrongly'],
+    ['3', 'this machine lacks something (privilege, a component); the message says how to get it'],
+  ].flatMap(([status, meaning]) => ['.TP', `.B ${status}`, escape(meaning!)]),
+]
+
+function commandPage(command: Command): ManualPage {
+  const name = `postern-${command.name}`
+  const synopsis = [...command.arguments.map(({ name: argument }) => escape(argument))].join(' ')
+  const lines = [
+    ...head(name, command.summary),
+    '.SH SYNOPSIS',
+    `.B postern ${escape(command.name)}`,
+    `[\\fIoptions\\fR] ${synopsis}`,
+    '.SH DESCRIPTION',
+    ...command.description.split('\n\n').flatMap((paragraph) => ['.PP', escape(paragraph)]),
+    ...section('ARGUMENTS', command.arguments.map(({ name: argument, doc }) => [argument, doc])),
+    ...section('OPTIONS', command.options.map(({ flags, doc }) => [flags, doc])),
+    ...(command.examples.length === 0 ? [] : ['.SH EXAMPLES']),
+    ...command.examples.flatMap(({ does, command: line }) => [
+      '.PP',
+      `${escape(does)}:`,
+      '.PP',
+      '.RS 4',
+      '.EX',
+      escape(line),
+      '.EE',
+      '.RE',
+    ]),
+    ...exitStatus,
+    '.SH SEE ALSO',
+    '\\fBpostern\\fR(1)',
+  ]
+  return page(name, lines)
+}
+
+function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
+  if (rows.length === 0) return []
+  return [`.SH ${title}`, ...rows.flatMap(([term, doc]) => ['.TP', `\\fB${escape(term)}\\fR`, escape(doc)])]
+}
+
+const head = (name: string, summary: string): string[] => [
+  `.TH ${escape(name.toUpperCase())} 1 "" "postern ${version}" "Postern manual"`,
+  '.SH NAME',
+  `${escape(name)} \\- ${escape(summary)}`,
+]
+
+const page = (name: string, lines: readonly string[]): ManualPage => ({
+  fileName: `${name}.1`,
+  text: `${lines.join('\n')}\n`,
+})
+
+/** Backslashes, hyphens (so that they can be copied) and line starts that would be requests. */
+function escape(text: string): string {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/gm, '\\&$1')
+}

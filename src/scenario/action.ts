@@ -1,0 +1,82 @@
+/** What happens in a step: exactly one of `packet`, `frame`, `local`, `write`, `run`. */
+import type { HostConfig } from '../engine/config.ts'
+import { encodePacketLine, parsePacketLine } from '../net/notation.ts'
+import { frameFor } from './frame.ts'
+import type { Complain } from './host-file.ts'
+import type { Action } from './scenario.ts'
+import type { StepFile } from './schema.ts'
+
+export interface ReadAction {
+  readonly action: Action
+  readonly text: string
+}
+
+const kinds = ['packet', 'frame', 'local', 'write', 'run'] as const
+
+/** The action and its line for timelines, or null after a complaint. */
+export function readAction(file: StepFile, host: HostConfig, complain: Complain): ReadAction | null {
+  const given = kinds.filter((kind) => file[kind] !== undefined)
+  if (given.length !== 1) {
+    const seen = given.length === 0 ? 'none of them' : given.join(' and ')
+    complain([], `a step is one of ${kinds.join(', ')}; this one has ${seen}`)
+    return null
+  }
+  if (file.packet !== undefined) return readPacket(file.packet, host, complain)
+  if (file.frame !== undefined) return readFrame(file.frame, host, complain)
+  if (file.local !== undefined) return readLocal(file.local, complain)
+  if (file.write !== undefined) {
+    const { recent, text } = file.write
+    return { action: { kind: 'write', list: recent, text }, text: `write ${JSON.stringify(text)} to recent list ${recent}` }
+  }
+  return { action: { kind: 'run', command: file.run! }, text: file.run! }
+}
+
+function readPacket(text: string, host: HostConfig, complain: Complain): ReadAction | null {
+  const parsed = parsePacketLine(text)
+  if ('error' in parsed) {
+    const { message, start, end, help } = parsed.error
+    const place = text.slice(start, end)
+    complain(['packet'], place === '' || message.includes(place) ? message : `${message}: "${place}"`, help)
+    return null
+  }
+  const { line } = parsed
+  const packet = encodePacketLine(line)
+  const mark = line.mark ?? 0
+  if (line.device === null) {
+    const socket = { uid: line.uid ?? 0, gid: line.gid ?? 0 }
+    return { action: { kind: 'send', packet, socket, mark }, text }
+  }
+  if (!checkDevice(line.device, host, ['packet'], complain)) return null
+  const frame = frameFor(host, line.device, packet, line)
+  return { action: { kind: 'receive', device: line.device, frame, mark }, text }
+}
+
+function readFrame(file: NonNullable<StepFile['frame']>, host: HostConfig, complain: Complain): ReadAction | null {
+  const frame = readHex(file.hex, ['frame', 'hex'], complain)
+  if (frame === null || !checkDevice(file.in, host, ['frame', 'in'], complain)) return null
+  return { action: { kind: 'receive', device: file.in, frame, mark: 0 }, text: `${file.in} frame of ${frame.length} bytes` }
+}
+
+function readLocal(file: NonNullable<StepFile['local']>, complain: Complain): ReadAction | null {
+  const packet = readHex(file.hex, ['local', 'hex'], complain)
+  if (packet === null) return null
+  const socket = { uid: file.uid ?? 0, gid: file.gid ?? 0 }
+  return { action: { kind: 'send', packet, socket, mark: 0 }, text: `out packet of ${packet.length} bytes` }
+}
+
+function checkDevice(name: string, host: HostConfig, path: readonly string[], complain: Complain): boolean {
+  if (host.interfaces.some((device) => device.name === name)) return true
+  const known = host.interfaces.map((device) => device.name).join(', ')
+  complain(path, `the host has no interface "${name}"`, known === '' ? 'name it under host: interfaces:' : `one of: ${known}`)
+  return false
+}
+
+/** Hex with any blanks, colons or line breaks between the bytes. */
+function readHex(text: string, path: readonly string[], complain: Complain): Uint8Array | null {
+  const digits = text.replace(/[\s:]/g, '')
+  if (digits.length % 2 === 0 && /^[0-9a-f]*$/i.test(digits)) {
+    return Uint8Array.from(digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+  }
+  complain(path, 'this is not hex', 'two hexadecimal digits a byte')
+  return null
+}

@@ -1,0 +1,69 @@
+/** The `host:` part of a scenario file to a `HostConfig`. */
+import { bareHost, defaultMac, type HostConfig, type InterfaceConfig, parseMac, parseRoute } from '../engine/config.ts'
+import { lengthOfMask, parseAddress, parsePrefix, type Prefix, printAddress } from '../net/address.ts'
+import type { HostFile } from './schema.ts'
+
+/** Says what is wrong at a place in the file (`['interfaces', 'eth0', 'address']`). */
+export type Complain = (path: readonly (string | number)[], message: string, help?: string) => void
+
+/** Everything that can be used; what cannot is complained about and left out. */
+export function readHost(file: HostFile, complain: Complain): HostConfig {
+  const forwarding = file.forwarding ?? false
+  return {
+    ...bareHost,
+    interfaces: Object.entries(file.interfaces ?? {}).map(([name, shape], place) =>
+      readInterface(name, shape, place, complain),
+    ),
+    forwarding:
+      typeof forwarding === 'boolean'
+        ? { ipv4: forwarding, ipv6: forwarding }
+        : { ipv4: forwarding.ipv4 ?? false, ipv6: forwarding.ipv6 ?? false },
+    routes: (file.routes ?? []).flatMap((text, at) => {
+      const route = parseRoute(text)
+      if (typeof route !== 'string') return [route]
+      complain(['routes', at], `"${text}": ${route}`, 'write it as for ip route: default via 203.0.113.254')
+      return []
+    }),
+    neighbours: readNeighbours(file.neighbours ?? {}, complain),
+    sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
+  }
+}
+
+type InterfaceFile = NonNullable<HostFile['interfaces']>[string]
+
+function readInterface(name: string, shape: InterfaceFile, place: number, complain: Complain): InterfaceConfig {
+  const at = ['interfaces', name]
+  if (name === 'lo' || !/^[^\s/:!+]{1,15}$/.test(name)) {
+    complain(at, `"${name}" cannot be the name of an interface`, 'up to 15 letters and digits, not lo (it always exists)')
+  }
+  const mac = shape.mac === undefined ? defaultMac(place) : parseMac(shape.mac)
+  if (mac === null) complain([...at, 'mac'], `"${shape.mac}" is no MAC address`, '02:00:00:00:00:01')
+  return {
+    name,
+    addresses: [shape.address ?? []].flat().flatMap((text) => readAddress(text, [...at, 'address'], complain)),
+    mac: mac ?? defaultMac(place),
+    mtu: shape.mtu ?? 1500,
+  }
+}
+
+function readAddress(text: string, at: readonly string[], complain: Complain): Prefix[] {
+  const prefix = parsePrefix(text)
+  if (prefix !== null && lengthOfMask(prefix.mask) !== null) return [prefix]
+  complain(at, `"${text}" is no address with a prefix length`, '203.0.113.1/24')
+  return []
+}
+
+function readNeighbours(file: Readonly<Record<string, string>>, complain: Complain): Map<string, Uint8Array> {
+  const neighbours = new Map<string, Uint8Array>()
+  for (const [text, macText] of Object.entries(file)) {
+    const address = parseAddress(text)
+    const mac = parseMac(macText)
+    if (address === null) complain(['neighbours', text], `"${text}" is no address`)
+    else if (mac === null) complain(['neighbours', text], `"${macText}" is no MAC address`, '02:00:00:00:01:43')
+    else neighbours.set(printAddress(address), mac)
+  }
+  return neighbours
+}
+
+const sysctlText = (value: string | number | boolean): string =>
+  typeof value === 'boolean' ? (value ? '1' : '0') : String(value)
