@@ -29,9 +29,13 @@ function overviewPage(commands: readonly Command[]): ManualPage {
     '[\\fIoptions\\fR] [\\fIarguments\\fR]',
     '.SH DESCRIPTION',
     `.B postern`,
-    escape(description),
+    escapeRoff(description),
     '.SH COMMANDS',
-    ...commands.flatMap(({ name, summary }) => ['.TP', `\\fBpostern\\-${escape(name)}\\fR(1)`, escape(summary)]),
+    ...commands.flatMap(({ name, summary }) => [
+      '.TP',
+      `\\fBpostern\\-${escapeRoff(name)}\\fR(1)`,
+      escapeRoff(summary),
+    ]),
     ...exitStatus,
   ]
   return page('postern', lines)
@@ -44,29 +48,35 @@ const exitStatus = [
     ['1', 'a finding: a failed test, an error in the rules'],
     ['2', 'the command was called wrongly'],
     ['3', 'this machine lacks something (privilege, a component); the message says how to get it'],
-  ].flatMap(([status, meaning]) => ['.TP', `.B ${status}`, escape(meaning!)]),
+  ].flatMap(([status, meaning]) => ['.TP', `.B ${status}`, escapeRoff(meaning!)]),
 ]
 
 function commandPage(command: Command): ManualPage {
   const name = `postern-${command.name}`
-  const synopsis = [...command.arguments.map(({ name: argument }) => escape(argument))].join(' ')
+  const synopsis = [...command.arguments.map(({ name: argument }) => escapeRoff(argument))].join(' ')
   const lines = [
     ...head(name, command.summary),
     '.SH SYNOPSIS',
-    `.B postern ${escape(command.name)}`,
+    `.B postern ${escapeRoff(command.name)}`,
     `[\\fIoptions\\fR] ${synopsis}`,
     '.SH DESCRIPTION',
-    ...command.description.split('\n\n').flatMap((paragraph) => ['.PP', escape(paragraph)]),
-    ...section('ARGUMENTS', command.arguments.map(({ name: argument, doc }) => [argument, doc])),
-    ...section('OPTIONS', command.options.map(({ flags, doc }) => [flags, doc])),
+    ...command.description.split('\n\n').flatMap((paragraph) => ['.PP', escapeRoff(paragraph)]),
+    ...section(
+      'ARGUMENTS',
+      command.arguments.map(({ name: argument, doc }) => [argument, doc]),
+    ),
+    ...section(
+      'OPTIONS',
+      command.options.map(({ flags, doc }) => [flags, doc]),
+    ),
     ...(command.examples.length === 0 ? [] : ['.SH EXAMPLES']),
     ...command.examples.flatMap(({ does, command: line }) => [
       '.PP',
-      `${escape(does)}:`,
+      `${escapeRoff(does)}:`,
       '.PP',
       '.RS 4',
       '.EX',
-      escape(line),
+      escapeRoff(line),
       '.EE',
       '.RE',
     ]),
@@ -79,13 +89,16 @@ function commandPage(command: Command): ManualPage {
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
   if (rows.length === 0) return []
-  return [`.SH ${title}`, ...rows.flatMap(([term, doc]) => ['.TP', `\\fB${escape(term)}\\fR`, escape(doc)])]
+  return [
+    `.SH ${title}`,
+    ...rows.flatMap(([term, doc]) => ['.TP', `\\fB${escapeRoff(term)}\\fR`, escapeRoff(doc)]),
+  ]
 }
 
 const head = (name: string, summary: string): string[] => [
-  `.TH ${escape(name.toUpperCase())} 1 "" "postern ${version}" "Postern manual"`,
+  `.TH ${escapeRoff(name.toUpperCase())} 1 "" "postern ${version}" "Postern manual"`,
   '.SH NAME',
-  `${escape(name)} \\- ${escape(summary)}`,
+  `${escapeRoff(name)} \\- ${escapeRoff(summary)}`,
 ]
 
 const page = (name: string, lines: readonly string[]): ManualPage => ({
@@ -94,7 +107,7 @@ const page = (name: string, lines: readonly string[]): ManualPage => ({
 })
 
 /** Backslashes, hyphens (so that they can be copied) and line starts that would be requests. */
-function escape(text: string): string {
+function escapeRoff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')

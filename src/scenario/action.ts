@@ -26,7 +26,10 @@ export function readAction(file: StepFile, host: HostConfig, complain: Complain)
   if (file.local !== undefined) return readLocal(file.local, complain)
   if (file.write !== undefined) {
     const { recent, text } = file.write
-    return { action: { kind: 'write', list: recent, text }, text: `write ${JSON.stringify(text)} to recent list ${recent}` }
+    return {
+      action: { kind: 'write', list: recent, text },
+      text: `write ${JSON.stringify(text)} to recent list ${recent}`,
+    }
   }
   return { action: { kind: 'run', command: file.run! }, text: file.run! }
 }
@@ -51,10 +54,17 @@ function readPacket(text: string, host: HostConfig, complain: Complain): ReadAct
   return { action: { kind: 'receive', device: line.device, frame, mark }, text }
 }
 
-function readFrame(file: NonNullable<StepFile['frame']>, host: HostConfig, complain: Complain): ReadAction | null {
+function readFrame(
+  file: NonNullable<StepFile['frame']>,
+  host: HostConfig,
+  complain: Complain,
+): ReadAction | null {
   const frame = readHex(file.hex, ['frame', 'hex'], complain)
   if (frame === null || !checkDevice(file.in, host, ['frame', 'in'], complain)) return null
-  return { action: { kind: 'receive', device: file.in, frame, mark: 0 }, text: `${file.in} frame of ${frame.length} bytes` }
+  return {
+    action: { kind: 'receive', device: file.in, frame, mark: 0 },
+    text: `${file.in} frame of ${frame.length} bytes`,
+  }
 }
 
 function readLocal(file: NonNullable<StepFile['local']>, complain: Complain): ReadAction | null {
@@ -67,7 +77,11 @@ function readLocal(file: NonNullable<StepFile['local']>, complain: Complain): Re
 function checkDevice(name: string, host: HostConfig, path: readonly string[], complain: Complain): boolean {
   if (host.interfaces.some((device) => device.name === name)) return true
   const known = host.interfaces.map((device) => device.name).join(', ')
-  complain(path, `the host has no interface "${name}"`, known === '' ? 'name it under host: interfaces:' : `one of: ${known}`)
+  complain(
+    path,
+    `the host has no interface "${name}"`,
+    known === '' ? 'name it under host: interfaces:' : `one of: ${known}`,
+  )
   return false
 }
 

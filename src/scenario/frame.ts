@@ -1,14 +1,6 @@
 /** Puts a link header before an IP packet, as the last hop on the wire would have. */
 import { type HostConfig, type InterfaceConfig, neighbourMac } from '../engine/config.ts'
-import {
-  type Address,
-  addressBits,
-  addressOf,
-  lengthOfMask,
-  maskOfLength,
-  prefixContains,
-  printAddress,
-} from '../net/address.ts'
+import { type Address, lengthOfMask, prefixContains, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { encodeFrame } from '../net/encode.ts'
 import { Packet } from '../net/packet.ts'
@@ -24,7 +16,12 @@ export interface GivenMacs {
  * The frame in which `packet` arrives on a device: to the device's MAC (or broadcast, or multicast, where the IP
  * destination is), from the MAC of the neighbour that stands on the way back to the source.
  */
-export function frameFor(host: HostConfig, deviceName: string, packet: Uint8Array, given: GivenMacs): Uint8Array {
+export function frameFor(
+  host: HostConfig,
+  deviceName: string,
+  packet: Uint8Array,
+  given: GivenMacs,
+): Uint8Array {
   const device = host.interfaces.find(({ name }) => name === deviceName)!
   const header = new Packet()
   decodeIp(header, packet)
@@ -48,11 +45,13 @@ function linkDestination(device: InterfaceConfig, address: Address): Uint8Array 
       ? Uint8Array.of(0x33, 0x33, last >>> 24, (last >>> 16) & 255, (last >>> 8) & 255, last & 255)
       : device.mac
   }
-  if (last >>> 28 === 0xe) return Uint8Array.of(1, 0, 0x5e, (last >>> 16) & 127, (last >>> 8) & 255, last & 255)
+  if (last >>> 28 === 0xe)
+    return Uint8Array.of(1, 0, 0x5e, (last >>> 16) & 127, (last >>> 8) & 255, last & 255)
   const isBroadcast =
     last === 0xffffffff ||
     device.addresses.some(
-      (prefix) => prefix.address.family === 'ipv4' && lengthOfMask(prefix.mask)! < 31 && last === broadcastOf(prefix),
+      (prefix) =>
+        prefix.address.family === 'ipv4' && lengthOfMask(prefix.mask)! < 31 && last === broadcastOf(prefix),
     )
   return isBroadcast ? new Uint8Array(6).fill(255) : device.mac
 }
@@ -78,4 +77,3 @@ function gatewayTo(host: HostConfig, device: InterfaceConfig, source: Address): 
   }
   return best?.via ?? null
 }
-

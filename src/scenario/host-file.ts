@@ -1,6 +1,13 @@
 /** The `host:` part of a scenario file to a `HostConfig`. */
-import { bareHost, defaultMac, type HostConfig, type InterfaceConfig, parseMac, parseRoute } from '../engine/config.ts'
-import { lengthOfMask, parseAddress, parsePrefix, type Prefix, printAddress } from '../net/address.ts'
+import {
+  bareHost,
+  defaultMac,
+  type HostConfig,
+  type InterfaceConfig,
+  parseMac,
+  parseRoute,
+} from '../engine/config.ts'
+import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
 import type { HostFile } from './schema.ts'
 
 /** Says what is wrong at a place in the file (`['interfaces', 'eth0', 'address']`). */
@@ -31,16 +38,27 @@ export function readHost(file: HostFile, complain: Complain): HostConfig {
 
 type InterfaceFile = NonNullable<HostFile['interfaces']>[string]
 
-function readInterface(name: string, shape: InterfaceFile, place: number, complain: Complain): InterfaceConfig {
+function readInterface(
+  name: string,
+  shape: InterfaceFile,
+  place: number,
+  complain: Complain,
+): InterfaceConfig {
   const at = ['interfaces', name]
   if (name === 'lo' || !/^[^\s/:!+]{1,15}$/.test(name)) {
-    complain(at, `"${name}" cannot be the name of an interface`, 'up to 15 letters and digits, not lo (it always exists)')
+    complain(
+      at,
+      `"${name}" cannot be the name of an interface`,
+      'up to 15 letters and digits, not lo (it always exists)',
+    )
   }
   const mac = shape.mac === undefined ? defaultMac(place) : parseMac(shape.mac)
   if (mac === null) complain([...at, 'mac'], `"${shape.mac}" is no MAC address`, '02:00:00:00:00:01')
   return {
     name,
-    addresses: [shape.address ?? []].flat().flatMap((text) => readAddress(text, [...at, 'address'], complain)),
+    addresses: [shape.address ?? []]
+      .flat()
+      .flatMap((text) => readAddress(text, [...at, 'address'], complain)),
     mac: mac ?? defaultMac(place),
     mtu: shape.mtu ?? 1500,
   }
@@ -59,7 +77,8 @@ function readNeighbours(file: Readonly<Record<string, string>>, complain: Compla
     const address = parseAddress(text)
     const mac = parseMac(macText)
     if (address === null) complain(['neighbours', text], `"${text}" is no address`)
-    else if (mac === null) complain(['neighbours', text], `"${macText}" is no MAC address`, '02:00:00:00:01:43')
+    else if (mac === null)
+      complain(['neighbours', text], `"${macText}" is no MAC address`, '02:00:00:00:01:43')
     else neighbours.set(printAddress(address), mac)
   }
   return neighbours

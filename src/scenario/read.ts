@@ -43,7 +43,11 @@ class Reader {
 
   async read(): Promise<Case[]> {
     for (const { pos, message } of this.#document.errors) {
-      this.#report({ source: this.#source, start: pos[0], end: Math.max(pos[0] + 1, pos[1]) }, 'scenario/yaml', message)
+      this.#report(
+        { source: this.#source, start: pos[0], end: Math.max(pos[0] + 1, pos[1]) },
+        'scenario/yaml',
+        message,
+      )
     }
     if (this.diagnostics.length > 0) return []
     const parsed = scenarioShape.safeParse(this.#document.toJS({ maxAliasCount: 100 }))
@@ -61,10 +65,23 @@ class Reader {
       const hostPath = part.host === undefined ? ['host'] : [...path, 'host']
       const host = this.#readHost(part.host ?? file.host, hostPath)
       const rules = [
-        ...(await this.#readRules(part.rules ?? file.rules, 'ipv4', part.rules === undefined ? ['rules'] : [...path, 'rules'])),
-        ...(await this.#readRules(part.rules6 ?? file.rules6, 'ipv6', part.rules6 === undefined ? ['rules6'] : [...path, 'rules6'])),
+        ...(await this.#readRules(
+          part.rules ?? file.rules,
+          'ipv4',
+          part.rules === undefined ? ['rules'] : [...path, 'rules'],
+        )),
+        ...(await this.#readRules(
+          part.rules6 ?? file.rules6,
+          'ipv6',
+          part.rules6 === undefined ? ['rules6'] : [...path, 'rules6'],
+        )),
       ]
-      cases.push({ name: part.name, host, rules, steps: this.#readSteps(part.steps, [...path, 'steps'], host) })
+      cases.push({
+        name: part.name,
+        host,
+        rules,
+        steps: this.#readSteps(part.steps, [...path, 'steps'], host),
+      })
     }
     return cases
   }
@@ -80,9 +97,15 @@ class Reader {
       return [{ family, source: new SourceText(`${this.#source.name} (${path.join('.')})`, text) }]
     }
     try {
-      return [{ family: familyOfName(text, family), source: new SourceText(text, await this.#loadFile(text)) }]
+      return [
+        { family: familyOfName(text, family), source: new SourceText(text, await this.#loadFile(text)) },
+      ]
     } catch {
-      this.#complain(path, `"${text}" cannot be read`, 'name a file beside the scenario, or write the rules as a block: rules: |')
+      this.#complain(
+        path,
+        `"${text}" cannot be read`,
+        'name a file beside the scenario, or write the rules as a block: rules: |',
+      )
       return []
     }
   }
@@ -94,7 +117,9 @@ class Reader {
       const stepPath = [...path, at]
       nowNs = this.#readTime(file, nowNs, stepPath)
       const everyNs = this.#readDuration(file.every ?? 0, [...stepPath, 'every'])
-      const read = readAction(file, host, (inner, message, help) => this.#complain([...stepPath, ...inner], message, help))
+      const read = readAction(file, host, (inner, message, help) =>
+        this.#complain([...stepPath, ...inner], message, help),
+      )
       if (read === null) continue
       const expect = this.#readExpectation(file.expect, [...stepPath, 'expect'])
       for (let repetition = 0; repetition < (file.repeat ?? 1); repetition++) {
@@ -117,7 +142,8 @@ class Reader {
 
   #readDuration(value: string | number, path: Path): bigint {
     const duration = parseDuration(String(value))
-    if (duration === null) this.#complain(path, `"${value}" is no time`, 'write 500ms, 1.5s, 2m or a number of seconds')
+    if (duration === null)
+      this.#complain(path, `"${value}" is no time`, 'write 500ms, 1.5s, 2m or a number of seconds')
     return duration ?? 0n
   }
 

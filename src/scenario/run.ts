@@ -1,6 +1,7 @@
 /** Runs a case before a judge and holds what happened against what was expected. */
-import { describePacket, printPacketLine } from '../net/notation.ts'
+
 import { decodeFrame } from '../net/decode.ts'
+import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
 import { compareExpectation, type Mismatch } from './expect.ts'
 import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
@@ -35,7 +36,13 @@ export async function runCase(
     onStep(report)
   }
   const end = await judge.end()
-  return { part, judge: judge.name, steps, end, failed: steps.some(({ mismatches }) => mismatches.length > 0) }
+  return {
+    part,
+    judge: judge.name,
+    steps,
+    end,
+    failed: steps.some(({ mismatches }) => mismatches.length > 0),
+  }
 }
 
 /** A sent frame in packet notation. */

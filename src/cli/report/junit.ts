@@ -21,13 +21,13 @@ function count({ cases, problem }: FileReport): { tests: number; failures: numbe
 
 function renderSuite(file: FileReport): string[] {
   const { tests, failures } = count(file)
-  const name = escape(file.name)
+  const name = escapeXml(file.name)
   const open = `  <testsuite name="${name}" tests="${tests}" failures="${failures}">`
   if (file.problem !== null) {
     return [
       open,
       `    <testcase classname="${name}" name="reads">`,
-      `      <failure message="the file cannot be run">${escape(file.problem)}</failure>`,
+      `      <failure message="the file cannot be run">${escapeXml(file.problem)}</failure>`,
       '    </testcase>',
       '  </testsuite>',
     ]
@@ -36,12 +36,12 @@ function renderSuite(file: FileReport): string[] {
 }
 
 function renderCase(suite: string, { part, judge, steps, failed }: FileReport['cases'][number]): string[] {
-  const name = escape(`${part.name === '' ? 'steps' : part.name} (${judge})`)
+  const name = escapeXml(`${part.name === '' ? 'steps' : part.name} (${judge})`)
   if (!failed) return [`    <testcase classname="${suite}" name="${name}"/>`]
   const failures = steps.flatMap(({ step, mismatches }) =>
     mismatches.map(
       ({ field, expected, actual }) =>
-        `      <failure message="${escape(`step ${step.number}: ${field}`)}">${escape(
+        `      <failure message="${escapeXml(`step ${step.number}: ${field}`)}">${escapeXml(
           `${step.text}\nexpected ${expected}\nbut got  ${actual}`,
         )}</failure>`,
     ),
@@ -50,7 +50,7 @@ function renderCase(suite: string, { part, judge, steps, failed }: FileReport['c
 }
 
 /** XML text and attribute values; control characters that XML 1.0 forbids become U+FFFD. */
-function escape(text: string): string {
+function escapeXml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

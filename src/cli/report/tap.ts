@@ -2,20 +2,28 @@
 import { stringify } from 'yaml'
 import type { FileReport } from './file-report.ts'
 
+interface Point {
+  readonly title: string
+  /** What goes into the YAML block; null for a point that passed. */
+  readonly trouble: unknown
+}
+
 export function renderTap(files: readonly FileReport[]): string {
-  const points = files.flatMap(({ name, cases, problem }) =>
-    problem === null
-      ? cases.map((report) => ({ title: titleOf(name, report.part.name, report.judge), report, problem: null }))
-      : [{ title: name, report: null, problem }],
-  )
+  const points = files.flatMap(pointsOf)
   const lines = ['TAP version 14', `1..${points.length}`]
-  for (const [at, { title, report, problem }] of points.entries()) {
-    const failed = problem !== null || report!.failed
-    lines.push(`${failed ? 'not ok' : 'ok'} ${at + 1} - ${title.replaceAll('#', '\\#')}`)
-    if (problem !== null) lines.push(...yamlBlock({ message: problem }))
-    else if (failed) lines.push(...yamlBlock({ failures: failuresOf(report!) }))
+  for (const [at, { title, trouble }] of points.entries()) {
+    lines.push(`${trouble === null ? 'ok' : 'not ok'} ${at + 1} - ${title.replaceAll('#', '\\#')}`)
+    if (trouble !== null) lines.push(...yamlBlock(trouble))
   }
   return `${lines.join('\n')}\n`
+}
+
+function pointsOf({ name, cases, problem }: FileReport): Point[] {
+  if (problem !== null) return [{ title: name, trouble: { message: problem } }]
+  return cases.map((report) => ({
+    title: titleOf(name, report.part.name, report.judge),
+    trouble: report.failed ? { failures: failuresOf(report) } : null,
+  }))
 }
 
 const titleOf = (file: string, part: string, judge: string): string =>
@@ -34,5 +42,11 @@ type Report = FileReport['cases'][number]
 
 const failuresOf = (report: Report) =>
   report.steps.flatMap(({ step, mismatches }) =>
-    mismatches.map(({ field, expected, actual }) => ({ step: step.number, packet: step.text, field, expected, actual })),
+    mismatches.map(({ field, expected, actual }) => ({
+      step: step.number,
+      packet: step.text,
+      field,
+      expected,
+      actual,
+    })),
   )

@@ -1,7 +1,8 @@
 /** A case as a readable timeline, and its failures as a diff. */
+
+import { printDuration } from '../../scenario/duration.ts'
 import type { Mismatch } from '../../scenario/expect.ts'
 import type { CaseReport, StepReport } from '../../scenario/run.ts'
-import { printDuration } from '../../scenario/duration.ts'
 import { type Palette, paintVerdict } from '../style.ts'
 
 /**
@@ -30,8 +31,12 @@ function renderStep({ step, result, mismatches }: StepReport, layout: Layout): s
   const verdict = result.verdict ?? (result.error ? 'error' : 'done')
   const by = decider(result.by).padEnd(byWidth)
   const room = columns - (2 + 2 + timeWidth + 2 + 6 + 2 + byWidth + 2)
-  const text = columns > 0 && step.text.length > room ? `${step.text.slice(0, Math.max(room - 1, 8))}…` : step.text
-  const painted = result.verdict === null ? colors.blue(verdict.padEnd(6)) : paintVerdict(colors, verdict, verdict.padEnd(6))
+  const text =
+    columns > 0 && step.text.length > room ? `${step.text.slice(0, Math.max(room - 1, 8))}…` : step.text
+  const painted =
+    result.verdict === null
+      ? colors.blue(verdict.padEnd(6))
+      : paintVerdict(colors, verdict, verdict.padEnd(6))
   const lines = [`  ${mark} ${colors.dim(time)}  ${painted}  ${by}  ${text}`]
   if (result.error) lines.push(`      ${colors.red(result.error)}`)
   for (const line of result.log) lines.push(colors.dim(`      log: ${line}`))

@@ -1,0 +1,80 @@
+/** One packet's journey as text: hooks, tables, each rule it met, what was read and written, and the verdict. */
+import type { Outcome, TraceEvent } from '../../engine/outcome.ts'
+import type { Rule } from '../../lang/rule.ts'
+import { type Palette, paintVerdict } from '../style.ts'
+
+export interface TraceStyle {
+  readonly colors: Palette
+  /** Lines are folded at this width; 0 never. */
+  readonly columns: number
+  /** A rule's words without `-A CHAIN`. */
+  readonly printRule: (rule: Rule) => string
+}
+
+export function renderTrace(events: readonly TraceEvent[], style: TraceStyle): string[] {
+  return events.flatMap((event) => renderEvent(event, style))
+}
+
+function renderEvent(event: TraceEvent, style: TraceStyle): string[] {
+  const { colors } = style
+  switch (event.kind) {
+    case 'packet':
+      return event.origin === 'generated'
+        ? [`  ${colors.cyan(`the host answers: ${event.text}`)}`]
+        : [colors.bold(event.text)]
+    case 'hook': {
+      const way = [event.in && `in ${event.in}`, event.out && `out ${event.out}`].filter(Boolean).join(' ')
+      return [`${colors.blue(event.hook)} ${colors.dim(way)}`]
+    }
+    case 'enter':
+      return [`  ${colors.dim(`${event.table}/${event.chain}`)}`]
+    case 'rule':
+      return renderRule(event, style)
+    case 'return':
+      return [`    ${colors.dim(`back to ${event.to}`)}`]
+    case 'policy':
+      return [
+        `      ${colors.dim('policy')} ${paintVerdict(colors, event.policy === 'ACCEPT' ? 'accept' : 'drop', event.policy)}`,
+      ]
+    case 'host':
+      return fold(event.text, '  ', style.columns).map((line) => colors.dim(line))
+    case 'verdict':
+      return []
+  }
+}
+
+function renderRule(event: Extract<TraceEvent, { kind: 'rule' }>, style: TraceStyle): string[] {
+  const { colors, columns, printRule } = style
+  const number = String(event.ref.number).padStart(4)
+  const mark = event.matched ? colors.green('✓') : colors.dim('·')
+  const [first = '', ...rest] = fold(printRule(event.rule), '', columns - 8)
+  const paint = event.matched ? (text: string) => text : colors.dim
+  const lines = [`  ${number} ${mark} ${paint(first)}`, ...rest.map((line) => `         ${paint(line)}`)]
+  if (event.failed !== null) {
+    const { condition, why } = event.failed
+    const text = condition === '' ? why : `${condition}: ${why}`
+    lines.push(...fold(text, '         ', columns).map((line) => colors.yellow(line)))
+  }
+  for (const note of event.notes)
+    lines.push(...fold(note, '         ', columns).map((line) => colors.cyan(line)))
+  return lines
+}
+
+/** The closing line: verdict, decider, reason. */
+export function renderVerdict({ verdict, by, why }: Outcome, colors: Palette): string {
+  return `${colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase()))} by ${by}: ${why}`
+}
+
+/** Breaks at blanks so that no line is longer than `columns`, where a word allows. */
+export function fold(text: string, indent: string, columns: number): string[] {
+  if (columns <= 0 || indent.length + text.length <= columns) return [indent + text]
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > columns) {
+      lines.push(indent + line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, indent + line]
+}
