@@ -10,7 +10,8 @@ export interface Environment {
   readFile(path: string): Promise<Uint8Array>
   /** A file in chunks, for captures larger than memory; `-` is standard input. */
   readChunks(path: string): AsyncIterable<Uint8Array>
-  writeFile(path: string, data: Uint8Array): Promise<void>
+  /** Creates a file, for output larger than memory. */
+  createFile(path: string): Promise<FileSink>
   exists(path: string): boolean
   /** Colours wanted on stdout and stderr (a terminal, and NO_COLOR unset; or FORCE_COLOR). */
   readonly color: { readonly stdout: boolean; readonly stderr: boolean }
@@ -22,6 +23,12 @@ export interface Environment {
   nowMs(): number
   /** Aborted on Ctrl-C, so that commands can put things back. */
   readonly signal: AbortSignal
+}
+
+/** A file being written. Data reaches the disk by the time `close` resolves. */
+export interface FileSink {
+  write(data: Uint8Array): Promise<void>
+  close(): Promise<void>
 }
 
 /** Exit statuses of DESIGN.md. */

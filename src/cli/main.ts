@@ -1,7 +1,7 @@
 /** The real environment of a terminal, and the start of the program. */
 import { createReadStream, existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
-import type { Environment } from './environment.ts'
+import { open, readFile } from 'node:fs/promises'
+import type { Environment, FileSink } from './environment.ts'
 import { run } from './run.ts'
 
 function wantsColor(stream: { isTTY?: boolean }): boolean {
@@ -19,6 +19,14 @@ async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 const readChunks = (path: string): AsyncIterable<Uint8Array> =>
   path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 })
+
+async function createFile(path: string): Promise<FileSink> {
+  const file = await open(path, 'w')
+  return {
+    write: async (data) => void (await file.write(data)),
+    close: () => file.close(),
+  }
+}
 
 export async function main(): Promise<void> {
   const interruption = new AbortController()
@@ -40,7 +48,7 @@ export async function main(): Promise<void> {
     stderr: (text) => void process.stderr.write(text),
     readFile: (path) => (path === '-' ? readAll(process.stdin) : readFile(path)),
     readChunks,
-    writeFile: (path, data) => writeFile(path, data),
+    createFile,
     exists: existsSync,
     color: { stdout: wantsColor(process.stdout), stderr: wantsColor(process.stderr) },
     interactive: process.stderr.isTTY === true,

@@ -8,8 +8,8 @@ import { etherType } from '../net/protocol.ts'
 
 /** Link addresses that the packet line gives itself. */
 export interface GivenMacs {
-  readonly mac?: Uint8Array | null
-  readonly dmac?: Uint8Array | null
+  readonly sourceMac: Uint8Array | null
+  readonly destinationMac: Uint8Array | null
 }
 
 /**
@@ -28,8 +28,8 @@ export function frameFor(
   const { source, destination } = header
   return encodeFrame(
     {
-      destination: given.dmac ?? linkDestination(device, destination),
-      source: given.mac ?? linkSource(host, device, source),
+      destination: given.destinationMac ?? linkDestination(device, destination),
+      source: given.sourceMac ?? linkSource(host, device, source),
       etherType: header.family === 'ipv6' ? etherType.ipv6 : etherType.ipv4,
     },
     packet,

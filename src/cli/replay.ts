@@ -1,0 +1,191 @@
+/** `postern replay`: what a capture would have met. */
+import { Host } from '../engine/host.ts'
+import { renderDiagnostics } from '../lang/render.ts'
+import type { Ruleset } from '../lang/rule.ts'
+import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.ts'
+import { durationSeconds } from '../scenario/duration.ts'
+import { guessHost } from '../scenario/guess-host.ts'
+import { observeCapture } from '../scenario/observe.ts'
+import { Replay, type ReplayedPacket } from '../scenario/replay.ts'
+import { loadRulesets } from '../scenario/rules.ts'
+import { type Command, familyOptions, jsonOption, type OptionValues } from './command.ts'
+import { type Environment, exit, type FileSink } from './environment.ts'
+import { hostOfOptions, hostOptions } from './host-options.ts'
+import { progressOf } from './progress.ts'
+import { renderTally, type Tally, tallyOf } from './report/tally.ts'
+import { hasErrors, readRulesFile } from './rules-file.ts'
+import { palette, paintVerdict } from './style.ts'
+
+/** Records looked at to learn which side of the capture is the host. */
+const observedRecords = 2000
+
+export const replay: Command = {
+  name: 'replay',
+  summary: 'run a capture through rules',
+  description:
+    'Runs every packet of a pcap or pcapng file through the rules at its own time, so that recency lists, limits and ' +
+    'connections are what they would have been, and prints which rule decided how many packets. Files of any size ' +
+    'are read as a stream.\n\nPackets that the host itself sent pass OUTPUT. Without --host or --address the capture ' +
+    'says which side is the host (directions in the file, else the address that stands in the most packets), and ' +
+    'the assumption is printed.',
+  arguments: [
+    { name: '<rules>', doc: 'save file or script of iptables commands' },
+    { name: '<capture>', doc: 'pcap or pcapng file; - for standard input' },
+  ],
+  options: [
+    ...familyOptions,
+    ...hostOptions,
+    { flags: '--write <file>', doc: 'write the accepted packets to a pcapng file' },
+    { flags: '-v, --verbose', doc: 'a line for every packet: time, verdict, rule, packet, reason' },
+    jsonOption,
+  ],
+  examples: [
+    { does: 'who gets in?', command: 'postern replay examples/knock/rules.v4 examples/knock/right.pcapng' },
+    { does: 'each packet', command: 'postern replay -v examples/knock/rules.v4 examples/knock/right.pcapng' },
+  ],
+
+  async run([rulesPath, capturePath], options, environment) {
+    const rules = await readRulesFile(rulesPath!, options, environment)
+    if (hasErrors(rules.diagnostics)) {
+      environment.stderr(`${renderDiagnostics(rules.diagnostics)}\n`)
+      return exit.finding
+    }
+    const writer = options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
+    const run = new ReplayRun(rules.rulesets, writer, options, environment)
+    const reader = new CaptureReader()
+    for await (const chunk of environment.readChunks(capturePath!)) {
+      await run.take(reader.push(chunk), chunk.length)
+      if (environment.signal.aborted || reader.problem !== null) break
+    }
+    reader.end()
+    await run.finish()
+    if (reader.problem === null) return exit.ok
+    const { offset, what } = reader.problem
+    environment.stderr(`error: ${capturePath}: at byte ${offset}: ${what}; the packets before it were run\n`)
+    return exit.finding
+  },
+}
+
+/** Writes accepted packets as they come; what one chunk of input brought is held at most. */
+class AcceptedWriter {
+  readonly #format = new PcapngWriter()
+  readonly #file: FileSink
+  #pending: Uint8Array[] = []
+
+  private constructor(file: FileSink) {
+    this.#file = file
+    this.#pending.push(this.#format.header())
+  }
+
+  static async create(path: string, { createFile }: Environment): Promise<AcceptedWriter> {
+    return new AcceptedWriter(await createFile(path))
+  }
+
+  add(record: CaptureRecord): void {
+    this.#pending.push(this.#format.record(record))
+  }
+
+  async flush(): Promise<void> {
+    const parts = this.#pending
+    this.#pending = []
+    for (const part of parts) await this.#file.write(part)
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+    await this.#file.close()
+  }
+}
+
+class ReplayRun {
+  readonly #rulesets: readonly Ruleset[]
+  readonly #options: OptionValues
+  readonly #environment: Environment
+  readonly #progress: ReturnType<typeof progressOf>
+  readonly #tally: Tally
+  readonly #writer: AcceptedWriter | null
+  /** Held back until the host is known. */
+  #waiting: CaptureRecord[] = []
+  #replay: Replay | null = null
+  #bytes = 0
+  #packets = 0
+
+  constructor(
+    rulesets: readonly Ruleset[],
+    writer: AcceptedWriter | null,
+    options: OptionValues,
+    environment: Environment,
+  ) {
+    this.#rulesets = rulesets
+    this.#options = options
+    this.#environment = environment
+    this.#progress = progressOf(environment)
+    this.#tally = tallyOf(rulesets)
+    this.#writer = writer
+  }
+
+  async take(records: readonly CaptureRecord[], bytes: number): Promise<void> {
+    this.#bytes += bytes
+    if (this.#replay !== null) this.#run(records)
+    else {
+      this.#waiting.push(...records)
+      if (this.#waiting.length >= observedRecords) await this.#start()
+    }
+    await this.#writer?.flush()
+  }
+
+  async finish(): Promise<void> {
+    if (this.#replay === null) await this.#start()
+    this.#progress.clear()
+    await this.#writer?.close()
+    if (this.#options.json === true) {
+      this.#environment.stdout(`${JSON.stringify({ end: true, packets: this.#packets, ...this.#tally.json() })}\n`)
+    } else {
+      const colors = palette(this.#environment.color.stdout)
+      this.#environment.stdout(`${renderTally(this.#tally, colors, this.#environment.columns).join('\n')}\n`)
+    }
+  }
+
+  async #start(): Promise<void> {
+    const base = await hostOfOptions(this.#options, this.#environment)
+    const observed = observeCapture(this.#waiting)
+    // Addresses given by hand are the whole truth; the capture then only names the interfaces.
+    const given = base.interfaces.some(({ addresses }) => addresses.length > 0)
+    const { host: config, assumptions } = guessHost(given ? observed.map((one) => ({ ...one, own: [] })) : observed, base)
+    for (const line of assumptions) this.#environment.stderr(`assumed: ${line}\n`)
+    const host = new Host(config)
+    loadRulesets(host, this.#rulesets)
+    this.#replay = new Replay(host, config)
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#run(waiting)
+  }
+
+  #run(records: readonly CaptureRecord[]): void {
+    for (const record of records) {
+      const packet = this.#replay!.run(record)
+      this.#packets++
+      this.#tally.count(packet)
+      if (packet.outcome?.verdict === 'accept') this.#writer?.add(record)
+      if (this.#options.json === true) this.#environment.stdout(`${JSON.stringify(jsonOf(packet))}\n`)
+      else if (this.#options.verbose === true) this.#environment.stdout(`${this.#lineOf(packet)}\n`)
+    }
+    this.#progress.show(() => `${this.#packets} packets, ${(this.#bytes / 1e6).toFixed(1)} MB`)
+  }
+
+  #lineOf({ atNs, text, outcome, skipped }: ReplayedPacket): string {
+    const colors = palette(this.#environment.color.stdout)
+    const time = `${durationSeconds(atNs).toFixed(3)}s`.padStart(10)
+    if (outcome === null) return `${colors.dim(time)}  ${colors.dim(`-       ${skipped}`)}`
+    const { verdict, by, why } = outcome
+    return `${colors.dim(time)}  ${paintVerdict(colors, verdict, verdict.padEnd(6))}  ${text}\n${' '.repeat(20)}${colors.dim(`${by.replace(/^filter\//, '')}: ${why}`)}`
+  }
+}
+
+function jsonOf({ number, atNs, text, outcome, skipped }: ReplayedPacket): object {
+  const common = { packet: number, at: durationSeconds(atNs), text }
+  if (outcome === null) return { ...common, verdict: null, skipped }
+  const { verdict, by, why, hits, policies, delivered, log } = outcome
+  return { ...common, verdict, by, why, hits: hits.map((ref) => `${ref.table}/${ref.chain}:${ref.number}`), policies, delivered, log }
+}
+

@@ -1,0 +1,80 @@
+/** Verdicts of a replay, counted by the rule that decided. */
+import { printRule } from '../../lang/print.ts'
+import type { Rule, Ruleset } from '../../lang/rule.ts'
+import type { ReplayedPacket } from '../../scenario/replay.ts'
+import { type Palette, paintVerdict, table } from '../style.ts'
+
+interface Row {
+  readonly verdict: string
+  readonly by: string
+  packets: number
+  bytes: number
+}
+
+export interface Tally {
+  count(packet: ReplayedPacket): void
+  /** Most packets first. */
+  rows(): readonly Row[]
+  /** Packets no rule could see, by reason. */
+  readonly skipped: ReadonlyMap<string, number>
+  /** Words of the rule that a row names, or ''. */
+  ruleText(by: string): string
+  json(): object
+}
+
+export function tallyOf(rulesets: readonly Ruleset[]): Tally {
+  const rows = new Map<string, Row>()
+  const skipped = new Map<string, number>()
+  const sorted = () => [...rows.values()].sort((a, b) => b.packets - a.packets)
+  return {
+    skipped,
+    count({ outcome, skipped: why, record }) {
+      if (outcome === null) {
+        skipped.set(why!, (skipped.get(why!) ?? 0) + 1)
+        return
+      }
+      const by = outcome.by === 'policy' ? `policy ${outcome.policies.at(-1) ?? ''}`.trim() : outcome.by
+      const key = `${outcome.verdict} ${by}`
+      const row = rows.get(key) ?? { verdict: outcome.verdict, by, packets: 0, bytes: 0 }
+      row.packets++
+      row.bytes += record.originalLength
+      rows.set(key, row)
+    },
+    rows: sorted,
+    ruleText: (by) => {
+      const rule = findRule(rulesets, by)
+      return rule === null ? '' : printRule(rule)
+    },
+    json: () => ({ verdicts: sorted(), skipped: Object.fromEntries(skipped) }),
+  }
+}
+
+function findRule(rulesets: readonly Ruleset[], by: string): Rule | null {
+  const [, table, chain, number] = /^(\w+)\/(.+):(\d+)$/.exec(by) ?? []
+  for (const { tables } of rulesets) {
+    for (const { name, chains } of tables.values()) {
+      if (name === table) return chains.get(chain!)?.rules[Number(number) - 1] ?? null
+    }
+  }
+  return null
+}
+
+export function renderTally(tally: Tally, colors: Palette, columns: number): string[] {
+  const rows = tally.rows()
+  const lines = table([
+    ['VERDICT', 'BY', 'PACKETS', 'BYTES', 'RULE'],
+    ...rows.map(({ verdict, by, packets, bytes }) => [
+      verdict,
+      by.replace('filter/', ''),
+      String(packets).padStart(7),
+      String(bytes).padStart(5),
+      tally.ruleText(by),
+    ]),
+  ]).map((line) => (columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line))
+  const [head = '', ...body] = lines
+  return [
+    colors.bold(head),
+    ...body.map((line, at) => paintVerdict(colors, rows[at]!.verdict, line.slice(0, 7)) + line.slice(7)),
+    ...[...tally.skipped].map(([why, count]) => colors.dim(`not run: ${count} (${why})`)),
+  ]
+}

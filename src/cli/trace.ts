@@ -1,0 +1,121 @@
+/** `postern trace`: one packet's journey, rule by rule, and why. */
+import { Host } from '../engine/host.ts'
+import type { Outcome, TraceEvent } from '../engine/outcome.ts'
+import { decodeIp } from '../net/decode.ts'
+import { encodePacketLine, type PacketLine, parsePacketLine } from '../net/notation.ts'
+import { Packet } from '../net/packet.ts'
+import { printRule } from '../lang/print.ts'
+import { renderDiagnostics } from '../lang/render.ts'
+import { parseDuration, durationSeconds } from '../scenario/duration.ts'
+import { frameFor } from '../scenario/frame.ts'
+import { canBeOwn, guessHost, type Observed } from '../scenario/guess-host.ts'
+import type { HostConfig } from '../scenario/scenario.ts'
+import { loadRulesets } from '../scenario/rules.ts'
+import { type Command, familyOptions, jsonOption } from './command.ts'
+import { type Environment, exit, UsageError } from './environment.ts'
+import { hostOfOptions, hostOptions } from './host-options.ts'
+import { renderTrace, renderVerdict } from './report/trace.ts'
+import { hasErrors, readRulesFile } from './rules-file.ts'
+import { palette } from './style.ts'
+
+export const trace: Command = {
+  name: 'trace',
+  summary: "show a packet's way through the rules, and why",
+  description:
+    'Runs packets through rules, one after the other on the same host, and shows each hook, table and rule they meet: ' +
+    'which condition failed, what was read from and written to recency lists, and what decided.\n\nPackets are written ' +
+    'in one line: interface (or "out" for what the host sends), protocol, addresses, flags. Without --host or ' +
+    '--address the packets themselves say which addresses are the host’s, and the assumption is printed.',
+  arguments: [
+    { name: '<rules>', doc: 'save file or script of iptables commands; - for standard input' },
+    { name: '<packet...>', doc: 'packet notation: "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn"' },
+  ],
+  options: [
+    ...familyOptions,
+    ...hostOptions,
+    { flags: '--every <time>', doc: 'time between the packets (default: 0s)' },
+    jsonOption,
+  ],
+  examples: [
+    {
+      does: 'why is a connection to port 3306 refused?',
+      command: 'postern trace examples/knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
+    },
+  ],
+
+  async run([rulesPath, ...texts], options, environment) {
+    const rules = await readRulesFile(rulesPath!, options, environment)
+    if (hasErrors(rules.diagnostics)) {
+      environment.stderr(`${renderDiagnostics(rules.diagnostics)}\n`)
+      return exit.finding
+    }
+    const everyNs = readEvery(options.every)
+    const lines = texts.map(readPacket)
+    const { host: config, assumptions } = guessHost(lines.flatMap(observe), await hostOfOptions(options, environment))
+    const host = new Host(config)
+    loadRulesets(host, rules.rulesets)
+    if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
+    for (const [at, line] of lines.entries()) {
+      const traced = traceOne(host, config, line, BigInt(at) * everyNs)
+      print({ text: texts[at]!, atNs: BigInt(at) * everyNs, ...traced }, options.json === true, environment)
+    }
+    return exit.ok
+  },
+}
+
+interface Traced {
+  readonly events: readonly TraceEvent[]
+  readonly outcome: Outcome
+}
+
+function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigint): Traced {
+  const events: TraceEvent[] = []
+  const sink = (event: TraceEvent) => void events.push(event)
+  const packet = encodePacketLine(line)
+  const outcome =
+    line.device === null
+      ? host.send(packet, nowNs, { socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 }, mark: line.mark, trace: sink })
+      : host.receive(frameFor(config, line.device, packet, line), line.device, nowNs, { mark: line.mark, trace: sink })
+  return { events, outcome }
+}
+
+function print(
+  { text, atNs, events, outcome }: Traced & { text: string; atNs: bigint },
+  json: boolean,
+  environment: Environment,
+): void {
+  if (json) {
+    const { sent, ...rest } = outcome
+    const plain = events.map((event) => (event.kind === 'rule' ? { ...event, rule: printRule(event.rule) } : event))
+    environment.stdout(`${JSON.stringify({ packet: text, at: durationSeconds(atNs), ...rest, sent: sent.length, events: plain })}\n`)
+    return
+  }
+  const colors = palette(environment.color.stdout)
+  const lines = renderTrace(events, { colors, columns: environment.columns, printRule })
+  for (const log of outcome.log) lines.push(colors.dim(`log: ${log}`))
+  environment.stdout(`${[...lines, renderVerdict(outcome, colors), ''].join('\n')}\n`)
+}
+
+function readPacket(text: string): PacketLine {
+  const parsed = parsePacketLine(text)
+  if ('line' in parsed) return parsed.line
+  const { message, start, end, help } = parsed.error
+  const caret = `${' '.repeat(start)}${'^'.repeat(Math.max(1, end - start))}`
+  throw new UsageError(`${message}\n  ${text}\n  ${caret}`, help ?? null)
+}
+
+/** An arriving packet goes to the host, a sent one comes from it. */
+function observe(line: PacketLine): Observed[] {
+  const packet = new Packet()
+  decodeIp(packet, encodePacketLine(line))
+  if (packet.family === null) return []
+  const own = line.device === null ? packet.source : packet.destination
+  const isLoopback = own.words.length === 1 && own.words[0]! >>> 24 === 127
+  return [{ device: line.device ?? 'eth0', own: canBeOwn(own) && !isLoopback ? [own] : [], mac: null }]
+}
+
+function readEvery(value: unknown): bigint {
+  const everyNs = parseDuration(String(value ?? '0s'))
+  if (everyNs === null) throw new UsageError(`--every "${value}" is no time`, '--every 500ms')
+  return everyNs
+}

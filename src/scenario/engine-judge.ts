@@ -1,0 +1,74 @@
+/** The engine as judge of a case. */
+import { Host } from '../engine/host.ts'
+import { type Outcome, printRuleRef } from '../engine/outcome.ts'
+import { printRuleset } from '../lang/print.ts'
+import { durationSeconds } from './duration.ts'
+import { runCommand } from './command.ts'
+import { loadRules } from './rules.ts'
+import { hexOfBytes } from './run.ts'
+import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
+
+export class EngineJudge implements Judge {
+  readonly name = 'engine'
+  readonly #host: Host
+  #nowNs = 0n
+
+  /** Throws RulesRefused when the rules have errors. */
+  constructor(part: Case) {
+    this.#host = new Host(part.host)
+    loadRules(this.#host, part.rules)
+  }
+
+  async step({ number, atNs, action }: Step): Promise<StepResult> {
+    this.#nowNs = atNs
+    const host = this.#host
+    const common = { step: number, at: durationSeconds(atNs) }
+    switch (action.kind) {
+      case 'receive': {
+        const { device, frame, mark } = action
+        return { ...common, ...this.#packetResult(host.receive(frame, device, atNs, { mark })) }
+      }
+      case 'send': {
+        const { packet, socket, mark } = action
+        return { ...common, ...this.#packetResult(host.send(packet, atNs, { socket, mark })) }
+      }
+      case 'write': {
+        const { error, log } = host.writeRecent(action.list, action.text, atNs)
+        return { ...common, ...this.#quietResult(error, log === null ? [] : [log]) }
+      }
+      case 'run':
+        return { ...common, ...this.#quietResult(runCommand(host, action.command), []) }
+    }
+  }
+
+  #packetResult(outcome: Outcome): Omit<StepResult, 'step' | 'at'> {
+    const { verdict, by, why, hits, policies, sent, delivered, log, state } = outcome
+    return {
+      verdict,
+      by,
+      why,
+      hits: hits.map(printRuleRef),
+      policies,
+      sent: sent.map(({ if: device, bytes }) => ({ if: device, hex: hexOfBytes(bytes) })),
+      delivered,
+      log,
+      recent: this.#host.recent.readAll(),
+      ...(state !== null && { state }),
+    }
+  }
+
+  /** The result of a step that sends no packet. */
+  #quietResult(error: string | null, log: readonly string[]): Omit<StepResult, 'step' | 'at'> {
+    const recent = this.#host.recent.readAll()
+    return { verdict: null, by: null, hits: [], policies: [], sent: [], delivered: false, log, recent, error }
+  }
+
+  async end(): Promise<EndResult> {
+    const texts = this.#host.loadedFamilies.map((family) =>
+      printRuleset(this.#host.ruleset(family), { withCounters: true }),
+    )
+    return { end: true, save: texts.join(''), conntrack: this.#host.conntrack(this.#nowNs) }
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,44 @@
+/** Rules of a scenario, from text into a host. */
+import type { Host } from '../engine/host.ts'
+import { registry } from '../ext/registry.ts'
+import type { Diagnostic } from '../lang/diagnostic.ts'
+import { parseRules } from '../lang/read.ts'
+import type { Ruleset } from '../lang/rule.ts'
+import type { RulesText } from './scenario.ts'
+
+/** The rules have errors, or the kernel would refuse them. Thrown before the first step. */
+export class RulesRefused extends Error {
+  readonly diagnostics: readonly Diagnostic[]
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics[0]?.message ?? 'the rules were refused')
+    this.diagnostics = diagnostics
+  }
+}
+
+/** Reads and loads all of them. Throws RulesRefused; warnings are for `postern check`. */
+export function loadRules(host: Host, texts: readonly RulesText[]): void {
+  for (const { family, source } of texts) {
+    const { rulesets, diagnostics } = parseRules(source, { family, syntax: registry, profile: host.config.profile })
+    const errors = diagnostics.filter(({ severity }) => severity === 'error')
+    if (errors.length > 0) throw new RulesRefused(errors)
+    loadRulesets(host, rulesets)
+  }
+}
+
+export function loadRulesets(host: Host, rulesets: readonly Ruleset[]): void {
+  for (const ruleset of rulesets) {
+    const refusals = host.load(ruleset)
+    if (refusals.length === 0) continue
+    throw new RulesRefused(
+      refusals.map(({ refusal, rule }) => ({
+        code: refusal.code,
+        severity: 'error',
+        span: rule?.span ?? null,
+        message: refusal.message,
+        notes: refusal.notes ?? [],
+        help: refusal.help ?? null,
+      })),
+    )
+  }
+}
