@@ -52,13 +52,13 @@ export const test: Command = {
 }
 
 /** Opens a judge for a case. */
-type Opener = (part: Case, environment: Environment) => Promise<Judge>
+type Opener = (part: Case) => Promise<Judge>
 
 async function openers(where: Where, backend: Backend): Promise<Opener[]> {
   const engine: Opener = async (part) => new EngineJudge(part)
   if (where === 'engine') return [engine]
-  const { openKernelJudge } = await import('../linux/lab/judge.ts')
-  const kernel: Opener = (part, { signal }) => openKernelJudge(part, { backend, signal })
+  const { Lab } = await import('../linux/lab/index.ts')
+  const kernel: Opener = ({ host, rules }) => Lab.open(host, rules, { backend })
   return where === 'kernel' ? [kernel] : [engine, kernel]
 }
 
@@ -70,7 +70,7 @@ async function testFile(path: string, judges: readonly Opener[], environment: En
   if (scenario === null) return unreadable(path, renderDiagnostics(diagnostics))
   try {
     const runs = await Promise.all(
-      scenario.cases.map((part) => Promise.all(judges.map((open) => runOn(open, part, environment)))),
+      scenario.cases.map((part) => Promise.all(judges.map((open) => runOn(open, part)))),
     )
     return { name: path, cases: runs.flat(), differences: await differencesOf(runs), problem: null }
   } catch (error) {
@@ -81,8 +81,8 @@ async function testFile(path: string, judges: readonly Opener[], environment: En
 
 const unreadable = (name: string, problem: string): FileReport => ({ name, cases: [], differences: [], problem })
 
-async function runOn(open: Opener, part: Case, environment: Environment): Promise<CaseReport> {
-  const judge = await open(part, environment)
+async function runOn(open: Opener, part: Case): Promise<CaseReport> {
+  const judge = await open(part)
   try {
     return await runCase(part, judge)
   } finally {
@@ -93,10 +93,15 @@ async function runOn(open: Opener, part: Case, environment: Environment): Promis
 /** Where two judges of the same case part for the first time. */
 async function differencesOf(runs: readonly (readonly CaseReport[])[]): Promise<Difference[]> {
   if (runs.every((reports) => reports.length < 2)) return []
-  const { firstDifference } = await import('../linux/lab/compare.ts')
-  return runs.flatMap(([engine, kernel]) => {
-    const difference = firstDifference(engine!, kernel!)
-    return difference === null ? [] : [{ part: engine!.part, engine: engine!, kernel: kernel!, ...difference }]
+  const { compareEnds, compareSteps } = await import('../linux/lab/index.ts')
+  return runs.flatMap(([engine, kernel]): Difference[] => {
+    const common = { part: engine!.part, engine: engine!, kernel: kernel! }
+    for (const [at, { step, result }] of engine!.steps.entries()) {
+      const what = compareSteps(step, result, kernel!.steps[at]!.result)
+      if (what !== null) return [{ ...common, step: step.number, what }]
+    }
+    const what = compareEnds(engine!.end, kernel!.end)
+    return what === null ? [] : [{ ...common, step: null, what }]
   })
 }
 

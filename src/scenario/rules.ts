@@ -31,13 +31,13 @@ export function loadRulesets(host: Host, rulesets: readonly Ruleset[]): void {
     const refusals = host.load(ruleset)
     if (refusals.length === 0) continue
     throw new RulesRefused(
-      refusals.map(({ refusal, rule }) => ({
-        code: refusal.code,
+      refusals.map(({ code, message, notes, help, span }) => ({
+        code,
         severity: 'error',
-        span: rule?.span ?? null,
-        message: refusal.message,
-        notes: refusal.notes ?? [],
-        help: refusal.help ?? null,
+        span,
+        message,
+        notes: notes ?? [],
+        help: help ?? null,
       })),
     )
   }
