@@ -40,8 +40,8 @@ export const replay: Command = {
     jsonOption,
   ],
   examples: [
-    { does: 'who gets in?', command: 'postern replay examples/knock/rules.v4 examples/knock/right.pcapng' },
-    { does: 'each packet', command: 'postern replay -v examples/knock/rules.v4 examples/knock/right.pcapng' },
+    { does: 'who gets in?', command: 'postern replay examples/port-knock/rules.v4 examples/port-knock/right.pcapng' },
+    { does: 'each packet', command: 'postern replay -v examples/port-knock/rules.v4 examples/port-knock/right.pcapng' },
   ],
 
   async run([rulesPath, capturePath], options, environment) {

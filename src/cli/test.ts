@@ -37,8 +37,8 @@ export const test: Command = {
     jsonOption,
   ],
   examples: [
-    { does: 'check that the knock opens and closes the port', command: 'postern test examples/knock/scenario.yaml' },
-    { does: 'the same on this kernel', command: 'sudo postern test --on both examples/knock/scenario.yaml' },
+    { does: 'check that the knock opens and closes the port', command: 'postern test examples/port-knock/scenario.yaml' },
+    { does: 'the same on this kernel', command: 'sudo postern test --on both examples/port-knock/scenario.yaml' },
   ],
 
   async run(paths, options, environment) {

@@ -39,7 +39,7 @@ export const trace: Command = {
   examples: [
     {
       does: 'why is a connection to port 3306 refused?',
-      command: 'postern trace examples/knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
+      command: 'postern trace examples/port-knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
     },
   ],
 
