@@ -1,13 +1,15 @@
 /** `postern trace`: one packet's journey, rule by rule, and why. */
 import { Host } from '../engine/host.ts'
 import type { Outcome, TraceEvent } from '../engine/outcome.ts'
-import { decodeIp } from '../net/decode.ts'
+import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { encodePacketLine, type PacketLine, parsePacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
-import { printRule } from '../lang/print.ts'
+import { printRuleBody } from '../lang/print.ts'
+import type { Rule } from '../lang/rule.ts'
+import { registry } from '../ext/registry.ts'
 import { renderDiagnostics } from '../lang/render.ts'
 import { parseDuration, durationSeconds } from '../scenario/duration.ts'
-import { frameFor } from '../scenario/frame.ts'
+import { frameOfLine } from '../scenario/frame.ts'
 import { canBeOwn, guessHost, type Observed } from '../scenario/guess-host.ts'
 import type { HostConfig } from '../scenario/scenario.ts'
 import { loadRulesets } from '../scenario/rules.ts'
@@ -64,6 +66,7 @@ export const trace: Command = {
 }
 
 interface Traced {
+  readonly printRule: (rule: Rule) => string
   readonly events: readonly TraceEvent[]
   readonly outcome: Outcome
 }
@@ -71,16 +74,17 @@ interface Traced {
 function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigint): Traced {
   const events: TraceEvent[] = []
   const sink = (event: TraceEvent) => void events.push(event)
-  const packet = encodePacketLine(line)
   const outcome =
     line.device === null
-      ? host.send(packet, nowNs, { socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 }, mark: line.mark, trace: sink })
-      : host.receive(frameFor(config, line.device, packet, line), line.device, nowNs, { mark: line.mark, trace: sink })
-  return { events, outcome }
+      ? host.send(encodePacketLine(line), nowNs, { socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 }, mark: line.mark, trace: sink })
+      : host.receive(frameOfLine(config, line), line.device, nowNs, { mark: line.mark, trace: sink })
+  const family = decodeLine(line).family ?? 'ipv4'
+  const printRule = (rule: Rule) => printRuleBody(rule, { family, syntax: registry }).trim()
+  return { events, outcome, printRule }
 }
 
 function print(
-  { text, atNs, events, outcome }: Traced & { text: string; atNs: bigint },
+  { text, atNs, events, outcome, printRule }: Traced & { text: string; atNs: bigint },
   json: boolean,
   environment: Environment,
 ): void {
@@ -106,12 +110,18 @@ function readPacket(text: string): PacketLine {
 
 /** An arriving packet goes to the host, a sent one comes from it. */
 function observe(line: PacketLine): Observed[] {
-  const packet = new Packet()
-  decodeIp(packet, encodePacketLine(line))
-  if (packet.family === null) return []
+  const packet = decodeLine(line)
+  if (packet.family === null || packet.defect === 'ip-truncated') return []
   const own = line.device === null ? packet.source : packet.destination
   const isLoopback = own.words.length === 1 && own.words[0]! >>> 24 === 127
   return [{ device: line.device ?? 'eth0', own: canBeOwn(own) && !isLoopback ? [own] : [], mac: null }]
+}
+
+function decodeLine(line: PacketLine): Packet {
+  const packet = new Packet()
+  if (line.content.kind === 'frame') decodeFrame(packet, line.content.bytes)
+  else decodeIp(packet, encodePacketLine(line))
+  return packet
 }
 
 function readEvery(value: unknown): bigint {

@@ -1,7 +1,7 @@
 /** What happens in a step: exactly one of `packet`, `frame`, `local`, `write`, `run`. */
 import type { HostConfig } from '../engine/config.ts'
 import { encodePacketLine, parsePacketLine } from '../net/notation.ts'
-import { frameFor } from './frame.ts'
+import { frameOfLine } from './frame.ts'
 import type { Complain } from './host-file.ts'
 import type { Action } from './scenario.ts'
 import type { StepFile } from './schema.ts'
@@ -43,14 +43,18 @@ function readPacket(text: string, host: HostConfig, complain: Complain): ReadAct
     return null
   }
   const { line } = parsed
-  const packet = encodePacketLine(line)
-  const mark = line.mark ?? 0
+  const { mark } = line
   if (line.device === null) {
+    if (line.content.kind === 'frame') {
+      complain(['packet'], 'the host sends IP packets, not frames', 'out raw hex=...')
+      return null
+    }
+    const packet = encodePacketLine(line)
     const socket = { uid: line.uid ?? 0, gid: line.gid ?? 0 }
     return { action: { kind: 'send', packet, socket, mark }, text }
   }
   if (!checkDevice(line.device, host, ['packet'], complain)) return null
-  const frame = frameFor(host, line.device, packet, line)
+  const frame = frameOfLine(host, line)
   return { action: { kind: 'receive', device: line.device, frame, mark }, text }
 }
 

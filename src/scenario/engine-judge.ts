@@ -1,6 +1,7 @@
 /** The engine as judge of a case. */
 import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef } from '../engine/outcome.ts'
+import { registry } from '../ext/registry.ts'
 import { printRuleset } from '../lang/print.ts'
 import { durationSeconds } from './duration.ts'
 import { runCommand } from './command.ts'
@@ -65,7 +66,7 @@ export class EngineJudge implements Judge {
 
   async end(): Promise<EndResult> {
     const texts = this.#host.loadedFamilies.map((family) =>
-      printRuleset(this.#host.ruleset(family), { withCounters: true }),
+      printRuleset(this.#host.ruleset(family), registry, { withCounters: true }),
     )
     return { end: true, save: texts.join(''), conntrack: this.#host.conntrack(this.#nowNs) }
   }

@@ -3,37 +3,49 @@ import { type HostConfig, type InterfaceConfig, neighbourMac } from '../engine/c
 import { type Address, lengthOfMask, prefixContains, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { encodeFrame } from '../net/encode.ts'
+import { encodeFrameLine, encodePacketLine, type PacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
 import { etherType } from '../net/protocol.ts'
 
-/** Link addresses that the packet line gives itself. */
-export interface GivenMacs {
-  readonly sourceMac: Uint8Array | null
-  readonly destinationMac: Uint8Array | null
+export interface Macs {
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+}
+
+/** The frame that a line of the packet notation says; what it leaves open is as `macsFor` has it. */
+export function frameOfLine(host: HostConfig, line: PacketLine): Uint8Array {
+  if (line.content.kind === 'frame') return line.content.bytes
+  return encodeFrameLine(line, macsFor(host, line.device!, encodePacketLine(line)))
+}
+
+/** The frame in which a bare IP packet arrives; `sourceMac` where it is known. */
+export function frameOfPacket(
+  host: HostConfig,
+  device: string,
+  packet: Uint8Array,
+  sourceMac: Uint8Array | null,
+): Uint8Array {
+  const macs = macsFor(host, device, packet)
+  const type = packet[0]! >>> 4 === 6 ? etherType.ipv6 : etherType.ipv4
+  return encodeFrame({ ...macs, source: sourceMac ?? macs.source, etherType: type }, packet)
 }
 
 /**
- * The frame in which `packet` arrives on a device: to the device's MAC (or broadcast, or multicast, where the IP
- * destination is), from the MAC of the neighbour that stands on the way back to the source.
+ * The link addresses with which `packet` arrives on a device: to the device's MAC (or broadcast, or multicast, where
+ * the IP destination is), from the MAC of the neighbour that stands on the way back to the source.
  */
-export function frameFor(
-  host: HostConfig,
-  deviceName: string,
-  packet: Uint8Array,
-  given: GivenMacs,
-): Uint8Array {
+function macsFor(host: HostConfig, deviceName: string, packet: Uint8Array): Macs {
   const device = host.interfaces.find(({ name }) => name === deviceName)!
   const header = new Packet()
   decodeIp(header, packet)
-  const { source, destination } = header
-  return encodeFrame(
-    {
-      destination: given.destinationMac ?? linkDestination(device, destination),
-      source: given.sourceMac ?? linkSource(host, device, source),
-      etherType: header.family === 'ipv6' ? etherType.ipv6 : etherType.ipv4,
-    },
-    packet,
-  )
+  // What is no whole IP header names nobody.
+  if (header.family === null || header.defect === 'ip-truncated') {
+    return { source: Uint8Array.of(2, 0, 0, 0, 0xff, 0xff), destination: device.mac }
+  }
+  return {
+    destination: linkDestination(device, header.destination),
+    source: linkSource(host, device, header.source),
+  }
 }
 
 /** RFC 1112 section 6.4 and RFC 2464 section 7 for multicast; all ones for IPv4 broadcast. */

@@ -8,7 +8,7 @@ import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { linkPayload, type LinkPayload } from '../net/link-payload.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
-import { frameFor } from './frame.ts'
+import { frameOfPacket } from './frame.ts'
 import { unnamedDevice } from './observe.ts'
 
 export interface ReplayedPacket {
@@ -51,7 +51,7 @@ export class Replay {
     if (packet.family === null) return { ...common, text: '', outcome: null, skipped: 'no IP packet' }
     const device = record.interface.name ?? unnamedDevice
     const sends = this.#isOwn(payload)
-    const text = printPacketLine(describePacket(packet, sends ? null : device))
+    const text = printPacketLine(describePacket(packet, sends ? null : device, { brief: true }))
     const outcome = sends ? this.#send(packet) : this.#receive(payload, packet, device)
     return { ...common, text, outcome, skipped: null }
   }
@@ -79,10 +79,12 @@ export class Replay {
     const frame =
       payload.kind === 'frame'
         ? payload.bytes
-        : frameFor(this.#config, device, packet.bytes.subarray(packet.networkOffset, packet.endOffset), {
-            sourceMac: payload.sourceMac,
-            destinationMac: null,
-          })
+        : frameOfPacket(
+            this.#config,
+            device,
+            packet.bytes.subarray(packet.networkOffset, packet.endOffset),
+            payload.sourceMac,
+          )
     return this.#host.receive(frame, device, this.#nowNs)
   }
 }

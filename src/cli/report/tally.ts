@@ -1,6 +1,7 @@
 /** Verdicts of a replay, counted by the rule that decided. */
-import { printRule } from '../../lang/print.ts'
-import type { Rule, Ruleset } from '../../lang/rule.ts'
+import { registry } from '../../ext/registry.ts'
+import { printRuleBody } from '../../lang/print.ts'
+import type { Ruleset } from '../../lang/rule.ts'
 import type { ReplayedPacket } from '../../scenario/replay.ts'
 import { type Palette, paintVerdict, table } from '../style.ts'
 
@@ -41,22 +42,20 @@ export function tallyOf(rulesets: readonly Ruleset[]): Tally {
       rows.set(key, row)
     },
     rows: sorted,
-    ruleText: (by) => {
-      const rule = findRule(rulesets, by)
-      return rule === null ? '' : printRule(rule)
-    },
+    ruleText: (by) => ruleText(rulesets, by),
     json: () => ({ verdicts: sorted(), skipped: Object.fromEntries(skipped) }),
   }
 }
 
-function findRule(rulesets: readonly Ruleset[], by: string): Rule | null {
+function ruleText(rulesets: readonly Ruleset[], by: string): string {
   const [, table, chain, number] = /^(\w+)\/(.+):(\d+)$/.exec(by) ?? []
-  for (const { tables } of rulesets) {
+  for (const { family, tables } of rulesets) {
     for (const { name, chains } of tables.values()) {
-      if (name === table) return chains.get(chain!)?.rules[Number(number) - 1] ?? null
+      const rule = name === table ? chains.get(chain!)?.rules[Number(number) - 1] : undefined
+      if (rule !== undefined) return printRuleBody(rule, { family, syntax: registry }).trim()
     }
   }
-  return null
+  return ''
 }
 
 export function renderTally(tally: Tally, colors: Palette, columns: number): string[] {
