@@ -41,7 +41,10 @@ function withAddress(host: HostConfig, text: string): HostConfig {
   const [, name, addressText] = /^([^\s=]{1,15})=(.+)$/.exec(text) ?? []
   const prefix = parsePrefix(addressText ?? '')
   if (name === undefined || prefix === null) {
-    throw new UsageError(`--address "${text}" is not INTERFACE=ADDRESS/LENGTH`, '--address eth0=203.0.113.1/24')
+    throw new UsageError(
+      `--address "${text}" is not INTERFACE=ADDRESS/LENGTH`,
+      '--address eth0=203.0.113.1/24',
+    )
   }
   const at = host.interfaces.findIndex((device) => device.name === name)
   const interfaces = [...host.interfaces]
@@ -49,4 +52,3 @@ function withAddress(host: HostConfig, text: string): HostConfig {
   else interfaces[at] = { ...interfaces[at]!, addresses: [...interfaces[at]!.addresses, prefix] }
   return { ...host, interfaces }
 }
-

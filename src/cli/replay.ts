@@ -1,6 +1,5 @@
 /** `postern replay`: what a capture would have met. */
 import { Host } from '../engine/host.ts'
-import { renderDiagnostics } from '../lang/render.ts'
 import type { Ruleset } from '../lang/rule.ts'
 import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.ts'
 import { durationSeconds } from '../scenario/duration.ts'
@@ -12,9 +11,10 @@ import { type Command, familyOptions, jsonOption, type OptionValues } from './co
 import { type Environment, exit, type FileSink } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { progressOf } from './progress.ts'
+import { renderDiagnostics } from './report/diagnostics.ts'
 import { renderTally, type Tally, tallyOf } from './report/tally.ts'
 import { hasErrors, readRulesFile } from './rules-file.ts'
-import { palette, paintVerdict } from './style.ts'
+import { paintVerdict, palette } from './style.ts'
 
 /** Records looked at to learn which side of the capture is the host. */
 const observedRecords = 2000
@@ -40,17 +40,24 @@ export const replay: Command = {
     jsonOption,
   ],
   examples: [
-    { does: 'who gets in?', command: 'postern replay examples/port-knock/rules.v4 examples/port-knock/right.pcapng' },
-    { does: 'each packet', command: 'postern replay -v examples/port-knock/rules.v4 examples/port-knock/right.pcapng' },
+    {
+      does: 'who gets in?',
+      command: 'postern replay examples/port-knock/rules.v4 examples/port-knock/right.pcapng',
+    },
+    {
+      does: 'each packet',
+      command: 'postern replay -v examples/port-knock/rules.v4 examples/port-knock/right.pcapng',
+    },
   ],
 
   async run([rulesPath, capturePath], options, environment) {
     const rules = await readRulesFile(rulesPath!, options, environment)
     if (hasErrors(rules.diagnostics)) {
-      environment.stderr(`${renderDiagnostics(rules.diagnostics)}\n`)
+      environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
       return exit.finding
     }
-    const writer = options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
+    const writer =
+      options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
     const run = new ReplayRun(rules.rulesets, writer, options, environment)
     const reader = new CaptureReader()
     for await (const chunk of environment.readChunks(capturePath!)) {
@@ -139,7 +146,9 @@ class ReplayRun {
     this.#progress.clear()
     await this.#writer?.close()
     if (this.#options.json === true) {
-      this.#environment.stdout(`${JSON.stringify({ end: true, packets: this.#packets, ...this.#tally.json() })}\n`)
+      this.#environment.stdout(
+        `${JSON.stringify({ end: true, packets: this.#packets, ...this.#tally.json() })}\n`,
+      )
     } else {
       const colors = palette(this.#environment.color.stdout)
       this.#environment.stdout(`${renderTally(this.#tally, colors, this.#environment.columns).join('\n')}\n`)
@@ -151,7 +160,10 @@ class ReplayRun {
     const observed = observeCapture(this.#waiting)
     // Addresses given by hand are the whole truth; the capture then only names the interfaces.
     const given = base.interfaces.some(({ addresses }) => addresses.length > 0)
-    const { host: config, assumptions } = guessHost(given ? observed.map((one) => ({ ...one, own: [] })) : observed, base)
+    const { host: config, assumptions } = guessHost(
+      given ? observed.map((one) => ({ ...one, own: [] })) : observed,
+      base,
+    )
     for (const line of assumptions) this.#environment.stderr(`assumed: ${line}\n`)
     const host = new Host(config)
     loadRulesets(host, this.#rulesets)
@@ -186,6 +198,14 @@ function jsonOf({ number, atNs, text, outcome, skipped }: ReplayedPacket): objec
   const common = { packet: number, at: durationSeconds(atNs), text }
   if (outcome === null) return { ...common, verdict: null, skipped }
   const { verdict, by, why, hits, policies, delivered, log } = outcome
-  return { ...common, verdict, by, why, hits: hits.map((ref) => `${ref.table}/${ref.chain}:${ref.number}`), policies, delivered, log }
+  return {
+    ...common,
+    verdict,
+    by,
+    why,
+    hits: hits.map((ref) => `${ref.table}/${ref.chain}:${ref.number}`),
+    policies,
+    delivered,
+    log,
+  }
 }
-

@@ -1,8 +1,8 @@
 /** Reading rules for commands: families by file name, diagnostics on stderr. */
 import { registry } from '../ext/registry.ts'
-import { parseRules } from '../lang/read.ts'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { linux618 } from '../lang/profile.ts'
+import { parseRules } from '../lang/read.ts'
 import type { Ruleset } from '../lang/rule.ts'
 import { SourceText } from '../lang/source.ts'
 import type { Family } from '../net/address.ts'
@@ -24,12 +24,16 @@ export function chosenFamily(path: string, options: OptionValues): Family {
   return familyOfName(path)
 }
 
-export async function readRulesFile(path: string, options: OptionValues, environment: Environment): Promise<RulesFile> {
+export async function readRulesFile(
+  path: string,
+  options: OptionValues,
+  environment: Environment,
+): Promise<RulesFile> {
   const text = new TextDecoder().decode(await environment.readFile(path))
   const source = new SourceText(path === '-' ? '<stdin>' : path, text)
   const family = chosenFamily(path, options)
   const { rulesets, diagnostics } = parseRules(source, { family, syntax: registry, profile: linux618 })
-  return { source, rulesets, diagnostics }
+  return { source, rulesets: [...rulesets.values()], diagnostics }
 }
 
 /** Whether any of them is an error. */

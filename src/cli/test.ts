@@ -1,15 +1,18 @@
 /** `postern test`: runs scenarios on the engine, on the real kernel, or on both and compares. */
 import { dirname, join } from 'node:path'
-import { renderDiagnostics } from '../lang/render.ts'
+import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
+import type { KernelStepResult } from '../linux/lab/index.ts'
 import { EngineJudge } from '../scenario/engine-judge.ts'
 import { readScenario } from '../scenario/read.ts'
 import { RulesRefused } from '../scenario/rules.ts'
 import { type CaseReport, runCase } from '../scenario/run.ts'
-import type { Case, Judge } from '../scenario/scenario.ts'
+import type { Case, Scenario } from '../scenario/scenario.ts'
 import type { Command, OptionValues } from './command.ts'
 import { jsonOption } from './command.ts'
 import { type Environment, exit } from './environment.ts'
+import { type Progress, progressOf } from './progress.ts'
+import { renderDiagnostics } from './report/diagnostics.ts'
 import type { Difference, FileReport } from './report/file-report.ts'
 import { renderJsonLines } from './report/json-lines.ts'
 import { renderJunit } from './report/junit.ts'
@@ -31,78 +34,117 @@ export const test: Command = {
   arguments: [{ name: '<file...>', doc: 'scenario files (YAML)' }],
   options: [
     { flags: '--on <judge>', doc: 'who decides (default: engine)', choices: ['engine', 'kernel', 'both'] },
-    { flags: '--backend <name>', doc: 'iptables of the kernel run (default: legacy)', choices: ['legacy', 'nft'] },
+    {
+      flags: '--backend <name>',
+      doc: 'iptables of the kernel run (default: legacy)',
+      choices: ['legacy', 'nft'],
+    },
     { flags: '--format <name>', doc: 'of the report (default: text)', choices: ['text', 'tap', 'junit'] },
     { flags: '-v, --verbose', doc: 'show the timeline of cases that pass, too' },
     jsonOption,
   ],
   examples: [
-    { does: 'check that the knock opens and closes the port', command: 'postern test examples/port-knock/scenario.yaml' },
-    { does: 'the same on this kernel', command: 'sudo postern test --on both examples/port-knock/scenario.yaml' },
+    {
+      does: 'check that the knock opens and closes the port',
+      command: 'postern test examples/port-knock/scenario.yaml',
+    },
+    {
+      does: 'the same on this kernel',
+      command: 'sudo postern test --on both examples/port-knock/scenario.yaml',
+    },
   ],
 
   async run(paths, options, environment) {
     const where = (options.on ?? 'engine') as Where
     const backend = (options.backend ?? 'legacy') as Backend
-    const judges = await openers(where, backend)
-    const files = await Promise.all(paths.map((path) => testFile(path, judges, environment)))
+    const files = await new TestRun(where, backend, environment).run(paths)
     print(files, options, environment)
     return files.some(isFailed) ? exit.finding : exit.ok
   },
 }
 
-/** Opens a judge for a case. */
-type Opener = (part: Case) => Promise<Judge>
-
-async function openers(where: Where, backend: Backend): Promise<Opener[]> {
-  const engine: Opener = async (part) => new EngineJudge(part)
-  if (where === 'engine') return [engine]
-  const { Lab } = await import('../linux/lab/index.ts')
-  const kernel: Opener = ({ host, rules }) => Lab.open(host, rules, { backend })
-  return where === 'kernel' ? [kernel] : [engine, kernel]
+/** A file that could be read. */
+interface LoadedFile {
+  readonly name: string
+  readonly scenario: Scenario
 }
 
-async function testFile(path: string, judges: readonly Opener[], environment: Environment): Promise<FileReport> {
-  const source = new SourceText(path, new TextDecoder().decode(await environment.readFile(path)))
-  const { scenario, diagnostics } = await readScenario(source, async (name) =>
-    new TextDecoder().decode(await environment.readFile(join(dirname(path), name))),
-  )
-  if (scenario === null) return unreadable(path, renderDiagnostics(diagnostics))
-  try {
-    const runs = await Promise.all(
-      scenario.cases.map((part) => Promise.all(judges.map((open) => runOn(open, part)))),
-    )
-    return { name: path, cases: runs.flat(), differences: await differencesOf(runs), problem: null }
-  } catch (error) {
-    if (error instanceof RulesRefused) return unreadable(path, renderDiagnostics(error.diagnostics))
-    throw error
+class TestRun {
+  readonly #where: Where
+  readonly #backend: Backend
+  readonly #environment: Environment
+  readonly #progress: Progress
+
+  constructor(where: Where, backend: Backend, environment: Environment) {
+    this.#where = where
+    this.#backend = backend
+    this.#environment = environment
+    this.#progress = progressOf(environment)
   }
-}
 
-const unreadable = (name: string, problem: string): FileReport => ({ name, cases: [], differences: [], problem })
-
-async function runOn(open: Opener, part: Case): Promise<CaseReport> {
-  const judge = await open(part)
-  try {
-    return await runCase(part, judge)
-  } finally {
-    await judge.close()
+  async run(paths: readonly string[]): Promise<FileReport[]> {
+    const loaded = await Promise.all(paths.map((path) => this.#load(path)))
+    const parts = loaded.flatMap((file) => ('scenario' in file ? file.scenario.cases : []))
+    const kernelRuns = this.#where === 'engine' ? new Map<Case, CaseReport>() : await this.#runOnKernel(parts)
+    this.#progress.clear()
+    return Promise.all(loaded.map((file) => ('scenario' in file ? this.#report(file, kernelRuns) : file)))
   }
-}
 
-/** Where two judges of the same case part for the first time. */
-async function differencesOf(runs: readonly (readonly CaseReport[])[]): Promise<Difference[]> {
-  if (runs.every((reports) => reports.length < 2)) return []
-  const { compareEnds, compareSteps } = await import('../linux/lab/index.ts')
-  return runs.flatMap(([engine, kernel]): Difference[] => {
-    const common = { part: engine!.part, engine: engine!, kernel: kernel! }
-    for (const [at, { step, result }] of engine!.steps.entries()) {
-      const what = compareSteps(step, result, kernel!.steps[at]!.result)
-      if (what !== null) return [{ ...common, step: step.number, what }]
+  async #load(path: string): Promise<LoadedFile | FileReport> {
+    const text = async (name: string) => new TextDecoder().decode(await this.#environment.readFile(name))
+    const source = new SourceText(path, await text(path))
+    const { scenario, diagnostics } = await readScenario(source, (name) => text(join(dirname(path), name)))
+    const problem = scenario === null ? diagnostics : this.#refusalsOf(scenario)
+    if (problem.length === 0) return { name: path, scenario: scenario! }
+    const color = this.#environment.color.stdout
+    return { name: path, cases: [], differences: [], problem: renderDiagnostics(problem, color) }
+  }
+
+  /** Rules are read by our own parser before any kernel sees them: its messages have places. */
+  #refusalsOf({ cases }: Scenario): readonly Diagnostic[] {
+    try {
+      for (const part of cases) new EngineJudge(part)
+      return []
+    } catch (error) {
+      if (error instanceof RulesRefused) return error.diagnostics
+      throw error
     }
-    const what = compareEnds(engine!.end, kernel!.end)
-    return what === null ? [] : [{ ...common, step: null, what }]
-  })
+  }
+
+  async #runOnKernel(parts: readonly Case[]): Promise<Map<Case, CaseReport>> {
+    const { runOnKernel } = await import('../linux/lab/index.ts')
+    return runOnKernel(parts, {
+      backend: this.#backend,
+      signal: this.#environment.signal,
+      onProgress: (text) => this.#progress.show(() => text),
+    })
+  }
+
+  async #report(
+    { name, scenario }: LoadedFile,
+    kernelRuns: ReadonlyMap<Case, CaseReport>,
+  ): Promise<FileReport> {
+    const cases: CaseReport[] = []
+    const differences: Difference[] = []
+    for (const part of scenario.cases) {
+      const kernel = kernelRuns.get(part)
+      if (this.#where !== 'kernel') {
+        const lateMs = kernel?.steps.map(({ result }) => (result as Partial<KernelStepResult>).lateMs ?? 0)
+        const engine = await runCase(part, new EngineJudge(part), lateMs)
+        cases.push(engine)
+        if (kernel !== undefined) differences.push(...(await differencesOf(part, engine, kernel)))
+      }
+      if (kernel !== undefined) cases.push(kernel)
+    }
+    return { name, cases, differences, problem: null }
+  }
+}
+
+/** Where the two judges part for the first time, if they do. */
+async function differencesOf(part: Case, engine: CaseReport, kernel: CaseReport): Promise<Difference[]> {
+  const { firstDifference } = await import('../linux/lab/index.ts')
+  const difference = firstDifference(engine, kernel)
+  return difference === null ? [] : [{ part, engine, kernel, ...difference }]
 }
 
 const isFailed = ({ problem, cases, differences }: FileReport): boolean =>

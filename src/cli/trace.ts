@@ -1,21 +1,21 @@
 /** `postern trace`: one packet's journey, rule by rule, and why. */
 import { Host } from '../engine/host.ts'
 import type { Outcome, TraceEvent } from '../engine/outcome.ts'
+import { registry } from '../ext/registry.ts'
+import { printRuleBody } from '../lang/print.ts'
+import type { Rule } from '../lang/rule.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { encodePacketLine, type PacketLine, parsePacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
-import { printRuleBody } from '../lang/print.ts'
-import type { Rule } from '../lang/rule.ts'
-import { registry } from '../ext/registry.ts'
-import { renderDiagnostics } from '../lang/render.ts'
-import { parseDuration, durationSeconds } from '../scenario/duration.ts'
+import { durationSeconds, parseDuration, printDuration } from '../scenario/duration.ts'
 import { frameOfLine } from '../scenario/frame.ts'
 import { canBeOwn, guessHost, type Observed } from '../scenario/guess-host.ts'
-import type { HostConfig } from '../scenario/scenario.ts'
 import { loadRulesets } from '../scenario/rules.ts'
+import type { HostConfig } from '../scenario/scenario.ts'
 import { type Command, familyOptions, jsonOption } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
+import { renderDiagnostics } from './report/diagnostics.ts'
 import { renderTrace, renderVerdict } from './report/trace.ts'
 import { hasErrors, readRulesFile } from './rules-file.ts'
 import { palette } from './style.ts'
@@ -41,19 +41,23 @@ export const trace: Command = {
   examples: [
     {
       does: 'why is a connection to port 3306 refused?',
-      command: 'postern trace examples/port-knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
+      command:
+        'postern trace examples/port-knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
     },
   ],
 
   async run([rulesPath, ...texts], options, environment) {
     const rules = await readRulesFile(rulesPath!, options, environment)
     if (hasErrors(rules.diagnostics)) {
-      environment.stderr(`${renderDiagnostics(rules.diagnostics)}\n`)
+      environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
       return exit.finding
     }
     const everyNs = readEvery(options.every)
     const lines = texts.map(readPacket)
-    const { host: config, assumptions } = guessHost(lines.flatMap(observe), await hostOfOptions(options, environment))
+    const { host: config, assumptions } = guessHost(
+      lines.flatMap(observe),
+      await hostOfOptions(options, environment),
+    )
     const host = new Host(config)
     loadRulesets(host, rules.rulesets)
     if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
@@ -76,7 +80,11 @@ function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigin
   const sink = (event: TraceEvent) => void events.push(event)
   const outcome =
     line.device === null
-      ? host.send(encodePacketLine(line), nowNs, { socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 }, mark: line.mark, trace: sink })
+      ? host.send(encodePacketLine(line), nowNs, {
+          socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 },
+          mark: line.mark,
+          trace: sink,
+        })
       : host.receive(frameOfLine(config, line), line.device, nowNs, { mark: line.mark, trace: sink })
   const family = decodeLine(line).family ?? 'ipv4'
   const printRule = (rule: Rule) => printRuleBody(rule, { family, syntax: registry }).trim()
@@ -90,14 +98,20 @@ function print(
 ): void {
   if (json) {
     const { sent, ...rest } = outcome
-    const plain = events.map((event) => (event.kind === 'rule' ? { ...event, rule: printRule(event.rule) } : event))
-    environment.stdout(`${JSON.stringify({ packet: text, at: durationSeconds(atNs), ...rest, sent: sent.length, events: plain })}\n`)
+    const plain = events.map((event) =>
+      event.kind === 'rule' ? { ...event, rule: printRule(event.rule) } : event,
+    )
+    environment.stdout(
+      `${JSON.stringify({ packet: text, at: durationSeconds(atNs), ...rest, sent: sent.length, events: plain })}\n`,
+    )
     return
   }
   const colors = palette(environment.color.stdout)
-  const lines = renderTrace(events, { colors, columns: environment.columns, printRule })
-  for (const log of outcome.log) lines.push(colors.dim(`log: ${log}`))
-  environment.stdout(`${[...lines, renderVerdict(outcome, colors), ''].join('\n')}\n`)
+  const style = { colors, columns: environment.columns, printRule }
+  const head = colors.bold(atNs === 0n ? text : `${printDuration(atNs)}  ${text}`)
+  const logs = outcome.log.map((line) => colors.dim(`log: ${line}`))
+  const lines = [head, ...renderTrace(events, style), ...logs, ...renderVerdict(outcome, style), '']
+  environment.stdout(`${lines.join('\n')}\n`)
 }
 
 function readPacket(text: string): PacketLine {

@@ -69,10 +69,14 @@ function withDefaultRoutes(base: HostConfig, interfaces: readonly InterfaceConfi
     const hasDefault = base.routes.some(
       ({ to }) => to.address.family === family && to.mask.words.every((word) => word === 0),
     )
-    const first = interfaces.find(({ addresses }) => addresses.some(({ address }) => address.family === family))
+    const first = interfaces.find(({ addresses }) =>
+      addresses.some(({ address }) => address.family === family),
+    )
     if (hasDefault || first === undefined) return []
     const any = maskOfLength(family, 0)
-    return [{ to: { address: any, mask: any }, kind: 'unicast', via: null, device: first.name, metric: 0 } as const]
+    return [
+      { to: { address: any, mask: any }, kind: 'unicast', via: null, device: first.name, metric: 0 } as const,
+    ]
   })
   return [...base.routes, ...missing]
 }
@@ -88,8 +92,7 @@ export function canBeOwn(address: Address, interfaces: readonly InterfaceConfig[
       (prefix) =>
         prefixContains(prefix, address) &&
         prefix.mask.words[0]! < 0xfffffffe &&
-        ((address.words[0]! | prefix.mask.words[0]!) >>> 0) === 0xffffffff,
+        (address.words[0]! | prefix.mask.words[0]!) >>> 0 === 0xffffffff,
     ),
   )
 }
-

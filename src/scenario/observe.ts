@@ -1,6 +1,7 @@
 /** Which side of a capture is the host itself. */
+
+import { type Address, printAddress } from '../net/address.ts'
 import type { CaptureRecord } from '../net/capture-record.ts'
-import { printAddress, type Address } from '../net/address.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { linkPayload } from '../net/link-payload.ts'
 import { Packet } from '../net/packet.ts'
@@ -53,7 +54,10 @@ function count(tallies: Map<string, Tally>, address: Address, mac: Uint8Array | 
 }
 
 function observedOf(device: string, tallies: readonly Tally[], all: boolean): Observed {
-  const best = tallies.reduce<Tally | null>((most, tally) => (most === null || most.count < tally.count ? tally : most), null)
+  const best = tallies.reduce<Tally | null>(
+    (most, tally) => (most === null || most.count < tally.count ? tally : most),
+    null,
+  )
   if (best === null) return { device, own: [], mac: null }
   const own = all ? tallies : tallies.filter(({ mac, count }) => tallyIsBest(best, mac, count))
   return { device, own: own.map(({ address }) => address), mac: best.mac }
@@ -61,6 +65,4 @@ function observedOf(device: string, tallies: readonly Tally[], all: boolean): Ob
 
 /** The winner, and whatever else shares its MAC: a host's second address, or its IPv6 one. */
 const tallyIsBest = (best: Tally, mac: Uint8Array | null, tallied: number): boolean =>
-  best.mac === null
-    ? tallied === best.count
-    : mac !== null && mac.every((byte, at) => byte === best.mac![at])
+  best.mac === null ? tallied === best.count : mac !== null && mac.every((byte, at) => byte === best.mac![at])

@@ -19,10 +19,14 @@ export class RulesRefused extends Error {
 /** Reads and loads all of them. Throws RulesRefused; warnings are for `postern check`. */
 export function loadRules(host: Host, texts: readonly RulesText[]): void {
   for (const { family, source } of texts) {
-    const { rulesets, diagnostics } = parseRules(source, { family, syntax: registry, profile: host.config.profile })
+    const { rulesets, diagnostics } = parseRules(source, {
+      family,
+      syntax: registry,
+      profile: host.config.profile,
+    })
     const errors = diagnostics.filter(({ severity }) => severity === 'error')
     if (errors.length > 0) throw new RulesRefused(errors)
-    loadRulesets(host, rulesets)
+    loadRulesets(host, [...rulesets.values()])
   }
 }
 

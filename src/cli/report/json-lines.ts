@@ -21,7 +21,11 @@ export function renderJsonLines(files: readonly FileReport[]): string {
         { ...place, ...end },
       ]
     })
-    const parted = differences.map(({ part, step, what }) => ({ ...file, case: part.name, differs: { step, what } }))
+    const parted = differences.map(({ part, step, what }) => ({
+      ...file,
+      case: part.name,
+      differs: { step, what },
+    }))
     return [...results, ...parted]
   })
   return objects.map((object) => `${JSON.stringify(object)}\n`).join('')

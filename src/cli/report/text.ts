@@ -1,6 +1,7 @@
 /** The readable report of `postern test`. */
-import type { CaseReport } from '../../scenario/run.ts'
+
 import { printDuration } from '../../scenario/duration.ts'
+import type { CaseReport } from '../../scenario/run.ts'
 import type { Palette } from '../style.ts'
 import type { Difference, FileReport } from './file-report.ts'
 import { renderTimeline } from './timeline.ts'

@@ -51,18 +51,21 @@ function renderRule(event: Extract<TraceEvent, { kind: 'rule' }>, style: TraceSt
   const paint = event.matched ? (text: string) => text : colors.dim
   const lines = [`  ${number} ${mark} ${paint(first)}`, ...rest.map((line) => `         ${paint(line)}`)]
   if (event.failed !== null) {
+    // What a match read from its list is the better reason, where there is one.
     const { condition, why } = event.failed
-    const text = condition === '' ? why : `${condition}: ${why}`
-    lines.push(...fold(text, '         ', columns).map((line) => colors.yellow(line)))
+    const reason = event.notes.length === 0 ? why : event.notes.join('; ')
+    const text = condition === '' ? reason : `${condition}: ${reason}`
+    return [...lines, ...fold(text, '         ', columns).map((line) => colors.yellow(line))]
   }
-  for (const note of event.notes)
-    lines.push(...fold(note, '         ', columns).map((line) => colors.cyan(line)))
-  return lines
+  const notes = event.notes.flatMap((note) => fold(note, '         ', columns))
+  return [...lines, ...notes.map((line) => colors.cyan(line))]
 }
 
-/** The closing line: verdict, decider, reason. */
-export function renderVerdict({ verdict, by, why }: Outcome, colors: Palette): string {
-  return `${colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase()))} by ${by}: ${why}`
+/** The closing lines: the verdict and its reason. */
+export function renderVerdict({ verdict, why }: Outcome, { colors, columns }: TraceStyle): string[] {
+  const [first = '', ...rest] = fold(why, '', columns - 8)
+  const head = colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase().padEnd(6)))
+  return [`${head}  ${first}`, ...rest.map((line) => `        ${line}`)]
 }
 
 /** Breaks at blanks so that no line is longer than `columns`, where a word allows. */

@@ -1,0 +1,86 @@
+/** Many cases on the kernel, side by side, each at its own times. */
+import { type CaseReport, runCase } from '../../scenario/run.ts'
+import type { Case } from '../../scenario/scenario.ts'
+import type { Backend } from './_load.ts'
+import { compareEnds, compareSteps } from './compare.ts'
+import { type KernelStepResult, Lab } from './lab.ts'
+
+export interface KernelRunOptions {
+  readonly backend: Backend
+  readonly signal?: AbortSignal
+  readonly onProgress?: (text: string) => void
+}
+
+/** Namespaces that exist at one time. */
+const labsAtOnce = 64
+
+/** Time between the starts of two cases, so that their first steps do not wait for each other. */
+const staggerMs = 25
+
+/**
+ * A step later than this may have met other stamps than the scenario means: the case is run again when the others
+ * have come to their end, with fewer beside it, until it was run this often.
+ */
+const toleratedLateMs = 8
+const attempts = 3
+
+/**
+ * Runs every case and returns its report. Namespaces are built before the first step of any case of a batch, since
+ * building takes the time that steps must not lose.
+ */
+export async function runOnKernel(
+  parts: readonly Case[],
+  { backend, signal, onProgress = () => {} }: KernelRunOptions,
+): Promise<Map<Case, CaseReport>> {
+  const reports = new Map<Case, CaseReport>()
+  let waiting = [...parts]
+  for (let attempt = 1; attempt <= attempts && waiting.length > 0; attempt++) {
+    const size = Math.ceil(labsAtOnce / 4 ** (attempt - 1))
+    for (let from = 0; from < waiting.length; from += size) {
+      if (signal?.aborted) throw new Error('interrupted')
+      const batch = waiting.slice(from, from + size)
+      onProgress(`${backend}: ${reports.size} of ${parts.length} cases run`)
+      for (const [part, report] of await runBatch(batch, backend, signal)) reports.set(part, report)
+    }
+    waiting = waiting.filter((part) => wasLate(reports.get(part)!))
+  }
+  return reports
+}
+
+async function runBatch(
+  parts: readonly Case[],
+  backend: Backend,
+  signal: AbortSignal | undefined,
+): Promise<[Case, CaseReport][]> {
+  const labs: Lab[] = []
+  const closeAll = () => Promise.all(labs.map((lab) => lab.close()))
+  signal?.addEventListener('abort', closeAll)
+  try {
+    for (const { host, rules } of parts) labs.push(await Lab.open(host, rules, { backend }))
+    return await Promise.all(
+      labs.map(async (lab, at): Promise<[Case, CaseReport]> => {
+        await new Promise((resolve) => setTimeout(resolve, at * staggerMs))
+        return [parts[at]!, await runCase(parts[at]!, lab)]
+      }),
+    )
+  } finally {
+    signal?.removeEventListener('abort', closeAll)
+    await closeAll()
+  }
+}
+
+const wasLate = ({ steps }: CaseReport): boolean =>
+  steps.some(({ result }) => (result as KernelStepResult).lateMs > toleratedLateMs)
+
+/** The first place where two reports of one case part: the step (null for the end) and what differs, in words. */
+export function firstDifference(
+  engine: CaseReport,
+  kernel: CaseReport,
+): { readonly step: number | null; readonly what: string } | null {
+  for (const [at, { step, result }] of engine.steps.entries()) {
+    const what = compareSteps(step, result, kernel.steps[at]!.result)
+    if (what !== null) return { step: step.number, what }
+  }
+  const what = compareEnds(engine.end, kernel.end)
+  return what === null ? null : { step: null, what }
+}
