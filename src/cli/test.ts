@@ -2,7 +2,6 @@
 import { dirname, join } from 'node:path'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
-import type { KernelStepResult } from '../linux/lab/index.ts'
 import { EngineJudge } from '../scenario/engine-judge.ts'
 import { readScenario } from '../scenario/read.ts'
 import { RulesRefused } from '../scenario/rules.ts'
@@ -129,8 +128,7 @@ class TestRun {
     for (const part of scenario.cases) {
       const kernel = kernelRuns.get(part)
       if (this.#where !== 'kernel') {
-        const lateMs = kernel?.steps.map(({ result }) => (result as Partial<KernelStepResult>).lateMs ?? 0)
-        const engine = await runCase(part, new EngineJudge(part), lateMs)
+        const engine = await runCase(part, new EngineJudge(part))
         cases.push(engine)
         if (kernel !== undefined) differences.push(...(await differencesOf(part, engine, kernel)))
       }

@@ -21,17 +21,11 @@ export interface CaseReport {
   readonly failed: boolean
 }
 
-/**
- * Every step is run, also behind a failed one: the later ones often say why.
- *
- * `lateMs`: how much later than the scenario says each step is to be taken, so that the engine can be given the very
- * times at which a kernel took them.
- */
-export async function runCase(part: Case, judge: Judge, lateMs: readonly number[] = []): Promise<CaseReport> {
+/** Every step is run, also behind a failed one: the later ones often say why. */
+export async function runCase(part: Case, judge: Judge): Promise<CaseReport> {
   const steps: StepReport[] = []
-  for (const [at, step] of part.steps.entries()) {
-    const lateNs = BigInt(Math.round((lateMs[at] ?? 0) * 1e6))
-    const result = await judge.step({ ...step, atNs: step.atNs + lateNs })
+  for (const step of part.steps) {
+    const result = await judge.step(step)
     const mismatches = step.expect === null ? [] : compareExpectation(step.expect, result, describeFrame)
     steps.push({ step, result, mismatches })
   }
