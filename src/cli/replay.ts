@@ -1,5 +1,6 @@
 /** `postern replay`: what a capture would have met. */
 import { Host } from '../engine/host.ts'
+import type { TraceEvent } from '../engine/outcome.ts'
 import type { Ruleset } from '../lang/rule.ts'
 import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.ts'
 import { durationSeconds } from '../scenario/duration.ts'
@@ -12,7 +13,9 @@ import { type Environment, exit, type FileSink } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { progressOf } from './progress.ts'
 import { renderDiagnostics } from './report/diagnostics.ts'
+import { headline, reasonsOf } from './report/reason.ts'
 import { renderTally, type Tally, tallyOf } from './report/tally.ts'
+import { fold } from './report/trace.ts'
 import { hasErrors, readRulesFile } from './rules-file.ts'
 import { paintVerdict, palette } from './style.ts'
 
@@ -36,7 +39,8 @@ export const replay: Command = {
     ...familyOptions,
     ...hostOptions,
     { flags: '--write <file>', doc: 'write the accepted packets to a pcapng file' },
-    { flags: '-v, --verbose', doc: 'a line for every packet: time, verdict, rule, packet, reason' },
+    { flags: '-v, --verbose', doc: 'tell of every packet: time, verdict, rule, and why' },
+    { flags: '--arriving', doc: 'with -v, only of packets that arrive' },
     jsonOption,
   ],
   examples: [
@@ -175,22 +179,39 @@ class ReplayRun {
 
   #run(records: readonly CaptureRecord[]): void {
     for (const record of records) {
-      const packet = this.#replay!.run(record)
+      const events: TraceEvent[] = []
+      const wantsReasons = this.#options.verbose === true && this.#options.json !== true
+      const packet = this.#replay!.run(record, wantsReasons ? (event) => void events.push(event) : null)
       this.#packets++
       this.#tally.count(packet)
       if (packet.outcome?.verdict === 'accept') this.#writer?.add(record)
       if (this.#options.json === true) this.#environment.stdout(`${JSON.stringify(jsonOf(packet))}\n`)
-      else if (this.#options.verbose === true) this.#environment.stdout(`${this.#lineOf(packet)}\n`)
+      else if (wantsReasons && !this.#isHidden(packet)) {
+        this.#environment.stdout(`${this.#linesOf(packet, events).join('\n')}\n`)
+      }
     }
     this.#progress.show(() => `${this.#packets} packets, ${(this.#bytes / 1e6).toFixed(1)} MB`)
   }
 
-  #lineOf({ atNs, text, outcome, skipped }: ReplayedPacket): string {
-    const colors = palette(this.#environment.color.stdout)
-    const time = `${durationSeconds(atNs).toFixed(3)}s`.padStart(10)
-    if (outcome === null) return `${colors.dim(time)}  ${colors.dim(`-       ${skipped}`)}`
-    const { verdict, by, why } = outcome
-    return `${colors.dim(time)}  ${paintVerdict(colors, verdict, verdict.padEnd(6))}  ${text}\n${' '.repeat(20)}${colors.dim(`${by.replace(/^filter\//, '')}: ${why}`)}`
+  #isHidden({ text }: ReplayedPacket): boolean {
+    return this.#options.arriving === true && (text === '' || text.startsWith('out '))
+  }
+
+  #linesOf({ atNs, text, outcome, skipped }: ReplayedPacket, events: readonly TraceEvent[]): string[] {
+    const { color, columns } = this.#environment
+    const colors = palette(color.stdout)
+    const time = colors.dim(`${durationSeconds(atNs).toFixed(3)}s`.padStart(9))
+    if (outcome === null) return [`${time}  ${colors.dim(`-       ${skipped}`)}`]
+    const { verdict, by } = outcome
+    const indent = ' '.repeat(19)
+    const rule =
+      by === 'policy' ? `policy of ${outcome.policies.at(-1) ?? ''}` : `${by} ${this.#tally.ruleText(by)}`
+    const decided = rule.replaceAll('filter/', '').replaceAll(/ --mask (255\.){3}255 --rsource/g, '')
+    return [
+      `${time}  ${colors.bold(paintVerdict(colors, verdict, verdict.padEnd(6)))}  ${headline(text)}`,
+      ...fold(decided, indent, columns).map((line) => colors.dim(line)),
+      ...reasonsOf(events, outcome).flatMap((line) => fold(line, indent, columns).map(colors.cyan)),
+    ]
   }
 }
 

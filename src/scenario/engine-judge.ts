@@ -1,8 +1,6 @@
 /** The engine as judge of a case. */
 import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef } from '../engine/outcome.ts'
-import { registry } from '../ext/registry.ts'
-import { printRuleset } from '../lang/print.ts'
 import { runCommand } from './command.ts'
 import { durationSeconds } from './duration.ts'
 import { loadRules } from './rules.ts'
@@ -65,10 +63,9 @@ export class EngineJudge implements Judge {
   }
 
   async end(): Promise<EndResult> {
-    const texts = this.#host.loadedFamilies.map((family) =>
-      printRuleset(this.#host.ruleset(family), registry, { withCounters: true }),
-    )
-    return { end: true, save: texts.join(''), conntrack: [] }
+    const host = this.#host
+    const save = host.loadedFamilies.map((family) => host.save(family, { counters: true })).join('')
+    return { end: true, save, conntrack: host.connections(this.#nowNs) }
   }
 
   async close(): Promise<void> {}

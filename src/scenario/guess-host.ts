@@ -5,11 +5,9 @@
 import { bareHost, defaultMac, type HostConfig, type InterfaceConfig } from '../engine/config.ts'
 import {
   type Address,
-  addressBits,
   maskOfLength,
   type Prefix,
   prefixContains,
-  printAddress,
   printPrefix,
   sameAddress,
 } from '../net/address.ts'

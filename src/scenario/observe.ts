@@ -65,4 +65,4 @@ function observedOf(device: string, tallies: readonly Tally[], all: boolean): Ob
 
 /** The winner, and whatever else shares its MAC: a host's second address, or its IPv6 one. */
 const tallyIsBest = (best: Tally, mac: Uint8Array | null, tallied: number): boolean =>
-  best.mac === null ? tallied === best.count : mac !== null && mac.every((byte, at) => byte === best.mac![at])
+  best.mac === null ? tallied === best.count : mac?.every((byte, at) => byte === best.mac![at]) === true

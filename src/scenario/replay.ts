@@ -1,7 +1,7 @@
 /** Runs the packets of a capture through a host, one after the other. */
 import type { HostConfig } from '../engine/config.ts'
-import type { Host } from '../engine/host.ts'
-import type { Outcome } from '../engine/outcome.ts'
+import type { Host, PacketOptions } from '../engine/host.ts'
+import type { Outcome, TraceSink } from '../engine/outcome.ts'
 import { sameAddress } from '../net/address.ts'
 import type { CaptureRecord } from '../net/capture-record.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
@@ -39,7 +39,7 @@ export class Replay {
   }
 
   /** Packets that stand out of order in the file are taken at the time of the one before. */
-  run(record: CaptureRecord): ReplayedPacket {
+  run(record: CaptureRecord, trace: TraceSink | null = null): ReplayedPacket {
     this.#number++
     this.#startNs ??= record.timestampNs
     const atNs = record.timestampNs - this.#startNs
@@ -52,7 +52,8 @@ export class Replay {
     const device = record.interface.name ?? unnamedDevice
     const sends = this.#isOwn(payload)
     const text = printPacketLine(describePacket(packet, sends ? null : device, { brief: true }))
-    const outcome = sends ? this.#send(packet) : this.#receive(payload, packet, device)
+    const options = trace === null ? {} : { trace }
+    const outcome = sends ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
     return { ...common, text, outcome, skipped: null }
   }
 
@@ -71,11 +72,17 @@ export class Replay {
     )
   }
 
-  #send(packet: Packet): Outcome {
-    return this.#host.send(packet.bytes.slice(packet.networkOffset, packet.endOffset), this.#nowNs)
+  #send(packet: Packet, options: PacketOptions): Outcome {
+    const bytes = packet.bytes.slice(packet.networkOffset, packet.endOffset)
+    return this.#host.send(bytes, this.#nowNs, options)
   }
 
-  #receive(payload: Exclude<LinkPayload, { kind: 'other' }>, packet: Packet, device: string): Outcome {
+  #receive(
+    payload: Exclude<LinkPayload, { kind: 'other' }>,
+    packet: Packet,
+    device: string,
+    options: PacketOptions,
+  ): Outcome {
     const frame =
       payload.kind === 'frame'
         ? payload.bytes
@@ -85,6 +92,6 @@ export class Replay {
             packet.bytes.subarray(packet.networkOffset, packet.endOffset),
             payload.sourceMac,
           )
-    return this.#host.receive(frame, device, this.#nowNs)
+    return this.#host.receive(frame, device, this.#nowNs, options)
   }
 }
