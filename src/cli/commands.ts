@@ -1,7 +1,9 @@
 /** Every command, in the order in which `--help` lists them. */
+import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { fmt } from './fmt.ts'
 import { replay } from './replay.ts'
 import { test } from './test.ts'
 import { trace } from './trace.ts'
 
-export const commands: readonly Command[] = [trace, test, replay]
+export const commands: readonly Command[] = [check, fmt, trace, test, replay]

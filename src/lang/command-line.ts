@@ -138,7 +138,7 @@ export class CommandLine {
   /** Whether the next word is an option that somebody other than the unknown extension knows. */
   #nextIsKnown(): boolean {
     const text = this.words[this.#at]?.text ?? ''
-    if (text.startsWith('--')) return this.#options.resolve(text.slice(2).split('=')[0]!) !== null
+    if (text.startsWith('--')) return this.#options.resolve(text.slice(2).split('=')[0]!, true) !== null
     return /^-./.test(text) && baseOptionByLetter.has(text[1]!)
   }
 
@@ -189,7 +189,8 @@ export class CommandLine {
     const name = equals < 0 ? word.text.slice(2) : word.text.slice(2, equals)
     const inline =
       equals < 0 ? null : { text: word.text.slice(equals + 1), span: spanBehind(word, equals + 1) }
-    const resolved = this.#options.resolve(name)
+    // Behind an extension that nobody knows, an abbreviation is more likely one of its own options.
+    const resolved = this.#options.resolve(name, this.#unknown !== null)
     if (resolved === null) {
       this.#readUnknownOption(word, name, inline)
       return
@@ -298,6 +299,10 @@ export class CommandLine {
       value = this.words[this.#at++] ?? null
       if (value === null) {
         this.#takeBang()
+        if (option.kind === 'command' && this.command !== null) {
+          this.#refuseSecondCommand(option, word, null, this.command)
+          return
+        }
         problems.error(complain.missingValue(shortForm(option)), word.span)
         return
       }
@@ -364,7 +369,7 @@ export class CommandLine {
       return
     }
     // The command took the next word for its chain; the option that was meant reads it anew.
-    if (option.argument === 'required' && value === this.words[this.#at - 1]) this.#at--
+    if (value !== null && value === this.words[this.#at - 1]) this.#at--
     const resolved = this.#options.resolve(near)
     if (resolved !== null) this.#apply(resolved, word, null)
   }
@@ -376,7 +381,7 @@ export class CommandLine {
     if (inverted && !option.invertible) problems.error(complain.notInvertible(shortForm(option)), word.span)
     switch (option.name) {
       case 'match':
-        this.#loadMatch(value!)
+        this.#loadMatch(value!, word)
         return
       case 'table':
         this.#chooseTable(word, value!)
@@ -454,12 +459,12 @@ export class CommandLine {
     }
   }
 
-  #loadMatch(name: Word): void {
+  #loadMatch(name: Word, word: Word): void {
     const { syntax, family, problems } = this.#environment
     const found = syntax.match(name.text, family)
     this.#insideUnknown = false
     if (found !== null) {
-      const use = new ExtensionUse(found, name, this.#environment)
+      const use = new ExtensionUse(found, { ...word.span, end: name.span.end }, this.#environment)
       this.#options.load(use)
       this.matches.push(use)
       return
@@ -491,7 +496,7 @@ export class CommandLine {
     if (verdicts.includes(text) && !goto) this.target = { kind: 'verdict', name, goto }
     else if (chains(this.table).has(text)) this.target = { kind: 'chain', name, goto }
     else if (extension !== null) {
-      const use = new ExtensionUse(extension, name, this.#environment)
+      const use = new ExtensionUse(extension, name.span, this.#environment)
       this.#options.load(use)
       this.target = { kind: 'extension', name, use }
     } else if (

@@ -74,15 +74,19 @@ export interface Command {
 
 /**
  * Reads the words behind the program's name. Null when there was an error (reported), or when the line is for the
- * other family (`-4`, `-6` in restore text).
+ * other family (`-4`, `-6` in restore text). `program` is the place of the program's name, where there is one.
  */
-export function parseCommand(words: readonly Word[], environment: CommandEnvironment): Command | null {
+export function parseCommand(
+  words: readonly Word[],
+  environment: CommandEnvironment,
+  program: Span | null = null,
+): Command | null {
   const { problems } = environment
   const errorsBefore = problems.counts.error
   const line = new CommandLine(words, environment)
   line.read()
   if (line.otherFamily) return null
-  const action = actionOf(line, words, environment)
+  const action = actionOf(line, spanOfWords(words) ?? program, environment)
   if (action === null || errorsBefore < problems.counts.error) return null
   return {
     table: line.table,
@@ -98,17 +102,17 @@ export function parseCommand(words: readonly Word[], environment: CommandEnviron
   }
 }
 
-function actionOf(line: CommandLine, words: readonly Word[], environment: CommandEnvironment): Action | null {
+function actionOf(line: CommandLine, span: Span | null, environment: CommandEnvironment): Action | null {
   const { problems } = environment
   if (line.info !== null) return { kind: line.info }
   const { command } = line
   if (command === null) {
-    problems.error(complain.noCommand(), spanOfWords(words))
+    problems.error(complain.noCommand(), span)
     return null
   }
   const kind = commandKind(command)
-  for (const [name, { option, span }] of line.seen) {
-    if (!commandAllows(kind, name)) problems.error(complain.illegalOption(shortForm(option)), span)
+  for (const [name, seen] of line.seen) {
+    if (!commandAllows(kind, name)) problems.error(complain.illegalOption(shortForm(seen.option)), seen.span)
   }
   if (command.chain !== null) checkChainLength(command.chain, environment)
   const number = command.number === null ? null : ruleNumber(command.number, command.chain, line, environment)

@@ -16,19 +16,17 @@ export interface WordCursor {
 
 export class ExtensionUse {
   readonly syntax: ExtensionSyntax
-  /** The word that named it; null when an option of the protocol loaded it. */
-  readonly name: Word | null
   readonly #given: Record<string, Seen<unknown>> = {}
   readonly #environment: CommandEnvironment
   /** Whether an option was refused, so that what is missing may not be missing at all. */
   #damaged = false
   #span: Span | null
 
-  constructor(syntax: ExtensionSyntax, name: Word | null, environment: CommandEnvironment) {
+  /** `named`: where the text names it; null when an option of the protocol loaded it. */
+  constructor(syntax: ExtensionSyntax, named: Span | null, environment: CommandEnvironment) {
     this.syntax = syntax
-    this.name = name
     this.#environment = environment
-    this.#span = name?.span ?? null
+    this.#span = named
   }
 
   /** From the extension's name (or first option) to its last option. */

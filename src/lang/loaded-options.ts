@@ -42,20 +42,20 @@ export class LoadedOptions {
 
   /**
    * What a long option name stands for: exactly, or as the beginning of one name only. Where nothing fits, the match
-   * of the rule's protocol is loaded if it has the option.
+   * of the rule's protocol is loaded if it has the option. With `exactly`, beginnings stand for nothing.
    */
-  resolve(name: string): Resolved | null {
-    const found = this.#resolveLoaded(name)
+  resolve(name: string, exactly = false): Resolved | null {
+    const found = this.#resolveLoaded(name, exactly)
     if (found !== null || name === '') return found
     const implied = this.#impliedUse()
-    if (implied === null || implied.find(name) === null) return null
+    if (implied === null || (exactly ? implied.canonical(name) : implied.find(name)) === null) return null
     this.#protocolLoaded = true
     this.load(implied)
     this.#onImplied(implied)
-    return this.#resolveLoaded(name)
+    return this.#resolveLoaded(name, exactly)
   }
 
-  #resolveLoaded(name: string): Resolved | null {
+  #resolveLoaded(name: string, exactly: boolean): Resolved | null {
     const base = baseLongNames.find(([each]) => each === name)
     if (base !== undefined) return { kind: 'base', option: base[1] }
     // What was loaded last is asked first.
@@ -63,7 +63,7 @@ export class LoadedOptions {
       const canonical = use.canonical(name)
       if (canonical !== null) return { kind: 'extension', use, name: canonical, as: name }
     }
-    const candidates = this.abbreviated(name)
+    const candidates = exactly ? [] : this.abbreviated(name)
     return candidates.length === 1 ? candidates[0]! : null
   }
 

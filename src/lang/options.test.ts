@@ -79,7 +79,7 @@ const table: Record<string, [OptionSpec<unknown>, Record<string, string>]> = {
   ],
   'text cut at 3 bytes, 1 at least': [
     options.text({ doc, maxLength: 3, minLength: 1 }),
-    { abc: 'abc', abcd: 'abc', éé: 'é', '': 'too-short' },
+    { abc: 'abc', abcd: 'abc', éé: 'é\udcc3', '': 'too-short' },
   ],
   choice: [
     options.choice(['original', 'reply'], { doc }),

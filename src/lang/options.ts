@@ -9,6 +9,7 @@
  * Refusals continue a sentence that begins with the option and its value: "--ttl-eq 256" + "is not a number from
  * 0 to 255". Source: libxtables/xtoptions.c, iptables 1.8.9.
  */
+import { cutBytes } from './bytes.ts'
 import { refuse } from './diagnostic.ts'
 import { parseNumber, scanNumber, uint32Max } from './numbers.ts'
 import { type OptionText, type Range, value } from './option.ts'
@@ -83,7 +84,7 @@ export const range16 = range(0xffff)
 export const range32 = range(0xffff_ffff)
 
 interface TextBounds {
-  /** Bytes of UTF-8 kept; the rest is cut without a word, as iptables does. */
+  /** Bytes of UTF-8 kept; the rest is cut without a word, as iptables does, even within a character. */
   readonly maxLength?: number
   readonly minLength?: number
 }
@@ -94,26 +95,13 @@ export function text({ maxLength, minLength = 0, ...spec }: OptionText & TextBou
       if (given.length < minLength) {
         return refuse('too-short', `is too short: at least ${count(minLength, 'character')} must be given`)
       }
-      return maxLength === undefined ? given : cutText(given, maxLength)
+      return maxLength === undefined ? given : cutBytes(given, maxLength)
     },
     { metavar: 'TEXT', ...spec },
   )
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
-
-/** As many leading characters as fit in `bytes` bytes of UTF-8. */
-export function cutText(given: string, bytes: number): string {
-  let used = 0
-  let end = 0
-  for (const character of given) {
-    const code = character.codePointAt(0)!
-    used += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4
-    if (used > bytes) break
-    end += character.length
-  }
-  return given.slice(0, end)
-}
 
 /** One word of a fixed list. */
 export function choice<const Word extends string>(

@@ -5,6 +5,9 @@ import type { Span } from './source.ts'
 /** Diagnostics kept of one input; the rest is only counted. */
 export const defaultProblemLimit = 200
 
+/** Errors after which nobody reads on: such a text is no rules. */
+export const errorsToGiveUp = 5000
+
 export class Problems {
   readonly list: Diagnostic[] = []
   readonly counts: Record<Severity, number> = { error: 0, warning: 0, note: 0 }
@@ -20,6 +23,24 @@ export class Problems {
   /** Diagnostics that came after the limit. */
   get omitted(): number {
     return this.counts.error + this.counts.warning + this.counts.note - this.list.length
+  }
+
+  /** Whether readers should give up. */
+  get exhausted(): boolean {
+    return this.counts.error >= errorsToGiveUp
+  }
+
+  /** Says that readers gave up at a place. */
+  giveUp(span: Span): void {
+    // In front of the limit, so that it is heard.
+    if (this.list.length >= this.#limit) this.list.length = this.#limit - 1
+    this.error(
+      {
+        code: 'file/given-up',
+        message: `after ${this.counts.error} errors the rest of the text is not read`,
+      },
+      span,
+    )
   }
 
   error(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {

@@ -3,8 +3,9 @@
 export class SourceText {
   readonly name: string
   readonly text: string
-  /** Offset of the first character of each line; built on the first question. */
-  #lineStarts: number[] | null = null
+  /** Offset of the first character of each line, as far as anybody asked. */
+  readonly #lineStarts: number[] = [0]
+  #complete = false
 
   constructor(name: string, text: string) {
     this.name = name
@@ -13,7 +14,7 @@ export class SourceText {
 
   /** Line and column (both from 1, columns in UTF-16 units) of an offset. */
   locate(offset: number): { line: number; column: number } {
-    const starts = this.#starts()
+    const starts = this.#startsUntil((last) => offset < last)
     let low = 0
     let high = starts.length - 1
     while (low < high) {
@@ -26,21 +27,20 @@ export class SourceText {
 
   /** The text of a line (from 1) without its line end. */
   line(number: number): string {
-    const starts = this.#starts()
-    const start = starts[number - 1]
+    const start = this.#startsUntil((_, count) => number <= count)[number - 1]
     if (start === undefined) return ''
     const end = this.text.indexOf('\n', start)
     return this.text.slice(start, end < 0 ? undefined : end).replace(/\r$/, '')
   }
 
-  #starts(): number[] {
-    if (this.#lineStarts === null) {
-      const starts = [0]
-      for (let at = this.text.indexOf('\n'); at >= 0; at = this.text.indexOf('\n', at + 1))
-        starts.push(at + 1)
-      this.#lineStarts = starts
+  #startsUntil(enough: (last: number, count: number) => boolean): readonly number[] {
+    const starts = this.#lineStarts
+    while (!this.#complete && !enough(starts[starts.length - 1]!, starts.length)) {
+      const newline = this.text.indexOf('\n', starts[starts.length - 1])
+      if (newline < 0) this.#complete = true
+      else starts.push(newline + 1)
     }
-    return this.#lineStarts
+    return starts
   }
 }
 

@@ -1,4 +1,5 @@
 /** Lines of iptables-save text cut into words, each with its place in the source. */
+import { encodeText } from './bytes.ts'
 import type { Span } from './source.ts'
 import { SourceText } from './source.ts'
 
@@ -23,12 +24,23 @@ const backslash = 0x5c
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09 || code === 0x0a
 
+/** Stands for nothing in repaired text, so that offsets stay what they were. */
+export const filler = '\uffff'
+
+export const withoutFiller = (text: string): string =>
+  text.includes(filler) ? text.replaceAll(filler, '') : text
+
 /**
  * The words of `source` in [start, end) as iptables-restore cuts them: only double quotes quote, a backslash
- * escapes only inside them, and a closing quote ends the word. Source: `add_param_to_argv()`, iptables/xshared.c.
+ * escapes only inside them, and a closing quote ends the word. `text` is what to read in place of the source's,
+ * repaired and of the same length. Source: `add_param_to_argv()`, iptables/xshared.c.
  */
-export function splitRestoreLine(source: SourceText, start: number, end: number): RestoreLine {
-  const { text } = source
+export function splitRestoreLine(
+  source: SourceText,
+  start: number,
+  end: number,
+  text = source.text,
+): RestoreLine {
   const words: Word[] = []
   let at = start
   while (at < end) {
@@ -51,11 +63,11 @@ export function splitRestoreLine(source: SourceText, start: number, end: number)
       }
       if (!closed) {
         // iptables-restore lets the line end into the word, too.
-        words.push({ text: `${word}\n`, span: { source, start: wordStart, end } })
+        words.push({ text: withoutFiller(`${word}\n`), span: { source, start: wordStart, end } })
         return { words, openQuote: { source, start: openedAt, end: openedAt + 1 } }
       }
     }
-    words.push({ text: word, span: { source, start: wordStart, end: at } })
+    words.push({ text: withoutFiller(word), span: { source, start: wordStart, end: at } })
   }
   return { words, openQuote: null }
 }
@@ -83,13 +95,11 @@ export function spanBehind({ text, span }: Word, skip: number): Span {
   return span.end - span.start === text.length ? { ...span, start: span.start + skip } : span
 }
 
-const encoder = new TextEncoder()
-
 /** Length in bytes of UTF-8, which is what the kernel's fields count. */
 export function byteLength(text: string): number {
   // Most words are short ASCII; encoding is for the others.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is meant.
-  return /^[\x00-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length
+  return /^[\x00-\x7f]*$/.test(text) ? text.length : encodeText(text).length
 }
 
 /**

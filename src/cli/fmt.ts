@@ -1,0 +1,50 @@
+/** `postern fmt`: rules as the kernel would print them back. */
+import { registry } from '../ext/registry.ts'
+import { printRuleset } from '../lang/print.ts'
+import { renderDiagnostic } from '../lang/render.ts'
+import { noCounters } from '../lang/rule.ts'
+import { type Command, familyOptions, type OptionValues } from './command.ts'
+import { type Environment, exit } from './environment.ts'
+import { readRules } from './rules-input.ts'
+import { palette } from './style.ts'
+
+export const fmt: Command = {
+  name: 'fmt',
+  summary: 'print rules as iptables-save would after loading them',
+  description:
+    'Prints the canonical text of rules, byte for byte what iptables-save prints once iptables-restore has loaded ' +
+    'them, without the dated comments. Prints nothing when the rules have errors.',
+  arguments: [{ name: '<file>', doc: 'a file of rules; - is standard input' }],
+  options: [
+    ...familyOptions,
+    { flags: '-c, --counters', doc: 'keep the counters that the text gives, as iptables-save -c does' },
+  ],
+  examples: [
+    {
+      does: 'Rules of a script as a file for iptables-restore',
+      command: 'postern fmt examples/port-knock/article.sh',
+    },
+  ],
+  run: runFmt,
+}
+
+async function runFmt(
+  [file]: readonly string[],
+  options: OptionValues,
+  environment: Environment,
+): Promise<number> {
+  const { ruleset, diagnostics, counts } = await readRules(file!, options, environment)
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  const paint = palette(environment.color.stderr)
+  for (const error of errors) environment.stderr(`${renderDiagnostic(error, { paint })}\n`)
+  if (counts.error > errors.length) environment.stderr(`... and ${counts.error - errors.length} more\n`)
+  if (counts.error > 0) return exit.finding
+  const withCounters = options.counters === true
+  environment.stdout(
+    printRuleset(ruleset, registry, {
+      withCounters,
+      ...(withCounters ? {} : { counters: () => noCounters }),
+    }),
+  )
+  return exit.ok
+}

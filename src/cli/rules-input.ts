@@ -1,0 +1,30 @@
+/** Files of rules as commands get them: family by option or name, text by its bytes. */
+import { registry } from '../ext/registry.ts'
+import { decodeText } from '../lang/bytes.ts'
+import { type ParsedRules, parseRules } from '../lang/read.ts'
+import type { Family } from '../lang/rule.ts'
+import { SourceText } from '../lang/source.ts'
+import type { OptionValues } from './command.ts'
+import { type Environment, UsageError } from './environment.ts'
+
+/** What `-4` and `-6` say; else the file's name does: `rules.v6`, `ip6tables.rules`. */
+export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
+  if (ipv4 && ipv6) throw new UsageError('-4 and -6 exclude each other')
+  if (ipv4 || ipv6) return ipv6 ? 'ipv6' : 'ipv4'
+  return path.replace(/^.*\//, '').includes('6') ? 'ipv6' : 'ipv4'
+}
+
+export async function readRules(
+  path: string,
+  options: OptionValues,
+  environment: Environment,
+): Promise<ParsedRules> {
+  const text = decodeText(await environment.readFile(path))
+  const source = new SourceText(path === '-' ? 'standard input' : path, text)
+  const silence = options.silence
+  return parseRules(source, {
+    family: familyFor(path, options),
+    syntax: registry,
+    ...(Array.isArray(silence) ? { silence } : {}),
+  })
+}

@@ -1,0 +1,128 @@
+/**
+ * The front door of this room: a text of rules, in whatever form, becomes rulesets and diagnostics.
+ */
+import { encodeText, isBinary } from './bytes.ts'
+import type { Diagnostic, Severity } from './diagnostic.ts'
+import { Problems } from './problems.ts'
+import { type KernelProfile, linux618 } from './profile.ts'
+import { repairText } from './repair.ts'
+import { readRestore } from './restore.ts'
+import type { Family, Ruleset } from './rule.ts'
+import { newRuleset } from './rule.ts'
+import { readScript } from './script.ts'
+import type { SourceText } from './source.ts'
+import type { Syntax } from './syntax.ts'
+
+/** `save`: what iptables-save prints and iptables-restore reads; `script`: commands for a shell. */
+export type RulesFormat = 'save' | 'script'
+
+export interface ReadOptions {
+  /** Family of save text, and the one that is asked for in scripts. Default `ipv4`. */
+  readonly family?: Family
+  readonly syntax: Syntax
+  /** Default: Linux 6.18. */
+  readonly profile?: KernelProfile
+  /** Default: what the text looks like. */
+  readonly format?: RulesFormat | 'auto'
+  /** Diagnostics kept; the rest is counted. Default 200. */
+  readonly limit?: number
+  /** Codes of warnings and notes to leave out. */
+  readonly silence?: Iterable<string>
+}
+
+export interface ParsedRules {
+  readonly format: RulesFormat
+  /** The ruleset of the family asked for; of the only other one when a script has none of that. */
+  readonly ruleset: Ruleset
+  /** All of them: a script may have both. */
+  readonly rulesets: ReadonlyMap<Family, Ruleset>
+  /** In the order of the text. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** How many there were of each severity, those left out included. */
+  readonly counts: Readonly<Record<Severity, number>>
+  /** Diagnostics beyond the limit. */
+  readonly omitted: number
+}
+
+/** Reads rules. Rules with errors are left out of the ruleset; never throws for bad text. */
+export function parseRules(source: SourceText, options: ReadOptions): ParsedRules {
+  const { family = 'ipv4', syntax, profile = linux618, limit, silence } = options
+  const problems = new Problems(limit, silence)
+  const format =
+    options.format === undefined || options.format === 'auto' ? guessFormat(source.text) : options.format
+  const rulesets = new Map<Family, Ruleset>()
+  if (isBinary(source.text)) {
+    reportBinary(source, problems)
+  } else {
+    const text = repairText(source, problems)
+    if (format === 'script') {
+      for (const [each, ruleset] of readScript(source, { syntax, profile, problems, text }))
+        rulesets.set(each, ruleset)
+    } else {
+      const ruleset = newRuleset(family)
+      rulesets.set(family, ruleset)
+      readRestore(source, ruleset, { syntax, profile, problems, text })
+    }
+  }
+  const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
+  return {
+    format,
+    ruleset: rulesets.get(family) ?? only ?? newRuleset(family),
+    rulesets,
+    diagnostics: inOrder(problems.list),
+    counts: problems.counts,
+    omitted: problems.omitted,
+  }
+}
+
+/** By place; what has none comes last. */
+function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const start = ({ span, code }: Diagnostic): number =>
+    code === 'file/given-up' ? Number.POSITIVE_INFINITY : (span?.start ?? Number.POSITIVE_INFINITY)
+  return diagnostics.toSorted((a, b) => (start(a) === start(b) ? 0 : start(a) - start(b)))
+}
+
+/** Characters looked at to tell what a text is. */
+const lookAhead = 1 << 20
+
+/**
+ * What a text looks like. The first line that only one of the forms can have decides: a table or chain head or a bare
+ * option line is save text, a line with the program's name a script. Default is `save`.
+ */
+export function guessFormat(text: string): RulesFormat {
+  const head = text.slice(0, lookAhead)
+  const save =
+    /^\ufeff?(?:\*\w+[ \t\r]*$|:\S+[ \t]+(?:ACCEPT|DROP|-)(?:[ \t]|\r?$)|(?:\[\d+:\d+\][ \t]*)?-[ADIRNPFX][ \t])/m.exec(
+      head,
+    )
+  const script =
+    /^\ufeff?(?:#!(?![^\n]*-restore)|[^#\n]{0,200}?(?:^|[\s/;&|=$"({])ip6?tables(?:[-\s"'])|[A-Za-z_]\w*=|[^#\n]{0,40}\$\{?IP6?T)/m.exec(
+      head,
+    )
+  if (script === null) {
+    // A file of commented-out commands is a script of none.
+    return save === null && /^#+\s*(?:sudo\s+)?(?:\S*\/)?ip6?tables\s/m.test(head) ? 'script' : 'save'
+  }
+  return save === null || script.index < save.index ? 'script' : 'save'
+}
+
+function reportBinary(source: SourceText, problems: Problems): void {
+  const known = magicName(source.text)
+  problems.error(
+    {
+      code: 'file/binary',
+      message:
+        known === null ? 'this is binary data, not a text of rules' : `this is ${known}, not a text of rules`,
+      notes: ['rules are text: what iptables-save prints, or a script of iptables commands'],
+    },
+    { source, start: 0, end: Math.min(1, source.text.length) },
+  )
+}
+
+function magicName(text: string): string | null {
+  const hex = [...encodeText(text.slice(0, 8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  if (hex.startsWith('7f454c46')) return 'a program'
+  if (/^(1f8b|fd377a58|28b52ffd|425a68|504b0304)/.test(hex)) return 'compressed data'
+  if (/^(d4c3b2a1|a1b2c3d4|4d3cb2a1|a1b23c4d|0a0d0d0a)/.test(hex)) return 'a capture of packets'
+  return /^(..00){3}|^(00..){3}|^fffe|^feff/.test(hex) ? 'UTF-16 text' : null
+}

@@ -1,0 +1,98 @@
+/**
+ * What the kernel looks at when a table is loaded, and what a careful reader would ask about it.
+ *
+ * Source: translate_table(), find_check_entry(), net/ipv4/netfilter/ip_tables.c, Linux 6.18.
+ */
+import type { Refusal } from './diagnostic.ts'
+import type { Problems } from './problems.ts'
+import type { KernelProfile } from './profile.ts'
+import { isUnconditional, reachOf } from './reach.ts'
+import type { Chain, Family, Rule, Table } from './rule.ts'
+import type { Span } from './source.ts'
+import type { RulePlace, Syntax } from './syntax.ts'
+
+export interface VerifyContext {
+  readonly family: Family
+  readonly syntax: Syntax
+  readonly profile: KernelProfile
+}
+
+export interface LoadRefusal extends Refusal {
+  /** The rule, numbered from 1 within its chain. */
+  readonly chain: string
+  readonly number: number
+  readonly span: Span | null
+}
+
+/** Everything the kernel would refuse in this table; the kernel itself stops at the first. */
+export function refusalsOf(table: Table, { family, syntax, profile }: VerifyContext): LoadRefusal[] {
+  const reach = reachOf(table)
+  const refusals: LoadRefusal[] = []
+  if (reach.circle !== null) refusals.push(circleRefusal(reach.circle))
+  for (const chain of table.chains.values()) {
+    for (const [at, rule] of chain.rules.entries()) {
+      const place: RulePlace = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
+      for (const refusal of refusalsOfRule(rule, place, syntax)) {
+        refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
+      }
+    }
+  }
+  return refusals
+}
+
+function circleRefusal({ chain, rule }: { readonly chain: Chain; readonly rule: Rule }): LoadRefusal {
+  const { target } = rule
+  const called = target.kind === 'chain' ? target.chain : ''
+  return {
+    code: 'chain/loop',
+    message: `the jump to ${called} closes a circle`,
+    notes: ['the kernel refuses chains that lead back to themselves'],
+    chain: chain.name,
+    number: chain.rules.indexOf(rule) + 1,
+    span: (target.kind === 'chain' ? target.span : null) ?? rule.span,
+  }
+}
+
+/** What the rule's extensions say about its place. */
+export function* refusalsOfRule(
+  rule: Rule,
+  place: RulePlace,
+  syntax: Syntax,
+): Iterable<Refusal & { readonly span: Span | null }> {
+  for (const use of rule.matches) {
+    if (use.kind === 'unknown') continue
+    const refusal = syntax.match(use.name, place.family)?.check?.(use.data, rule, place)
+    if (refusal != null) yield { ...refusal, span: use.span ?? rule.span }
+  }
+  const { target } = rule
+  if (target.kind !== 'extension') return
+  const refusal = syntax.target(target.name, place.family)?.check?.(target.data, rule, place)
+  if (refusal != null) yield { ...refusal, span: target.span ?? rule.span }
+}
+
+/** Reports what the kernel would refuse, and rules that no packet can meet. */
+export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
+  for (const refusal of refusalsOf(table, context)) problems.error(refusal, refusal.span)
+  for (const chain of table.chains.values()) reportUnreachable(chain, problems)
+}
+
+function reportUnreachable({ name, rules }: Chain, problems: Problems): void {
+  const last = rules.findIndex(
+    (rule) =>
+      isUnconditional(rule) &&
+      (rule.target.kind === 'verdict' || (rule.target.kind === 'chain' && rule.target.goto)),
+  )
+  const first = rules[last + 1]
+  if (last < 0 || first === undefined) return
+  const count = rules.length - last - 1
+  const decides = rules[last]!
+  problems.warn(
+    {
+      code: 'rule/unreachable',
+      message: `no packet gets to this rule${count > 1 ? `, nor to the ${count - 1} behind it` : ''}`,
+      notes: [`rule ${last + 1} of ${name} decides about every packet`],
+    },
+    first.span,
+    decides.span === null ? undefined : { span: decides.span, message: 'this rule leaves none over' },
+  )
+}
