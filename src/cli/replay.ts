@@ -16,7 +16,7 @@ import { renderDiagnostics } from './report/diagnostics.ts'
 import { headline, reasonsOf } from './report/reason.ts'
 import { renderTally, type Tally, tallyOf } from './report/tally.ts'
 import { fold } from './report/trace.ts'
-import { hasErrors, readRulesFile } from './rules-file.ts'
+import { hasErrors, readRules } from './rules-input.ts'
 import { paintVerdict, palette } from './style.ts'
 
 /** Records looked at to learn which side of the capture is the host. */
@@ -55,14 +55,14 @@ export const replay: Command = {
   ],
 
   async run([rulesPath, capturePath], options, environment) {
-    const rules = await readRulesFile(rulesPath!, options, environment)
-    if (hasErrors(rules.diagnostics)) {
+    const rules = await readRules(rulesPath!, options, environment)
+    if (hasErrors(rules)) {
       environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
       return exit.finding
     }
     const writer =
       options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
-    const run = new ReplayRun(rules.rulesets, writer, options, environment)
+    const run = new ReplayRun([...rules.rulesets.values()], writer, options, environment)
     const reader = new CaptureReader()
     for await (const chunk of environment.readChunks(capturePath!)) {
       await run.take(reader.push(chunk), chunk.length)

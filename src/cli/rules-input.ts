@@ -4,6 +4,7 @@ import { decodeText } from '../lang/bytes.ts'
 import { type ParsedRules, parseRules } from '../lang/read.ts'
 import type { Family } from '../lang/rule.ts'
 import { SourceText } from '../lang/source.ts'
+import { familyOfName } from '../scenario/read.ts'
 import type { OptionValues } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
 
@@ -11,7 +12,7 @@ import { type Environment, UsageError } from './environment.ts'
 export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
   if (ipv4 && ipv6) throw new UsageError('-4 and -6 exclude each other')
   if (ipv4 || ipv6) return ipv6 ? 'ipv6' : 'ipv4'
-  return path.replace(/^.*\//, '').includes('6') ? 'ipv6' : 'ipv4'
+  return familyOfName(path)
 }
 
 export async function readRules(
@@ -28,3 +29,6 @@ export async function readRules(
     ...(Array.isArray(silence) ? { silence } : {}),
   })
 }
+
+/** Whether any of them is an error. */
+export const hasErrors = ({ counts }: ParsedRules): boolean => counts.error > 0

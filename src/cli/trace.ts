@@ -17,7 +17,7 @@ import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { renderDiagnostics } from './report/diagnostics.ts'
 import { renderTrace, renderVerdict } from './report/trace.ts'
-import { hasErrors, readRulesFile } from './rules-file.ts'
+import { hasErrors, readRules } from './rules-input.ts'
 import { palette } from './style.ts'
 
 export const trace: Command = {
@@ -47,8 +47,8 @@ export const trace: Command = {
   ],
 
   async run([rulesPath, ...texts], options, environment) {
-    const rules = await readRulesFile(rulesPath!, options, environment)
-    if (hasErrors(rules.diagnostics)) {
+    const rules = await readRules(rulesPath!, options, environment)
+    if (hasErrors(rules)) {
       environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
       return exit.finding
     }
@@ -59,7 +59,7 @@ export const trace: Command = {
       await hostOfOptions(options, environment),
     )
     const host = new Host(config)
-    loadRulesets(host, rules.rulesets)
+    loadRulesets(host, [...rules.rulesets.values()])
     if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
     for (const [at, line] of lines.entries()) {
       const traced = traceOne(host, config, line, BigInt(at) * everyNs)

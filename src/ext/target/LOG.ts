@@ -4,8 +4,10 @@
  * Kernel: net/netfilter/xt_LOG.c and nf_log_syslog.c, Linux 6.18. Syntax: iptables extensions/libipt_LOG.c and
  * libip6t_LOG.c, 1.8.9.
  */
+
+import { cutBytes } from '../../lang/bytes.ts'
 import { refuse } from '../../lang/diagnostic.ts'
-import { cutText, flag, syslogLevel, value } from '../../lang/options.ts'
+import { flag, syslogLevel, value } from '../../lang/options.ts'
 import { quoteText } from '../../lang/words.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 import { type LogFlags, logLine } from '../log-line.ts'
@@ -70,5 +72,5 @@ export const LOG = defineTarget<Log>()({
 function parsePrefix(text: string): string {
   if (text === '') return refuse('too-short', 'is too short: a prefix has at least 1 character')
   if (text.includes('\n')) return refuse('newline', 'has a line break, which a prefix must not have')
-  return cutText(text, prefixBytes)
+  return cutBytes(text, prefixBytes)
 }
