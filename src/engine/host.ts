@@ -27,6 +27,7 @@ import { droppedByHost, type Fate, Journey } from './journey.ts'
 import { classifyFrame, withoutPriorityTags } from './link.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
+import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
 import { Ipv4Routing } from './routing-ipv4.ts'
 import { Ipv6Routing } from './routing-ipv6.ts'
@@ -133,7 +134,7 @@ export class Host {
 
   /**
    * Puts the tables of the ruleset in force, each in place of the one of its name; other tables stay. When the kernel
-   * would refuse any rule, nothing changes and all refusals are returned.
+   * would refuse any rule, no table changes and all refusals are returned.
    *
    * Table by table the new state is made before the old is released, so what both share (a recency list) survives.
    */
@@ -144,7 +145,11 @@ export class Host {
     const refusals = [...ruleset.tables.values()].flatMap((table) =>
       checkTable(table, family, this.#registry, profile),
     )
-    if (refusals.length > 0) return refusals
+    const [first] = refusals
+    if (first !== undefined) {
+      rehearse(ruleset.tables.get(first.ref.table)!, this.#registry, services)
+      return refusals
+    }
     for (const table of ruleset.tables.values()) {
       const old = tables.get(table.name)
       tables.set(table.name, loadTable(table, this.#registry, services, counters))

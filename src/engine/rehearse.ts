@@ -1,0 +1,55 @@
+/**
+ * What a table does to the host although the kernel refuses it.
+ *
+ * Kernel: find_check_entry(), net/ipv4/netfilter/ip_tables.c, and recent_mt_check(), net/netfilter/xt_recent.c,
+ * Linux 6.18.
+ */
+import type { HostServices } from '../ext/context.ts'
+import type { Registry } from '../ext/registry.ts'
+import type { Rule, Table } from '../lang/rule.ts'
+import type { RulePlace } from '../lang/syntax.ts'
+import { chainOrder } from './compile.ts'
+import { reachOf } from './reach.ts'
+
+/**
+ * Takes the extensions of the rules one by one, as the kernel does, up to the one it refuses, and gives back what was
+ * taken. What stays: a recency list that had to grow for it is larger, and empty.
+ *
+ * Circles and unknown names are refused before any extension is asked, so there is nothing to rehearse then.
+ */
+export function rehearse(table: Table, registry: Registry, host: HostServices): void {
+  const reach = reachOf(table)
+  if (reach.circles.length > 0) return
+  const { family, profile } = host
+  const taken: (() => void)[] = []
+  const rules = chainOrder(table).flatMap((name) => table.chains.get(name)!.rules)
+  for (const rule of rules) {
+    const place = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
+    if (!takeRule(rule, place, registry, host, taken)) break
+  }
+  for (const giveBack of taken) giveBack()
+}
+
+/** False where an extension is refused. */
+function takeRule(
+  rule: Rule,
+  place: RulePlace,
+  registry: Registry,
+  host: HostServices,
+  taken: (() => void)[],
+): boolean {
+  const { matches, target } = rule
+  const uses = [
+    ...matches.map((use) => ({ use, definition: registry.match(use.name, place.family) })),
+    ...(target.kind === 'extension'
+      ? [{ use: target, definition: registry.target(target.name, place.family) }]
+      : []),
+  ]
+  for (const { use, definition } of uses) {
+    if (use.kind === 'unknown' || definition === null) return false
+    if (definition.check?.(use.data, rule, place)) return false
+    const state: unknown = definition.load?.(use.data, host)
+    taken.push(() => definition.unload?.(state, host))
+  }
+  return true
+}
