@@ -10,7 +10,12 @@ export interface TableCounters {
 export interface ChainCounters {
   readonly name: string
   /** The policy of a base chain; null for user chains. */
-  readonly policy: { readonly verdict: 'accept' | 'drop'; readonly packets: number } | null
+  readonly policy: {
+    readonly verdict: 'accept' | 'drop'
+    readonly packets: number
+    /** False where the kernel does not count: in chains that iptables-nft made on the way, for a rule. */
+    readonly counts?: boolean
+  } | null
   readonly rules: readonly RuleCounters[]
 }
 

@@ -72,20 +72,21 @@ export function loadRules(text: string, family: Family, backend: Backend): void 
 }
 
 /**
- * The nft backend makes only the chains that the text names; legacy has all of a table's. So that policies count
- * alike, the missing ones are made.
+ * The nft backend makes only the chains that the text names, and counts for policies only in those whose policy was
+ * set; legacy has all of a table's, and counts in all. So that policies count alike, the missing ones are made, and
+ * the policies of the others set to what they are.
  */
 export function completeTables(existing: readonly TableCounters[]): void {
   for (const family of ['ipv4', 'ipv6'] as const) {
     const lines = existing
       .filter((table) => table.family === family)
       .flatMap((table) => {
-        const missing = (tableHooks[table.name as TableName] ?? []).filter(
-          (hook) => !table.chains.some((chain) => chain.name === hook),
-        )
-        return missing.length === 0
-          ? []
-          : [`*${table.name}`, ...missing.map((hook) => `:${hook} ACCEPT`), 'COMMIT']
+        const chains = (tableHooks[table.name as TableName] ?? []).flatMap((hook) => {
+          const chain = table.chains.find(({ name }) => name === hook)
+          if (chain === undefined) return [`:${hook} ACCEPT`]
+          return chain.policy?.counts === false ? [`:${hook} ${chain.policy.verdict.toUpperCase()}`] : []
+        })
+        return chains.length === 0 ? [] : [`*${table.name}`, ...chains, 'COMMIT']
       })
     if (lines.length === 0) continue
     const command = commandName(family, 'nft', '-restore')

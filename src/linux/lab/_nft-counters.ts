@@ -36,7 +36,7 @@ export class NftCounterReader implements CounterReader {
       const verdict = chain.policy === verdictCode.drop ? 'drop' : 'accept'
       chains.push({
         name: chain.name,
-        policy: chain.hook === null ? null : { verdict, packets: chain.packets },
+        policy: chain.hook === null ? null : { verdict, packets: chain.packets, counts: chain.counts },
         rules: rules
           .filter((rule) => rule.table === chain.table && rule.chain === chain.name)
           .map(countersOfRule),

@@ -144,6 +144,8 @@ export interface ListedChain {
   readonly hook: number | null
   /** NF_ACCEPT or NF_DROP; meaningful for base chains. */
   readonly policy: number
+  /** Whether the chain has a counter at all. */
+  readonly counts: boolean
   readonly packets: number
   readonly bytes: number
 }
@@ -167,13 +169,14 @@ export const isOfFamily = (payload: Buffer, family: NftFamily): boolean => paylo
 export function readChain(payload: Buffer): ListedChain {
   const attributes = attributesOf(payload.subarray(generalHeaderBytes))
   const hook = findAttribute(attributes, 4)
-  const counters = attributesOf(findAttribute(attributes, 8) ?? Buffer.alloc(0))
+  const counters = findAttribute(attributes, 8)
   return {
     table: textOf(findAttribute(attributes, 1)!),
     name: textOf(findAttribute(attributes, 3)!),
     hook: hook === null ? null : findAttribute(attributesOf(hook), 1)!.readUInt32BE(),
     policy: findAttribute(attributes, 5)?.readUInt32BE() ?? verdictCode.accept,
-    ...readCounters(counters),
+    counts: counters !== null,
+    ...readCounters(attributesOf(counters ?? Buffer.alloc(0))),
   }
 }
 

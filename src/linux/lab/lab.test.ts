@@ -67,6 +67,17 @@ COMMIT
     expect(forwarded!.sent).toEqual([{ if: 'eth1', hex: expect.stringMatching(/^0201c0a80109020000000002/) }])
   })
 
+  test('counts for the policies of chains that commands made', async () => {
+    const [quiet, dropped] = await run(
+      backend,
+      [rulesText('iptables -A INPUT -p tcp --dport 22 -j DROP\n')],
+      [0, receive('eth0', ipPacket('udp', '198.51.100.8:4000 > 203.0.113.1:53'))],
+      [0, receive('eth0', ipPacket('tcp', '198.51.100.8:4000 > 203.0.113.1:22'))],
+    )
+    expect(quiet).toMatchObject({ verdict: 'accept', by: 'policy', policies: ['filter/INPUT'] })
+    expect(dropped).toMatchObject({ verdict: 'drop', by: 'filter/INPUT:1', policies: [] })
+  })
+
   test('keeps the time of recency lists', async () => {
     const rules = `*filter
 :INPUT ACCEPT [0:0]
