@@ -1,4 +1,4 @@
-/** iptables' own test tables for the matches that keep no state, against what iptables and the kernel did with each line. */
+/** iptables' own test tables for the extensions that there are, against what iptables and the kernel did with each line. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { absent, sharedPath } from '../../test/shared.ts'
@@ -22,8 +22,15 @@ const files = [
     'length',
     'pkttype',
     'owner',
+    'recent',
+    'limit',
+    'state',
+    'conntrack',
+    'MARK',
+    'NOTRACK',
   ].map((name) => `libxt_${name}.t`),
-  ...['libipt_icmp.t', 'libipt_ttl.t', 'libip6t_icmp6.t', 'libip6t_hl.t'],
+  ...['icmp', 'ttl', 'LOG', 'REJECT'].map((name) => `libipt_${name}.t`),
+  ...['icmp6', 'hl', 'LOG', 'REJECT'].map((name) => `libip6t_${name}.t`),
 ]
 
 /** What the real commands did with one line in one chain. */
@@ -59,6 +66,11 @@ function ours({ tool, table, chain, rule: text }: OracleLine): { code: number; s
     const match = registry.match(use.name, family)
     if (match !== null && use.kind === 'known' && (match.check?.(use.data, rule, place) ?? null) !== null)
       return { code: 1, saved: null }
+  }
+  const { target } = rule
+  if (target.kind === 'extension') {
+    const refusal = registry.target(target.name, family)?.check?.(target.data, rule, place) ?? null
+    if (refusal !== null) return { code: 1, saved: null }
   }
   return { code: 0, saved: printRule(chain, rule, { family, syntax: registry }) }
 }

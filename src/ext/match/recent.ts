@@ -75,6 +75,7 @@ export const recent = defineMatch<Recent, RecentList>()({
     '! --rcheck --name DEFAULT --mask 255.255.255.255 --rsource',
     '--update --seconds 60 --reap --hitcount 4 --rttl --name ssh --mask 255.255.255.255 --rsource',
     '--remove --name knock --mask 255.255.255.0 --rdest',
+    '--set --name seen --mask ffff:ffff:ffff:ffff:: --rsource',
   ],
 
   parse(given) {
