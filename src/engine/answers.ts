@@ -6,6 +6,7 @@
 import type { Device, Emission, LocalSocket } from '../ext/context.ts'
 import { type Address, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
+import { isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
 import type { Journey } from './journey.ts'
@@ -42,6 +43,10 @@ export class Answers {
     if (route.kind === 'refused') return false
     const source = routing.sourceFor(route, destination, cause.device)
     if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
+    // 127.0.0.0/8 does not go by a wire. (IPv6 lets ::1 go.) Source: __mkroute_output().
+    if (skb.packet.family === 'ipv4' && isLoopback(skb.packet.source) && route.device.kind !== 'loopback') {
+      return false
+    }
     if (sender === 'icmp') skb.socket = kernelSocket
     conntrack.attach(skb, cause)
     if (sender === 'raw') conntrack.close(cause, journey.nowNs)

@@ -126,10 +126,10 @@ export class Ipv6Routing implements FamilyRouting {
     return preferredSource(destination, route.device, this.#interfaces)
   }
 
+  /** A router's anycast addresses, too. Source: ipv6_chk_addr(), ipv6_chk_acast_addr_src(). */
   isOwn(address: Address): boolean {
-    return this.#interfaces.all.some(({ addresses }) =>
-      addresses.some((prefix) => sameAddress(prefix.address, address)),
-    )
+    const { type } = this.#local.lookup(address) ?? { type: 'UNSPEC' }
+    return type === 'LOCAL' || type === 'ANYCAST'
   }
 
   /** Source: match_lookup_rt6(), net/netfilter/xt_addrtype.c. */

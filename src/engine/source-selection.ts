@@ -5,7 +5,14 @@
  * Rules about deprecated, home and temporary addresses never decide: a configured host has none.
  */
 import type { Device } from '../ext/context.ts'
-import { type Address, lengthOfMask, type Prefix, parsePrefix, prefixContains } from '../net/address.ts'
+import {
+  type Address,
+  lengthOfMask,
+  type Prefix,
+  parsePrefix,
+  prefixContains,
+  sameAddress,
+} from '../net/address.ts'
 import { isLinkLocal, isLoopback, isMulticast, scopeOf } from './address-class.ts'
 import type { Interfaces } from './interfaces.ts'
 
@@ -57,6 +64,8 @@ function candidates(destination: Address, out: Device, interfaces: Interfaces): 
 }
 
 function isBetter(a: Candidate, b: Candidate, destination: Address, out: Device): boolean {
+  const isSame = (one: Candidate): boolean => sameAddress(one.prefix.address, destination)
+  if (isSame(a) !== isSame(b)) return isSame(a)
   const wanted = scopeOf(destination)
   const scopeA = scopeOf(a.prefix.address)
   const scopeB = scopeOf(b.prefix.address)

@@ -281,7 +281,7 @@ function tellPacket(skb: HostSkb, origin: 'received' | 'sent' | 'generated', jou
 
 /** What IPv6 refuses on arrival for its addresses. Source: ip6_rcv_core(). */
 function whyNotTaken({ packet, packetType, device }: HostSkb): string | null {
-  if (packet.family === 'ipv4' || packetType === 'loopback') return null
+  if (packet.family === 'ipv4') return null
   const { source, destination } = packet
   if (device?.kind !== 'loopback' && (isLoopback(source) || isLoopback(destination))) {
     return '::1 has no place on a wire'
@@ -290,7 +290,6 @@ function whyNotTaken({ packet, packetType, device }: HostSkb): string | null {
   if (!isMulticast(destination)) return null
   const reach = scopeOf(destination)
   if (reach === 0) return `${printAddress(destination)} has the reserved scope 0`
-  return reach === scope.node && device?.kind !== 'loopback'
-    ? `${printAddress(destination)} does not leave a node`
-    : null
+  const isFromOutside = packetType !== 'loopback' && device?.kind !== 'loopback'
+  return reach === scope.node && isFromOutside ? `${printAddress(destination)} does not leave a node` : null
 }
