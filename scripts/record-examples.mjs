@@ -2,16 +2,25 @@
 //
 // Needs root, iproute2, iptables, tcpdump, ping, nc, curl and python3. Everything happens in network namespaces that
 // this process makes and removes; the machine's own network is not touched. Takes about two minutes.
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureBuilt, root } from './ensure.mjs'
 import { hostAnnouncement, nameQuery } from './recording/netbios.mjs'
 import { Network } from './recording/network.mjs'
 
+const install = 'apt-get install iproute2 iptables tcpdump iputils-ping netcat-openbsd curl python3'
+
 ensureBuilt()
 const { record } = await import('./recording/recorder.mjs')
 if (process.getuid() !== 0) {
   console.error('error: recording needs root\n  try: sudo node scripts/record-examples.mjs')
+  process.exit(3)
+}
+const programs = ['ip', 'iptables-legacy-restore', 'tcpdump', 'ping', 'nc', 'curl', 'python3']
+const missing = programs.filter((program) => spawnSync('which', [program]).status !== 0)
+if (missing.length > 0) {
+  console.error(`error: not installed: ${missing.join(', ')}\n  try: ${install}`)
   process.exit(3)
 }
 
