@@ -3,7 +3,8 @@ import { parseAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { encodeIpv4, encodeIpv6, encodeIpv6Fragment } from '../net/encode.ts'
 import { Packet } from '../net/packet.ts'
-import { type FragmentTable, Reassembler } from './defrag.ts'
+import { Reassembler } from './defrag.ts'
+import { type FragmentTable, readLimits } from './defrag-limits.ts'
 
 const seconds = 1_000_000_000n
 
@@ -131,6 +132,19 @@ describe('time and bounds', () => {
     ])
     expect(reassembler.expire(61n * seconds)).toEqual([{ user: 'conntrack-in', inInterface: 4, first: null }])
     expect(reassembler.size).toBe(0)
+  })
+
+  test('sysctls say how long and how many', () => {
+    const sysctls = new Map([
+      ['net.ipv4.ipfrag_time', '5'],
+      ['net.ipv6.ip6frag_high_thresh', '100'],
+    ])
+    expect(readLimits('ipv4', sysctls)).toEqual({
+      timeoutSeconds: 5,
+      highThreshold: 4 << 20,
+      maxDistance: 64,
+    })
+    expect(readLimits('ipv6', sysctls)).toEqual({ timeoutSeconds: 60, highThreshold: 100, maxDistance: 0 })
   })
 
   test('users do not mix', () => {

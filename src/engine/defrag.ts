@@ -10,6 +10,7 @@
  * net/ipv6/netfilter/nf_conntrack_reasm.c, Linux 6.18.
  */
 import type { Packet } from '../net/packet.ts'
+import { defaultLimits, type FragmentTable, type ReassemblerLimits } from './defrag-limits.ts'
 import {
   type Fragment,
   finishIpv4,
@@ -20,8 +21,6 @@ import {
 } from './defrag-packet.ts'
 import { fragmentHeaderLength, locateFragmentHeader } from './fragment-header.ts'
 import { FragmentRuns } from './fragment-runs.ts'
-
-export type FragmentTable = 'ipv4' | 'ipv6' | 'ipv6-conntrack'
 
 /** Who asks; fragments of different users never meet. Source: enum ip_defrag_users, include/net/ip.h. */
 export type DefragUser = 'local' | 'conntrack-in' | 'conntrack-out'
@@ -69,25 +68,6 @@ export interface ExpiredFragments {
   readonly inInterface: number
   /** Frame of the fragment at offset 0, or null when it never came. */
   readonly first: { readonly bytes: Uint8Array; readonly networkOffset: number } | null
-}
-
-export interface ReassemblerLimits {
-  /** Life of a queue from its first fragment. */
-  readonly timeoutSeconds: number
-  /** Bytes of memory above which no further fragment is taken. */
-  readonly highThreshold: number
-  /** IPv4: fragments of other packets from the same source that may come in between; 0 for any number. */
-  readonly maxDistance: number
-}
-
-/**
- * `ipfrag_time` (IP_FRAG_TIME), `ip6frag_time` and `nf_conntrack_frag6_timeout` (IPV6_FRAG_TIMEOUT),
- * `ipfrag_high_thresh`, `ipfrag_max_dist`. Source: ipv4_frags_init_net(), ipv6_frags_init_net(), nf_ct_net_init().
- */
-export const defaultLimits: Readonly<Record<FragmentTable, ReassemblerLimits>> = {
-  ipv4: { timeoutSeconds: 30, highThreshold: 4 << 20, maxDistance: 64 },
-  ipv6: { timeoutSeconds: 60, highThreshold: 4 << 20, maxDistance: 0 },
-  'ipv6-conntrack': { timeoutSeconds: 60, highThreshold: 4 << 20, maxDistance: 0 },
 }
 
 /** Largest IPv4 packet and largest IPv6 payload. */

@@ -9,7 +9,8 @@ import type { Hook } from '../lang/rule.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Answers } from './answers.ts'
 import { connectionStatus, type TrackedConnection } from './conntrack/connection.ts'
-import { type DefragUser, Reassembler } from './defrag.ts'
+import { type DefragUser, type ExpiredFragments, Reassembler } from './defrag.ts'
+import { readLimits } from './defrag-limits.ts'
 import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import type { StackParts } from './parts.ts'
@@ -23,13 +24,18 @@ export class HookRunner {
   /** In IPv4 the local stack and conntrack share the table of fragments, in IPv6 each has its own. */
   readonly #localFragments: Reassembler
   readonly #trackedFragments: Reassembler
+  /** Those that fragments came by, by their index. */
+  readonly #devices = new Map<number, Device>()
 
   constructor(parts: StackParts, answers: Answers) {
     this.#parts = parts
     this.#answers = answers
-    this.#localFragments = new Reassembler(parts.family)
+    const { family, sysctls } = parts
+    this.#localFragments = new Reassembler(family, readLimits(family, sysctls))
     this.#trackedFragments =
-      parts.family === 'ipv4' ? this.#localFragments : new Reassembler('ipv6-conntrack')
+      family === 'ipv4'
+        ? this.#localFragments
+        : new Reassembler('ipv6-conntrack', readLimits('ipv6-conntrack', sysctls))
   }
 
   /** Null when the packet may go on. */
@@ -140,8 +146,18 @@ export class HookRunner {
     return this.#reassemble(skb, this.#localFragments, 'local', journey)
   }
 
+  /** Fragments whose others did not come in time, and the device that the last one came by. */
+  expired(nowNs: bigint): (ExpiredFragments & { readonly device: Device | null })[] {
+    return [...new Set([this.#localFragments, this.#trackedFragments])].flatMap((table) =>
+      table
+        .expire(nowNs)
+        .map((queue) => ({ ...queue, device: this.#devices.get(queue.inInterface) ?? null })),
+    )
+  }
+
   #reassemble(skb: HostSkb, table: Reassembler, user: DefragUser, journey: Journey): Fate | null {
     const { packet, device } = skb
+    if (device !== null) this.#devices.set(device.index, device)
     const result = table.add(packet, user, device?.index ?? 0, journey.nowNs)
     switch (result.kind) {
       case 'held':

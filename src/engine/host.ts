@@ -108,6 +108,7 @@ export class Host {
       neighbours: config.neighbours,
       conntrack: this.#conntrack,
       isForwarding: config.forwarding[family],
+      sysctls: config.sysctls,
       defaultTtl: this.#defaultTtl(family),
       nextId: () => this.#nextId(),
       nextFragmentId: () => this.#nextFragmentId(),
@@ -142,6 +143,7 @@ export class Host {
     const { family } = ruleset
     const { profile } = this.config
     const { tables, services, stack } = this.#families[family]
+    const tracked = wantConntrack(tables.values())
     const refusals = [...ruleset.tables.values()].flatMap((table) =>
       checkTable(table, family, this.#registry, profile),
     )
@@ -155,13 +157,9 @@ export class Host {
       tables.set(table.name, loadTable(table, this.#registry, services, counters))
       if (old !== undefined) unloadTable(old, services)
     }
-    const loaded = [...tables.values()]
-    stack.install(
-      planHooks(
-        loaded,
-        loaded.some(({ needsConntrack }) => needsConntrack),
-      ),
-    )
+    const tracks = wantConntrack(tables.values())
+    if (tracks && !tracked) this.#conntrack.resume(family)
+    stack.install(planHooks(tables.values(), tracks))
     return []
   }
 
@@ -246,8 +244,11 @@ export class Host {
     decodeIp(packet, bytes)
   }
 
+  /** What time has brought about since the last step comes first. */
   #begin(nowNs: bigint, { trace }: PacketOptions): Journey {
-    return new Journey(nowNs, this.config.profile.hz, trace ?? null)
+    const journey = new Journey(nowNs, this.config.profile.hz, trace ?? null)
+    for (const family of families) this.#families[family].stack.expireFragments(journey)
+    return journey
   }
 
   /** Runs the packet, then what came back by `lo`, in the order in which it was sent. */
@@ -294,6 +295,9 @@ export class Host {
     return families.filter((family) => this.#families[family].tables.size > 0)
   }
 }
+
+const wantConntrack = (tables: Iterable<LoadedTable>): boolean =>
+  [...tables].some(({ needsConntrack }) => needsConntrack)
 
 const sayDefect: Readonly<Record<PacketDefect, string>> = {
   'link-truncated': 'the frame is cut off',

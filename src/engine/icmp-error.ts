@@ -24,6 +24,7 @@ export interface IcmpError {
 export const icmpErrors = {
   ipv4: {
     timeExceeded: { type: 11, code: 0 },
+    fragmentsExpired: { type: 11, code: 1 },
     netUnreachable: { type: 3, code: 0 },
     hostUnreachable: { type: 3, code: 1 },
     tooBig: { type: 3, code: 4 },
@@ -31,6 +32,7 @@ export const icmpErrors = {
   },
   ipv6: {
     timeExceeded: { type: 3, code: 0 },
+    fragmentsExpired: { type: 3, code: 1 },
     netUnreachable: { type: 1, code: 0 },
     hostUnreachable: { type: 1, code: 0 },
     tooBig: { type: 2, code: 0 },

@@ -13,6 +13,8 @@ export interface StackParts {
   /** One table for both families; it sees packets only where a rule of their family wants it. */
   readonly conntrack: Conntrack
   readonly isForwarding: boolean
+  /** By full dotted name. */
+  readonly sysctls: ReadonlyMap<string, string>
   /** Of packets that the host makes itself. */
   readonly defaultTtl: number
   /** The next id for a packet that the host numbers; never 0. */

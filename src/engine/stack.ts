@@ -55,6 +55,29 @@ export class Stack {
     this.#answers.complain(skb, error, journey)
   }
 
+  /**
+   * Says so to the sender of fragments whose others did not come in time, if the first is there. IPv4 leaves that to
+   * the destination where conntrack alone collected them.
+   *
+   * Source: ip_expire(), net/ipv4/ip_fragment.c; ip6frag_expire_frag_queue(), include/net/ipv6_frag.h.
+   */
+  expireFragments(journey: Journey): void {
+    const { family, routing } = this.#parts
+    for (const { user, device, first } of this.#hooks.expired(journey.nowNs)) {
+      if (first === null || device === null) continue
+      const skb = new HostSkb('caused')
+      skb.device = device
+      decodeIp(skb.packet, first.bytes, first.networkOffset)
+      const { source, destination, protocol } = skb.packet
+      const route = routing.input({ source, destination, protocol, device })
+      if (route.kind === 'refused') continue
+      if (family === 'ipv4' && user !== 'local' && route.kind !== 'local') continue
+      skb.route = route
+      journey.tell('fragments wait no longer for the rest of their packet')
+      this.#answers.complain(skb, icmpErrors[family].fragmentsExpired, journey)
+    }
+  }
+
   /** A sound IP packet from a device (or back from `lo`). Source: ip_rcv_finish(), ip6_rcv_finish(). */
   receive(skb: HostSkb, journey: Journey): Fate {
     const { packet, device } = skb
@@ -107,7 +130,11 @@ export class Stack {
     const stopped = this.#hooks.run('INPUT', skb, skb.device, null, journey)
     if (stopped !== null) return stopped
     if (skb.role !== 'caused') journey.delivered = true
-    return journey.accepted('it is delivered to the local stack')
+    const fate = journey.accepted('it is delivered to the local stack')
+    // IPv6 puts fragments together behind INPUT, like any extension header.
+    if (skb.packet.family === 'ipv6' && skb.packet.fragmentHeaderOffset >= 0)
+      this.#hooks.makeWhole(skb, journey)
+    return fate
   }
 
   #haveNoWay(skb: HostSkb, error: RouteError, journey: Journey): Fate {

@@ -89,6 +89,7 @@ export class Router {
     this.sysctl('net.ipv4.conf.default.send_redirects', 0)
     this.sysctl('net.ipv4.icmp_ratelimit', 0)
     this.sysctl('net.ipv6.icmp.ratelimit', 0)
+    this.sysctl('net.ipv6.auto_flowlabels', 0)
     this.run('ip link set lo up')
     for (const [name, { mac, addresses, neighbours }] of Object.entries(devices)) {
       this.#taps.set(name, this.#openTap(name))

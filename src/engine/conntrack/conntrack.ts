@@ -19,8 +19,17 @@ import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protoc
 import { trackSctp } from './sctp.ts'
 import type { ConntrackSettings } from './settings.ts'
 import { TupleTable } from './table.ts'
-import { closeTcp, trackTcp } from './tcp.ts'
-import { locateTransport, protocolOf, sameTuple, TransportPlace, TupleKey, type TupleNode } from './tuple.ts'
+import { closeTcp, TcpTrack, trackTcp } from './tcp.ts'
+import { tcpState } from './tcp-states.ts'
+import {
+  familyOf,
+  locateTransport,
+  protocolOf,
+  sameTuple,
+  TransportPlace,
+  TupleKey,
+  type TupleNode,
+} from './tuple.ts'
 
 /** What conntrack notes on a packet. */
 export interface ConntrackInfo {
@@ -189,6 +198,18 @@ export class Conntrack implements PacketAtHook {
     const connection = (skb.conntrack as ConntrackInfo | null)?.connection ?? null
     if (connection === null || protocolOf(connection.originalNode) !== ipProtocol.tcp) return
     closeTcp(connection, tickAt(nowNs, this.settings.hz), this.settings)
+  }
+
+  /**
+   * Tracking of a family begins again after a while in which no rule wanted it: what was known of the windows of open
+   * TCP connections is no longer true. Source: nf_ct_tcp_fixup(), net/netfilter/nf_conntrack_proto.c.
+   */
+  resume(family: Family): void {
+    for (const { track, originalNode } of this.#table.connections()) {
+      if (familyOf(originalNode) !== family || !(track instanceof TcpTrack)) continue
+      if (track.state !== tcpState.established) continue
+      for (const end of track.ends) end.maxWindow = 0
+    }
   }
 
   /** The connections that live, in the order of their beginning. */
