@@ -260,21 +260,24 @@ describe.skipIf(unavailable !== null)(`TCP through the kernel (${unavailable ?? 
     tcp_ignore_invalid_rst: 0,
     checksum: 1,
   }
-  for (const sysctls of [
+  for (const { pauses = false, ...sysctls } of [
     {},
     { tcp_loose: 0 },
     { tcp_be_liberal: 1 },
     { tcp_ignore_invalid_rst: 1, tcp_max_retrans: 1 },
     { checksum: 0 },
+    { pauses: true },
   ]) {
-    test(`the same states with ${JSON.stringify(sysctls)}`, () => {
+    const name = pauses ? 'a pause in tracking' : JSON.stringify(sysctls)
+    test(`the same states with ${name}`, () => {
       twin.configure({ ...defaults, ...sysctls })
       fc.assert(
         fc.property(conversation, ({ opening, steps, family }) => {
           const client = twin.nextClient()
           const talking = new Conversation(family, client)
           const log: string[] = []
-          for (const each of [...openings[opening]!, ...steps]) {
+          for (const [at, each] of [...openings[opening]!, ...steps].entries()) {
+            if (pauses && at === openings[opening]!.length) twin.pause()
             const packet = talking.packet(each)
             const kernel = twin.kernel(each.side, packet)
             const engine = twin.engine(each.side, packet)
@@ -285,7 +288,7 @@ describe.skipIf(unavailable !== null)(`TCP through the kernel (${unavailable ?? 
             expect(tables.engine, told).toEqual(tables.kernel)
           }
         }),
-        { numRuns: runs(40) },
+        { numRuns: runs(pauses ? 25 : 40) },
       )
     })
   }

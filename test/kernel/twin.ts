@@ -107,6 +107,15 @@ export class Twin {
     this.conntrack = new Conntrack(this.settings, 1)
   }
 
+  /** The rules go, and with them tracking; then they come back. */
+  pause(): void {
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      this.router.load(family, '*mangle\nCOMMIT\n')
+      this.router.load(family, markingRules)
+      this.conntrack.resume(family)
+    }
+  }
+
   /** A client that nobody has heard of. Now and then both sides forget all connections, or listings grow long. */
   nextClient(): number {
     this.#clients++
