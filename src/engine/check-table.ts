@@ -6,12 +6,12 @@
 import type { Registry } from '../ext/registry.ts'
 import type { Refusal } from '../lang/diagnostic.ts'
 import type { KernelProfile } from '../lang/profile.ts'
+import { reachOf } from '../lang/reach.ts'
 import type { Family, Rule, Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
 import type { RulePlace } from '../lang/syntax.ts'
 import { chainOrder } from './compile.ts'
 import type { RuleRef } from './outcome.ts'
-import { reachOf } from './reach.ts'
 
 export interface LoadRefusal extends Refusal {
   readonly ref: RuleRef

@@ -3,80 +3,17 @@
  *
  * Source: GNU getopt_long as iptables 1.8.9 calls it (`do_parse()`, `command_default()`, iptables/xshared.c).
  */
-import {
-  type BaseOption,
-  type BaseOptionName,
-  baseOptionByLetter,
-  type CommandName,
-  shortForm,
-} from './base-options.ts'
+import { type BaseOption, baseOptionByLetter, type CommandName, shortForm } from './base-options.ts'
 import type { CommandEnvironment } from './command.ts'
+import { CommandParts, type CommandSeen } from './command-parts.ts'
 import * as complain from './complaints.ts'
-import { ExtensionUse } from './extension-use.ts'
-import { LoadedOptions, type Resolved } from './loaded-options.ts'
-import { protocolNumber } from './names.ts'
-import type { TableName } from './rule.ts'
-import { tableHooks } from './rule.ts'
-import type { Span } from './source.ts'
+import type { LoadedOptions, Resolved } from './loaded-options.ts'
 import { nearest } from './suggest.ts'
-import type { OptionEnvironment } from './syntax.ts'
 import { spanBehind, type Word } from './words.ts'
 
-/** An option that a rule can have once, as it was given. */
-export interface SeenOption {
-  readonly option: BaseOption
-  readonly value: Word | null
-  /** Second word of `-c PACKETS BYTES`. */
-  readonly second: Word | null
-  readonly inverted: boolean
-  readonly span: Span
-}
-
-/** A match or target that the registry lacks, and the words behind it. */
-export interface UnknownWords {
-  readonly name: Word
-  readonly words: Word[]
-}
-
-/** A target without options of its own: a verdict, a chain, or nothing that exists. */
-export interface NamedTarget {
-  readonly kind: 'verdict' | 'chain' | 'nowhere'
-  readonly name: Word
-  readonly goto: boolean
-}
-
-export type TargetChoice =
-  | NamedTarget
-  | { readonly kind: 'extension'; readonly name: Word; readonly use: ExtensionUse }
-  | { readonly kind: 'unknown'; readonly name: Word; readonly words: Word[] }
-
-interface CommandSeen {
-  readonly name: Exclude<CommandName, 'delete-number' | 'zero-number'>
-  readonly span: Span
-  readonly chain: Word | null
-  readonly number: Word | null
-  /** New name of `-E`, policy of `-P`. */
-  readonly extra: Word | null
-}
-
-const tables = Object.keys(tableHooks) as TableName[]
-const verdicts = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN']
-
 export class CommandLine {
-  command: CommandSeen | null = null
-  table: TableName
-  /** `-h` or `-V`, which make everything else irrelevant. */
-  info: 'help' | 'version' | null = null
-  alsoZero = false
-  verbosity = 0
-  /** Set by `-4` or `-6` in restore text of the other family: the line is not for us. */
-  otherFamily = false
-  readonly flags = new Set<BaseOptionName>()
-  readonly seen = new Map<BaseOptionName, SeenOption>()
-  readonly matches: (ExtensionUse | UnknownWords)[] = []
-  target: TargetChoice | null = null
-
-  readonly words: readonly Word[]
+  readonly #words: readonly Word[]
+  readonly #parts: CommandParts
   readonly #environment: CommandEnvironment
   readonly #options: LoadedOptions
   #at = 0
@@ -90,21 +27,17 @@ export class CommandLine {
   #last: { readonly option: string; readonly value: Word } | null = null
 
   constructor(words: readonly Word[], environment: CommandEnvironment) {
-    this.words = words
+    this.#words = words
+    this.#parts = new CommandParts(words, environment)
     this.#environment = environment
-    this.#options = new LoadedOptions(environment, (use) => this.matches.push(use))
-    this.table = environment.restoreTable ?? this.#findTable()
+    this.#options = this.#parts.options
   }
 
-  /** What `-p` said last; null for any. */
-  get protocol(): OptionEnvironment['protocol'] {
-    return this.#options.protocol
-  }
-
-  read(): void {
+  /** Reads all words. */
+  read(): CommandParts {
     const { problems } = this.#environment
-    while (this.#at < this.words.length && this.info === null && !this.otherFamily) {
-      const word = this.words[this.#at++]!
+    while (this.#at < this.#words.length && !this.#parts.complete) {
+      const word = this.#words[this.#at++]!
       if (word.text === '!') this.#readBang(word)
       else if (word.text === '--') this.#refuseRest()
       else if (word.text.startsWith('--')) this.#readLong(word)
@@ -112,18 +45,7 @@ export class CommandLine {
       else this.#readArgument(word)
     }
     if (this.#bang !== null) problems.error(complain.trailingBang(), this.#bang.span)
-  }
-
-  /** The table that `-t` will choose: targets are looked up in it before the option is reached. */
-  #findTable(): TableName {
-    let table: TableName = 'filter'
-    for (const [at, { text }] of this.words.entries()) {
-      const next = this.words[at + 1]?.text
-      const name = /^--t[able]*=(.*)$/.exec(text)?.[1] ?? (/^(-t|--t[able]*)$/.test(text) ? next : undefined)
-      const found = tables.find((each) => each === name)
-      if (found !== undefined) table = found
-    }
-    return table
+    return this.#parts
   }
 
   #readBang(word: Word): void {
@@ -137,7 +59,7 @@ export class CommandLine {
 
   /** Whether the next word is an option that somebody other than the unknown extension knows. */
   #nextIsKnown(): boolean {
-    const text = this.words[this.#at]?.text ?? ''
+    const text = this.#words[this.#at]?.text ?? ''
     if (text.startsWith('--')) return this.#options.resolve(text.slice(2).split('=')[0]!, true) !== null
     return /^-./.test(text) && baseOptionByLetter.has(text[1]!)
   }
@@ -155,8 +77,8 @@ export class CommandLine {
 
   #refuseRest(): void {
     const { problems } = this.#environment
-    for (const word of this.words.slice(this.#at)) problems.error(complain.badArgument(word.text), word.span)
-    this.#at = this.words.length
+    for (const word of this.#words.slice(this.#at)) problems.error(complain.badArgument(word.text), word.span)
+    this.#at = this.#words.length
   }
 
   #readArgument(word: Word): void {
@@ -212,9 +134,9 @@ export class CommandLine {
   /** Lets an option take the words behind it. */
   #cursor() {
     return {
-      next: (): Word | null => this.words[this.#at++] ?? null,
+      next: (): Word | null => this.#words[this.#at++] ?? null,
       nextArgument: (): Word | null => {
-        const word = this.words[this.#at]
+        const word = this.#words[this.#at]
         if (word === undefined || /^[-!]/.test(word.text)) return null
         this.#at++
         return word
@@ -251,7 +173,7 @@ export class CommandLine {
   }
 
   #skipValues(): void {
-    while (this.#at < this.words.length && !/^[-!]/.test(this.words[this.#at]!.text)) this.#at++
+    while (this.#at < this.#words.length && !/^[-!]/.test(this.#words[this.#at]!.text)) this.#at++
   }
 
   #readLetters(word: Word): void {
@@ -296,11 +218,11 @@ export class CommandLine {
     }
     let value = inline
     if (option.argument === 'required' && value === null) {
-      value = this.words[this.#at++] ?? null
+      value = this.#words[this.#at++] ?? null
       if (value === null) {
         this.#takeBang()
-        if (option.kind === 'command' && this.command !== null) {
-          this.#refuseSecondCommand(option, word, null, this.command)
+        if (option.kind === 'command' && this.#parts.command !== null) {
+          this.#refuseSecondCommand(option, word, null, this.#parts.command)
           return
         }
         problems.error(complain.missingValue(shortForm(option)), word.span)
@@ -322,10 +244,10 @@ export class CommandLine {
     const { problems } = this.#environment
     const name = option.name as CommandSeen['name']
     if (this.#takeBang()) problems.error(complain.notInvertible(shortForm(option)), word.span)
-    const first = this.command
+    const first = this.#parts.command
     if (first !== null && this.#standsBeside(first.name, name)) {
-      this.alsoZero = true
-      if (name !== 'zero') this.command = { ...this.#commandWords(name, word, value), name }
+      this.#parts.alsoZero = true
+      if (name !== 'zero') this.#parts.command = { ...this.#commandWords(name, word, value), name }
       else this.#commandWords(name, word, value)
       return
     }
@@ -333,7 +255,7 @@ export class CommandLine {
       this.#refuseSecondCommand(option, word, value, first)
       return
     }
-    this.command = this.#commandWords(name, word, value)
+    this.#parts.command = this.#commandWords(name, word, value)
   }
 
   #standsBeside(first: CommandName, second: CommandName): boolean {
@@ -369,7 +291,7 @@ export class CommandLine {
       return
     }
     // The command took the next word for its chain; the option that was meant reads it anew.
-    if (value !== null && value === this.words[this.#at - 1]) this.#at--
+    if (value !== null && value === this.#words[this.#at - 1]) this.#at--
     const resolved = this.#options.resolve(near)
     if (resolved !== null) this.#apply(resolved, word, null)
   }
@@ -381,135 +303,30 @@ export class CommandLine {
     if (inverted && !option.invertible) problems.error(complain.notInvertible(shortForm(option)), word.span)
     switch (option.name) {
       case 'match':
-        this.#loadMatch(value!, word)
+        this.#insideUnknown = false
+        this.#unknown = this.#parts.loadMatch(value!, span) ?? this.#unknown
         return
       case 'table':
-        this.#chooseTable(word, value!)
+        this.#parts.chooseTable(value!, span)
         return
-      case 'fragments':
-        if (this.#environment.family === 'ipv6') problems.error(complain.noFragmentsInIpv6(), word.span)
-        break
+      case 'set-counters': {
+        const needsSecond = !value!.text.slice(1).includes(',')
+        const second = needsSecond ? this.#cursor().nextArgument() : null
+        this.#parts.addCondition({ option, value, second, inverted, span })
+        return
+      }
     }
-    const name = option.name === 'goto' ? 'jump' : option.name
-    if (this.seen.has(name)) {
-      problems.error(complain.repeatedOption(shortForm(option)), span)
-      return
-    }
-    const second =
-      option.name === 'set-counters' && !value!.text.slice(1).includes(',')
-        ? this.#cursor().nextArgument()
-        : null
-    this.seen.set(name, { option, value, second, inverted, span })
-    if (name === 'jump') this.#chooseTarget(value!, option.name === 'goto')
-    if (name === 'protocol') this.#chooseProtocol(value!, inverted)
+    this.#insideUnknown = false
+    this.#unknown = this.#parts.addCondition({ option, value, second: null, inverted, span }) ?? this.#unknown
     this.#last = value === null ? null : { option: shortForm(option), value }
   }
 
   #applyOther(option: BaseOption, word: Word): void {
-    const { problems, restoreTable, family } = this.#environment
-    if (this.#takeBang()) problems.error(complain.notInvertible(shortForm(option)), word.span)
-    switch (option.name) {
-      case 'help':
-      case 'version':
-        this.info = option.name
-        return
-      case 'verbose':
-        this.verbosity++
-        return
-      case 'wait':
-      case 'wait-interval':
-        // `-w 5`: the seconds are a word of their own.
-        if (/^[0-9]/.test(this.words[this.#at]?.text ?? '')) this.#at++
-        if (restoreTable !== null) problems.error(complain.bannedInRestore('-w'), word.span)
-        return
-      case 'ipv4':
-      case 'ipv6':
-        this.otherFamily = option.name !== family
-        return
-      case 'numeric':
-      case 'exact':
-      case 'line-numbers':
-        this.flags.add(option.name)
-        this.seen.set(option.name, { option, value: null, second: null, inverted: false, span: word.span })
-        return
-    }
-  }
-
-  #chooseTable(word: Word, value: Word): void {
-    const { problems, restoreTable } = this.#environment
-    if (restoreTable !== null) {
-      problems.error(complain.bannedInRestore('-t'), { ...word.span, end: value.span.end })
-      return
-    }
-    if (!tables.some((table) => table === value.text)) {
-      problems.error(complain.unknownTable(value.text, tables), value.span)
-    }
-  }
-
-  #chooseProtocol(value: Word, inverted: boolean): void {
     const { problems } = this.#environment
-    const number = protocolNumber(value.text)
-    if (number === null) {
-      problems.error(complain.unknownProtocol(value.text), value.span)
-      // Options of ports make sense with tcp, the likeliest; better than a second error for each of them.
-      this.#options.protocol = { number: 6, inverted }
-    } else {
-      if (number === 0 && inverted) problems.error(complain.protocolNever(), value.span)
-      this.#options.protocol = number === 0 ? null : { number, inverted }
-    }
-  }
-
-  #loadMatch(name: Word, word: Word): void {
-    const { syntax, family, problems } = this.#environment
-    const found = syntax.match(name.text, family)
-    this.#insideUnknown = false
-    if (found !== null) {
-      const use = new ExtensionUse(found, { ...word.span, end: name.span.end }, this.#environment)
-      this.#options.load(use)
-      this.matches.push(use)
-      return
-    }
-    const other = syntax.match(name.text, family === 'ipv4' ? 'ipv6' : 'ipv4') !== null
-    if (!other && complain.isOtherMatch(name.text)) {
-      problems.warn(complain.unsupportedMatch(name.text), name.span)
-    } else {
-      const known = syntax.matches
-        .filter((match) => match.families.includes(family))
-        .map((match) => match.name)
-      const familyName = other ? (family === 'ipv4' ? 'IPv4' : 'IPv6') : null
-      problems.error(complain.unknownMatch(name.text, known, familyName), name.span)
-    }
-    this.#unknown = []
-    this.matches.push({ name, words: this.#unknown })
-  }
-
-  #chooseTarget(name: Word, goto: boolean): void {
-    const { syntax, family, problems, chains } = this.#environment
-    this.#insideUnknown = false
-    const { text } = name
-    if (!/^[^\s]{1,28}$/.test(text)) {
-      problems.error(complain.badTargetName(text), name.span)
-      this.target = { kind: 'nowhere', name, goto }
-      return
-    }
-    const extension = goto ? null : syntax.target(text, family)
-    if (verdicts.includes(text) && !goto) this.target = { kind: 'verdict', name, goto }
-    else if (chains(this.table).has(text)) this.target = { kind: 'chain', name, goto }
-    else if (extension !== null) {
-      const use = new ExtensionUse(extension, name.span, this.#environment)
-      this.#options.load(use)
-      this.target = { kind: 'extension', name, use }
-    } else if (
-      !goto &&
-      complain.isOtherTarget(text) &&
-      syntax.target(text, family === 'ipv4' ? 'ipv6' : 'ipv4') === null
-    ) {
-      problems.warn(complain.unsupportedTarget(text), name.span)
-      this.#unknown = []
-      this.target = { kind: 'unknown', name, words: this.#unknown }
-    } else {
-      this.#unknown = []
-      this.target = { kind: 'nowhere', name, goto }
-    }
+    if (this.#takeBang()) problems.error(complain.notInvertible(shortForm(option)), word.span)
+    const waits = option.name === 'wait' || option.name === 'wait-interval'
+    // `-w 5`: the seconds are a word of their own.
+    if (waits && /^[0-9]/.test(this.#words[this.#at]?.text ?? '')) this.#at++
+    this.#parts.addOther(option, word)
   }
 }

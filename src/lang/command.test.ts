@@ -206,7 +206,7 @@ describe('places', () => {
     ['-s 1.1.1.1,2.2.2.300 -j ACCEPT', '2.2.2.300'],
     ['-p tcp --dport=70000', '70000'],
     ['-m recent --rcheck --seconds 0', '0'],
-    ['-m recent --name "a b"', '-m recent --name "a b"'.slice(3)],
+    ['-m recent --name "a b" -j DROP', '-m recent --name "a b"'],
     ['-j ALLOW', 'ALLOW'],
     ['-p tcp --dprot 5', '--dprot'],
     ['-s "300.1.1.1"', '"300.1.1.1"'],

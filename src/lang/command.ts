@@ -8,6 +8,7 @@
 import type { Family } from '../net/address.ts'
 import { type CommandName, commandAllows, shortForm } from './base-options.ts'
 import { CommandLine } from './command-line.ts'
+import type { CommandParts } from './command-parts.ts'
 import * as complain from './complaints.ts'
 import { parseCounters } from './conditions.ts'
 import { parseNumber } from './numbers.ts'
@@ -83,45 +84,45 @@ export function parseCommand(
 ): Command | null {
   const { problems } = environment
   const errorsBefore = problems.counts.error
-  const line = new CommandLine(words, environment)
-  line.read()
-  if (line.otherFamily) return null
-  const action = actionOf(line, spanOfWords(words) ?? program, environment)
+  const parts = new CommandLine(words, environment).read()
+  if (parts.isForOtherFamily) return null
+  const action = actionOf(parts, spanOfWords(words) ?? program, environment)
   if (action === null || errorsBefore < problems.counts.error) return null
   return {
-    table: line.table,
+    table: parts.table,
     action,
-    zero: line.alsoZero,
+    zero: parts.alsoZero,
     flags: {
-      numeric: line.flags.has('numeric'),
-      exact: line.flags.has('exact'),
-      lineNumbers: line.flags.has('line-numbers'),
-      verbose: line.verbosity,
+      numeric: parts.flags.has('numeric'),
+      exact: parts.flags.has('exact'),
+      lineNumbers: parts.flags.has('line-numbers'),
+      verbose: parts.verbosity,
     },
     span: spanOfWords(words),
   }
 }
 
-function actionOf(line: CommandLine, span: Span | null, environment: CommandEnvironment): Action | null {
+function actionOf(parts: CommandParts, span: Span | null, environment: CommandEnvironment): Action | null {
   const { problems } = environment
-  if (line.info !== null) return { kind: line.info }
-  const { command } = line
+  if (parts.info !== null) return { kind: parts.info }
+  const { command } = parts
   if (command === null) {
     problems.error(complain.noCommand(), span)
     return null
   }
   const kind = commandKind(command)
-  for (const [name, seen] of line.seen) {
+  for (const [name, seen] of parts.seen) {
     if (!commandAllows(kind, name)) problems.error(complain.illegalOption(shortForm(seen.option)), seen.span)
   }
   if (command.chain !== null) checkChainLength(command.chain, environment)
-  const number = command.number === null ? null : ruleNumber(command.number, command.chain, line, environment)
+  const number =
+    command.number === null ? null : ruleNumber(command.number, command.chain, parts, environment)
   const isRule = ['append', 'delete', 'check', 'insert', 'replace'].includes(kind)
-  const rules = isRule ? buildRules(line, environment) : []
-  return assemble(kind, line, rules, number, environment)
+  const rules = isRule ? buildRules(parts, environment) : []
+  return assemble(kind, parts, rules, number, environment)
 }
 
-function commandKind(command: NonNullable<CommandLine['command']>): CommandName {
+function commandKind(command: NonNullable<CommandParts['command']>): CommandName {
   if (command.number !== null && command.name === 'delete') return 'delete-number'
   if (command.number !== null && command.name === 'zero') return 'zero-number'
   return command.name
@@ -129,12 +130,12 @@ function commandKind(command: NonNullable<CommandLine['command']>): CommandName 
 
 function assemble(
   kind: CommandName,
-  line: CommandLine,
+  parts: CommandParts,
   rules: readonly Rule[],
   number: number | null,
   environment: CommandEnvironment,
 ): Action | null {
-  const { chain, extra } = line.command!
+  const { chain, extra } = parts.command!
   switch (kind) {
     case 'list':
     case 'list-rules':
@@ -162,21 +163,21 @@ function assemble(
     case 'rename-chain':
       return extra !== null && checkNewName(extra, environment) ? { kind, chain, to: extra } : null
     case 'policy':
-      return extra === null ? null : policyAction(chain, extra, line, environment)
+      return extra === null ? null : policyAction(chain, extra, parts, environment)
   }
 }
 
 function policyAction(
   chain: Word,
   policy: Word,
-  line: CommandLine,
+  parts: CommandParts,
   environment: CommandEnvironment,
 ): Action | null {
-  if (line.table === 'nat' && policy.text === 'DROP') {
+  if (parts.table === 'nat' && policy.text === 'DROP') {
     environment.problems.error(complain.natDrop(), policy.span)
     return null
   }
-  const counted = line.seen.get('set-counters')
+  const counted = parts.seen.get('set-counters')
   return { kind: 'policy', chain, policy, counters: counted ? parseCounters(counted, environment) : null }
 }
 
@@ -205,7 +206,7 @@ function checkNewName({ text, span }: Word, { syntax, family, problems }: Comman
 function ruleNumber(
   word: Word,
   chain: Word | null,
-  line: CommandLine,
+  parts: CommandParts,
   { problems, chains }: CommandEnvironment,
 ): number | null {
   const number = parseNumber(word.text, 1n, 0x7fffffffn)
@@ -214,7 +215,7 @@ function ruleNumber(
   const swapped =
     chain !== null &&
     parseNumber(chain.text, 1n, 0x7fffffffn) !== null &&
-    (chains(line.table).has(word.text) || isHookName(word.text))
+    (chains(parts.table).has(word.text) || isHookName(word.text))
   if (swapped) {
     const span = { ...chain.span, end: word.span.end }
     problems.error(complain.swappedNumber(chain.text, word.text), span)

@@ -2,7 +2,7 @@
 import { addressBits, type Family, type Prefix, parseAddress } from '../net/address.ts'
 import { shortForm } from './base-options.ts'
 import type { CommandEnvironment } from './command.ts'
-import type { SeenOption } from './command-line.ts'
+import type { SeenOption } from './command-parts.ts'
 import * as complain from './complaints.ts'
 import type { Counters, Negatable } from './rule.ts'
 import { parseNetworkPrefix } from './values.ts'

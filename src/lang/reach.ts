@@ -5,29 +5,35 @@
  * in chains that nothing jumps to are reached from nowhere, so the kernel does not check them against hooks, and a
  * circle among them goes unnoticed.
  */
-import type { Chain, Hook, Rule, Table } from '../lang/rule.ts'
-import { hooks } from '../lang/rule.ts'
+import type { Chain, Hook, Rule, Table } from './rule.ts'
+import { hooks } from './rule.ts'
 
 export interface Reach {
   /** Base chains by rule, in hook order; a rule that is missing is reached from none. */
   readonly hooks: ReadonlyMap<Rule, readonly Hook[]>
-  /** The rule whose jump closes a circle, or null. */
-  readonly circle: { readonly chain: Chain; readonly rule: Rule } | null
+  /** The rules whose jump closes a circle; the kernel stops at the first. */
+  readonly circles: readonly Circle[]
+}
+
+interface Circle {
+  readonly chain: Chain
+  readonly rule: Rule
 }
 
 export function reachOf(table: Table): Reach {
   const reached = new Map<Rule, Hook[]>()
+  const circles = new Map<Rule, Circle>()
   for (const hook of hooks) {
     const base = table.chains.get(hook)
     if (base === undefined) continue
-    const circle = walk(table, base, (rule) => {
+    const reach = (rule: Rule): void => {
       const known = reached.get(rule)
       if (known === undefined) reached.set(rule, [hook])
       else known.push(hook)
-    })
-    if (circle !== null) return { hooks: reached, circle }
+    }
+    for (const circle of walk(table, base, reach)) circles.set(circle.rule, circle)
   }
-  return { hooks: reached, circle: null }
+  return { hooks: reached, circles: [...circles.values()] }
 }
 
 interface Position {
@@ -35,7 +41,7 @@ interface Position {
   next: number
 }
 
-function walk(table: Table, base: Chain, reach: (rule: Rule) => void): Reach['circle'] {
+function* walk(table: Table, base: Chain, reach: (rule: Rule) => void): Iterable<Circle> {
   const path: Position[] = [{ chain: base, next: 0 }]
   const onPath = new Set<Chain>([base])
   const visited = new Set<Chain>([base])
@@ -53,13 +59,12 @@ function walk(table: Table, base: Chain, reach: (rule: Rule) => void): Reach['ci
     if (target.kind !== 'chain') continue
     const called = table.chains.get(target.chain)
     if (called === undefined) continue
-    if (onPath.has(called)) return { chain, rule }
+    if (onPath.has(called)) yield { chain, rule }
     if (visited.has(called)) continue
     visited.add(called)
     onPath.add(called)
     path.push({ chain: called, next: 0 })
   }
-  return null
 }
 
 /** No condition at all: not even one that any packet meets. Source: unconditional(). */

@@ -1,6 +1,6 @@
 /** The rules that one command line describes, once all its words are read. */
 import type { CommandEnvironment } from './command.ts'
-import type { CommandLine, NamedTarget, UnknownWords } from './command-line.ts'
+import type { CommandParts, NamedTarget, UnknownWords } from './command-parts.ts'
 import * as complain from './complaints.ts'
 import { type AddressList, parseAddressList, parseCounters, parseInterface } from './conditions.ts'
 import { ExtensionUse } from './extension-use.ts'
@@ -13,27 +13,27 @@ import { spanOfWords, type Word } from './words.ts'
  * One rule for each pair of source and destination, sources in the outer loop. What is wrong is reported; the rules
  * are then not to be used.
  */
-export function buildRules(line: CommandLine, environment: CommandEnvironment): Rule[] {
+export function buildRules(parts: CommandParts, environment: CommandEnvironment): Rule[] {
   const { problems } = environment
-  const seen = (name: Parameters<typeof line.seen.get>[0]) => line.seen.get(name)
+  const seen = (name: Parameters<typeof parts.seen.get>[0]) => parts.seen.get(name)
   const sources = parseAddressList(seen('source'), environment)
   const destinations = parseAddressList(seen('destination'), environment)
-  if (line.command?.name === 'replace' && (sources.length > 1 || destinations.length > 1)) {
-    problems.error(complain.replaceWithList(), line.command.span)
+  if (parts.command?.name === 'replace' && (sources.length > 1 || destinations.length > 1)) {
+    problems.error(complain.replaceWithList(), parts.command.span)
   }
   const counted = seen('set-counters')
   const base: Rule = {
     ...emptyRule,
     inInterface: parseInterface(seen('in-interface'), environment),
     outInterface: parseInterface(seen('out-interface'), environment),
-    protocol: protocolOf(line, environment),
-    fragment: fragmentOf(line),
-    matches: line.matches.flatMap((match) => finishMatch(match, line)),
-    target: finishTarget(line, environment),
+    protocol: protocolOf(parts, environment),
+    fragment: fragmentOf(parts),
+    matches: parts.matches.flatMap((match) => finishMatch(match, parts)),
+    target: finishTarget(parts, environment),
     counters: (counted && parseCounters(counted, environment)) ?? noCounters,
-    span: spanOfWords(line.words),
+    span: spanOfWords(parts.words),
   }
-  checkInterfaces(line, environment)
+  checkInterfaces(parts, environment)
   return crossProduct(sources, destinations, base)
 }
 
@@ -44,25 +44,25 @@ function crossProduct(sources: AddressList, destinations: AddressList, base: Rul
 /** Protocols that are extension headers in IPv6. Source: `is_exthdr()`, iptables/xshared.c. */
 const extensionHeaders = [0, 43, 44, 51, 60]
 
-function protocolOf(line: CommandLine, { family, problems }: CommandEnvironment): Negatable<number> | null {
-  if (line.protocol === null) return null
-  const { number, inverted } = line.protocol
+function protocolOf(parts: CommandParts, { family, problems }: CommandEnvironment): Negatable<number> | null {
+  if (parts.protocol === null) return null
+  const { number, inverted } = parts.protocol
   if (family === 'ipv6' && !inverted && extensionHeaders.includes(number)) {
-    problems.warn(complain.extensionHeader(protocolName(number)), line.seen.get('protocol')!.span)
+    problems.warn(complain.extensionHeader(protocolName(number)), parts.seen.get('protocol')!.span)
   }
   return { value: number, inverted }
 }
 
-function fragmentOf(line: CommandLine): Negatable<true> | null {
-  const seen = line.seen.get('fragments')
+function fragmentOf(parts: CommandParts): Negatable<true> | null {
+  const seen = parts.seen.get('fragments')
   return seen === undefined ? null : { value: true, inverted: seen.inverted }
 }
 
 const textsOf = (words: readonly Word[]): string[] => words.map(({ text }) => text)
 
-function finishMatch(match: ExtensionUse | UnknownWords, line: CommandLine): (MatchUse | UnknownUse)[] {
+function finishMatch(match: ExtensionUse | UnknownWords, parts: CommandParts): (MatchUse | UnknownUse)[] {
   if (match instanceof ExtensionUse) {
-    const finished = match.finish(line.protocol)
+    const finished = match.finish(parts.protocol)
     if (finished === null) return []
     return [{ kind: 'known', name: match.syntax.name, data: finished.data, span: match.span }]
   }
@@ -70,20 +70,20 @@ function finishMatch(match: ExtensionUse | UnknownWords, line: CommandLine): (Ma
   return [{ kind: 'unknown', name: match.name.text, words: textsOf(match.words), span }]
 }
 
-function finishTarget(line: CommandLine, environment: CommandEnvironment): TargetUse {
-  const { target } = line
+function finishTarget(parts: CommandParts, environment: CommandEnvironment): TargetUse {
+  const { target } = parts
   if (target === null) return { kind: 'none' }
   const name = target.name.text
   const { span } = target.name
-  if (name === 'DROP' && line.table === 'nat') environment.problems.error(complain.natDrop(), span)
+  if (name === 'DROP' && parts.table === 'nat') environment.problems.error(complain.natDrop(), span)
   switch (target.kind) {
     case 'verdict':
       return { kind: 'verdict', verdict: name as 'ACCEPT', span }
     case 'chain':
-      checkJump(target, line, environment)
+      checkJump(target, parts, environment)
       return { kind: 'chain', chain: name, goto: target.goto, span }
     case 'extension': {
-      const finished = target.use.finish(line.protocol)
+      const finished = target.use.finish(parts.protocol)
       const spanOfUse = target.use.span ?? span
       return finished === null
         ? { kind: 'none' }
@@ -97,41 +97,41 @@ function finishTarget(line: CommandLine, environment: CommandEnvironment): Targe
         span: spanOfWords([target.name, ...target.words]),
       }
     case 'nowhere':
-      refuseTarget(target, line, environment)
+      refuseTarget(target, parts, environment)
       return { kind: 'none' }
   }
 }
 
 /** libiptc refuses jumps to base chains of the table; the name of another table's base chain is an ordinary one. */
-function checkJump(target: NamedTarget, line: CommandLine, { problems }: CommandEnvironment): void {
+function checkJump(target: NamedTarget, parts: CommandParts, { problems }: CommandEnvironment): void {
   const { text, span } = target.name
-  if (tableHooks[line.table].some((hook) => hook === text)) problems.error(complain.jumpToBase(text), span)
+  if (tableHooks[parts.table].some((hook) => hook === text)) problems.error(complain.jumpToBase(text), span)
 }
 
 function refuseTarget(
   target: NamedTarget,
-  line: CommandLine,
+  parts: CommandParts,
   { problems, chains, syntax, family, chainMadeLater }: CommandEnvironment,
 ): void {
   const { text, span } = target.name
   if (text === '' || text.length > 28 || /\s/.test(text)) return
-  const later = chainMadeLater?.(line.table, text) ?? null
+  const later = chainMadeLater?.(parts.table, text) ?? null
   if (later !== null) {
     problems.error(complain.chainLater(text), span, { span: later, message: 'the chain is made here' })
     return
   }
-  const users = [...chains(line.table).keys()].filter((name) => !hooks.some((hook) => hook === name))
+  const users = [...chains(parts.table).keys()].filter((name) => !hooks.some((hook) => hook === name))
   const targets = syntax.targets.filter(({ families }) => families.includes(family)).map(({ name }) => name)
   const candidates = target.goto ? users : ['ACCEPT', 'DROP', 'RETURN', ...targets, ...users]
   problems.error(complain.unknownTarget(text, candidates, target.goto), span)
 }
 
 /** Literal names only: a user chain takes both interfaces. Source: iptables/iptables.c, `do_command4()`. */
-function checkInterfaces(line: CommandLine, { problems }: CommandEnvironment): void {
-  const chain = line.command?.chain?.text
+function checkInterfaces(parts: CommandParts, { problems }: CommandEnvironment): void {
+  const chain = parts.command?.chain?.text
   if (chain === undefined) return
-  const out = line.seen.get('out-interface')
-  const into = line.seen.get('in-interface')
+  const out = parts.seen.get('out-interface')
+  const into = parts.seen.get('in-interface')
   if (out && (chain === 'PREROUTING' || chain === 'INPUT')) {
     problems.error(complain.interfaceInChain('-o', chain), out.span)
   }

@@ -28,7 +28,7 @@ export interface LoadRefusal extends Refusal {
 export function refusalsOf(table: Table, { family, syntax, profile }: VerifyContext): LoadRefusal[] {
   const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
-  if (reach.circle !== null) refusals.push(circleRefusal(reach.circle))
+  for (const circle of reach.circles) refusals.push(circleRefusal(circle))
   for (const chain of table.chains.values()) {
     for (const [at, rule] of chain.rules.entries()) {
       const place: RulePlace = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
@@ -62,13 +62,17 @@ export function* refusalsOfRule(
   for (const use of rule.matches) {
     if (use.kind === 'unknown') continue
     const refusal = syntax.match(use.name, place.family)?.check?.(use.data, rule, place)
-    if (refusal != null) yield { ...refusal, span: use.span ?? rule.span }
+    if (refusal != null) yield { ...ownCode(use.name, refusal), span: use.span ?? rule.span }
   }
   const { target } = rule
   if (target.kind !== 'extension') return
   const refusal = syntax.target(target.name, place.family)?.check?.(target.data, rule, place)
-  if (refusal != null) yield { ...refusal, span: target.span ?? rule.span }
+  if (refusal != null) yield { ...ownCode(target.name, refusal), span: target.span ?? rule.span }
 }
+
+/** Codes of extensions carry their name. */
+const ownCode = (name: string, refusal: Refusal): Refusal =>
+  refusal.code.includes('/') ? refusal : { ...refusal, code: `${name}/${refusal.code}` }
 
 /** Reports what the kernel would refuse, and rules that no packet can meet. */
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {

@@ -1,0 +1,228 @@
+/**
+ * What the words of one command amount to: the command itself, the conditions, the matches and the target.
+ *
+ * Source: `do_parse()`, `command_match()`, `command_jump()`, iptables/xshared.c, 1.8.9.
+ */
+import { type BaseOption, type BaseOptionName, type CommandName, shortForm } from './base-options.ts'
+import type { CommandEnvironment } from './command.ts'
+import * as complain from './complaints.ts'
+import { ExtensionUse } from './extension-use.ts'
+import { LoadedOptions } from './loaded-options.ts'
+import { protocolNumber } from './names.ts'
+import type { TableName } from './rule.ts'
+import { tableHooks } from './rule.ts'
+import type { Span } from './source.ts'
+import type { OptionEnvironment } from './syntax.ts'
+import type { Word } from './words.ts'
+
+/** An option that a rule can have once, as it was given. */
+export interface SeenOption {
+  readonly option: BaseOption
+  readonly value: Word | null
+  /** Second word of `-c PACKETS BYTES`. */
+  readonly second: Word | null
+  readonly inverted: boolean
+  readonly span: Span
+}
+
+/** A match or target that the registry lacks, and the words behind it. */
+export interface UnknownWords {
+  readonly name: Word
+  readonly words: Word[]
+}
+
+/** A target without options of its own: a verdict, a chain, or nothing that exists. */
+export interface NamedTarget {
+  readonly kind: 'verdict' | 'chain' | 'nowhere'
+  readonly name: Word
+  readonly goto: boolean
+}
+
+export type TargetChoice =
+  | NamedTarget
+  | { readonly kind: 'extension'; readonly name: Word; readonly use: ExtensionUse }
+  | { readonly kind: 'unknown'; readonly name: Word; readonly words: Word[] }
+
+/** `-A CHAIN` and its like. */
+export interface CommandSeen {
+  readonly name: Exclude<CommandName, 'delete-number' | 'zero-number'>
+  readonly span: Span
+  readonly chain: Word | null
+  readonly number: Word | null
+  /** New name of `-E`, policy of `-P`. */
+  readonly extra: Word | null
+}
+
+const tables = Object.keys(tableHooks) as TableName[]
+const verdicts = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN']
+
+const otherFamily = (family: 'ipv4' | 'ipv6') => (family === 'ipv4' ? 'ipv6' : 'ipv4')
+
+export class CommandParts {
+  readonly words: readonly Word[]
+  readonly options: LoadedOptions
+  command: CommandSeen | null = null
+  table: TableName
+  /** `-h` or `-V`, which make everything else irrelevant. */
+  info: 'help' | 'version' | null = null
+  /** Set by `-4` or `-6` in restore text of the other family: the line is not for us. */
+  isForOtherFamily = false
+  /** `-Z` beside `-L` or `-S`. */
+  alsoZero = false
+  verbosity = 0
+  readonly flags = new Set<BaseOptionName>()
+  readonly seen = new Map<BaseOptionName, SeenOption>()
+  readonly matches: (ExtensionUse | UnknownWords)[] = []
+  target: TargetChoice | null = null
+  readonly #environment: CommandEnvironment
+
+  constructor(words: readonly Word[], environment: CommandEnvironment) {
+    this.words = words
+    this.#environment = environment
+    this.options = new LoadedOptions(environment, (use) => this.matches.push(use))
+    this.table = environment.restoreTable ?? tableOf(words)
+  }
+
+  /** What `-p` said; null for any. */
+  get protocol(): OptionEnvironment['protocol'] {
+    return this.options.protocol
+  }
+
+  /** Whether the rest of the words does not matter. */
+  get complete(): boolean {
+    return this.info !== null || this.isForOtherFamily
+  }
+
+  /** Takes an option that a rule has once. The words of a target nobody knows are to be pushed to what it returns. */
+  addCondition(seen: SeenOption): Word[] | null {
+    const { problems, family } = this.#environment
+    const { option, value, inverted, span } = seen
+    if (option.name === 'fragments' && family === 'ipv6') problems.error(complain.noFragmentsInIpv6(), span)
+    const name = option.name === 'goto' ? 'jump' : option.name
+    if (this.seen.has(name)) {
+      problems.error(complain.repeatedOption(shortForm(option)), span)
+      return null
+    }
+    this.seen.set(name, seen)
+    if (name === 'protocol') this.#chooseProtocol(value!, inverted)
+    return name === 'jump' ? this.#chooseTarget(value!, option.name === 'goto') : null
+  }
+
+  addOther(option: BaseOption, { span }: Word): void {
+    const { problems, restoreTable, family } = this.#environment
+    switch (option.name) {
+      case 'help':
+      case 'version':
+        this.info = option.name
+        return
+      case 'verbose':
+        this.verbosity++
+        return
+      case 'wait':
+      case 'wait-interval':
+        if (restoreTable !== null) problems.error(complain.bannedInRestore('-w'), span)
+        return
+      case 'ipv4':
+      case 'ipv6':
+        this.isForOtherFamily = option.name !== family
+        return
+      case 'numeric':
+      case 'exact':
+      case 'line-numbers':
+        this.flags.add(option.name)
+        this.seen.set(option.name, { option, value: null, second: null, inverted: false, span })
+        return
+    }
+  }
+
+  chooseTable({ text, span: textSpan }: Word, span: Span): void {
+    const { problems, restoreTable } = this.#environment
+    if (restoreTable !== null) problems.error(complain.bannedInRestore('-t'), span)
+    else if (!tables.some((table) => table === text))
+      problems.error(complain.unknownTable(text, tables), textSpan)
+  }
+
+  #chooseProtocol(value: Word, inverted: boolean): void {
+    const { problems } = this.#environment
+    const number = protocolNumber(value.text)
+    if (number === null) {
+      problems.error(complain.unknownProtocol(value.text), value.span)
+      // Options of ports make sense with tcp, the likeliest; better than a second error for each of them.
+      this.options.protocol = { number: 6, inverted }
+    } else {
+      if (number === 0 && inverted) problems.error(complain.protocolNever(), value.span)
+      this.options.protocol = number === 0 ? null : { number, inverted }
+    }
+  }
+
+  /** `span` covers `-m` too. The words of a match nobody knows are to be pushed to what it returns. */
+  loadMatch(name: Word, span: Span): Word[] | null {
+    const { syntax, family, problems } = this.#environment
+    const found = syntax.match(name.text, family)
+    if (found !== null) {
+      const use = new ExtensionUse(found, span, this.#environment)
+      this.options.load(use)
+      this.matches.push(use)
+      return null
+    }
+    const elsewhere = syntax.match(name.text, otherFamily(family)) !== null
+    if (!elsewhere && complain.isOtherMatch(name.text)) {
+      problems.warn(complain.unsupportedMatch(name.text), name.span)
+    } else {
+      const known = syntax.matches
+        .filter(({ families }) => families.includes(family))
+        .map((match) => match.name)
+      const familyName = elsewhere ? (family === 'ipv4' ? 'IPv4' : 'IPv6') : null
+      problems.error(complain.unknownMatch(name.text, known, familyName), name.span)
+    }
+    const unknown: Word[] = []
+    this.matches.push({ name, words: unknown })
+    return unknown
+  }
+
+  #chooseTarget(name: Word, goto: boolean): Word[] | null {
+    const { syntax, family, problems, chains } = this.#environment
+    const { text, span } = name
+    if (!/^[^\s]{1,28}$/.test(text)) {
+      problems.error(complain.badTargetName(text), span)
+      this.target = { kind: 'nowhere', name, goto }
+      return null
+    }
+    const extension = goto ? null : syntax.target(text, family)
+    if (verdicts.includes(text) && !goto) this.target = { kind: 'verdict', name, goto }
+    else if (chains(this.table).has(text)) this.target = { kind: 'chain', name, goto }
+    else if (extension !== null) {
+      const use = new ExtensionUse(extension, span, this.#environment)
+      this.options.load(use)
+      this.target = { kind: 'extension', name, use }
+    } else return this.#chooseUnknown(name, goto)
+    return null
+  }
+
+  #chooseUnknown(name: Word, goto: boolean): Word[] {
+    const { syntax, family, problems } = this.#environment
+    const words: Word[] = []
+    const elsewhere = syntax.target(name.text, otherFamily(family)) !== null
+    if (goto || elsewhere || !complain.isOtherTarget(name.text)) {
+      this.target = { kind: 'nowhere', name, goto }
+    } else {
+      problems.warn(complain.unsupportedTarget(name.text), name.span)
+      this.target = { kind: 'unknown', name, words }
+    }
+    return words
+  }
+}
+
+/** The table that `-t` chooses: targets are looked up in it before the option itself is reached. */
+function tableOf(words: readonly Word[]): TableName {
+  let table: TableName = 'filter'
+  for (const [at, { text }] of words.entries()) {
+    const next = words[at + 1]?.text
+    const name =
+      /^--t[able]*=(.*)$/.exec(text)?.[1] ??
+      (/^(-t|--t[able]*)$/.test(text) ? next : /^-t(\w+)$/.exec(text)?.[1])
+    const found = tables.find((each) => each === name)
+    if (found !== undefined) table = found
+  }
+  return table
+}
