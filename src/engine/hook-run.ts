@@ -7,6 +7,7 @@
 import type { Device } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
 import { decodeIp } from '../net/decode.ts'
+import { ipProtocol } from '../net/protocol.ts'
 import type { Answers } from './answers.ts'
 import { connectionStatus, type TrackedConnection } from './conntrack/connection.ts'
 import { type DefragUser, type ExpiredFragments, Reassembler } from './defrag.ts'
@@ -111,7 +112,7 @@ export class HookRunner {
     return null
   }
 
-  /** The nat table sees the packets that begin a connection, and errors about one it has not seen, once each way. */
+  /** The nat table sees the packets that begin a connection, once each way. Source: nf_nat_ipv4_fn(). */
   #runNat(
     { table, manipulation }: Extract<HookStep, { kind: 'nat' }>,
     skb: HostSkb,
@@ -120,6 +121,10 @@ export class HookRunner {
   ): Fate | null {
     const tracked = skb.conntrack
     if (tracked?.connection == null || (tracked.state !== 'NEW' && tracked.state !== 'RELATED')) return null
+    // An ICMP error is translated with the connection that it is about, and no rule is asked.
+    const { protocol } = skb.packet
+    const isIcmp = protocol === ipProtocol.icmp || protocol === ipProtocol.icmp6
+    if (isIcmp && tracked.state === 'RELATED') return null
     const connection = tracked.connection as TrackedConnection
     const done =
       manipulation === 'source' ? connectionStatus.sourceNatDone : connectionStatus.destinationNatDone

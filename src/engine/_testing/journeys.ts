@@ -314,6 +314,12 @@ COMMIT
       out udp [2001:db8:1::1]:5 > [ff02::1]:9   => accept by policy; delivered; sent eth0 udp dmac=33:33:00:00:00:01
       # Node-local groups do not leave the node.
       out udp [2001:db8:1::1]:5 > [ff01::1]:9   => accept by policy; delivered; sent nothing
+      out udp [2001:db8:1::1]:5 > [ff01::5]:9   => drop by host; sent nothing
+      # Nor do groups that are heard here, with no hops left.
+      out udp [2001:db8:1::1]:5 > [ff02::1]:9 ttl=0 => accept by policy; delivered; sent nothing
+      out udp 192.168.1.1 > 224.0.0.1:9 ttl=0   => accept by policy; delivered; sent nothing
+      # Not even from itself does a host take ::1 by a wire.
+      out udp [::1]:5 > [ff02::1]:9             => accept by policy; not delivered; sent eth0 udp
     `,
   },
   {
@@ -362,6 +368,9 @@ COMMIT
       eth0 udp [2001:db8:99::7]:5 > [2001:db8:a4::1]:9 => accept by policy; sent eth1 udp dmac=02:06:00:00:00:77
       # The address of an error suits the interface that the packet came by, whichever way the error takes.
       eth1 udp [2001:db8:99::7]:5 > [2001:db8:a1::1]:9 => drop by host; sent eth0 icmp6 2001:db8:2::1 > 2001:db8:99::7 type=1 code=0
+      # No error goes to what may be any of several hosts, nor to another link's link-local address.
+      eth0 udp [2001:db8:1::]:5 > [2001:db8:a1::1]:9   => drop by host; policies; sent nothing
+      eth1 udp [fe80::9]:5 > [2001:db8:99::8]:9        => drop by host; policies; sent nothing
       eth0 icmp6 2001:db8:99::7 > 2001:db8:2::9 type=1 code=4 ttl=1 => drop by host; sent nothing
       eth0 icmp6 2001:db8:99::7 > 2001:db8:2::9 echo-request ttl=1  => drop by host; sent eth0 icmp6 type=3
     `,
@@ -418,6 +427,56 @@ COMMIT
       eth0 udp 198.51.100.7:5 > 203.0.113.1:9 id=7 frag=0+ len=36 => drop by host; hits; policies raw/PREROUTING
       eth0 udp 198.51.100.7 > 203.0.113.1 id=7 frag=2 payload=0102 => accept by policy; hits raw/PREROUTING:1 filter/INPUT:2; delivered
       eth0 udp 198.51.100.7 > 192.168.1.9 id=7 frag=2 payload=0102 => accept by policy; hits raw/PREROUTING:1; sent eth1 udp 198.51.100.7 > 192.168.1.9 id=7 frag=2
+    `,
+  },
+  {
+    name: 'one rule that needs it makes the host track every packet',
+    host: gateway,
+    rules: {
+      ipv4: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+-A PREROUTING -f
+-A PREROUTING -s 198.51.100.9 -j NOTRACK
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING -j ACCEPT
+-A OUTPUT -j ACCEPT
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A INPUT -s 198.51.100.8 -j DROP
+-A INPUT -m state --state RELATED -j DROP
+-A INPUT -s 198.51.100.6 -p tcp -j REJECT --reject-with tcp-reset
+-A INPUT -s 198.51.100.6 -j REJECT
+COMMIT
+`,
+    },
+    packets: `
+      # The nat table sees the first packet of a connection, at each kind of hook once.
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 => accept by policy; hits nat/PREROUTING:1; policies raw/PREROUTING filter/INPUT nat/INPUT
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 => accept by policy; hits; policies raw/PREROUTING filter/INPUT
+      out udp 203.0.113.1:9 > 198.51.100.7:5  => accept by policy; hits; policies raw/OUTPUT filter/OUTPUT
+      eth0 udp 198.51.100.9:5 > 203.0.113.1:9 => accept by policy; hits raw/PREROUTING:2; policies raw/PREROUTING filter/INPUT
+      eth0 udp 198.51.100.7:6 > 192.168.1.9:9 => accept by policy; hits nat/PREROUTING:1; policies raw/PREROUTING filter/FORWARD nat/POSTROUTING
+      # What is dropped leaves no connection behind.
+      eth0 udp 198.51.100.8:5 > 203.0.113.1:9 => drop by filter/INPUT:1; hits nat/PREROUTING:1 filter/INPUT:1
+      eth0 udp 198.51.100.8:5 > 203.0.113.1:9 => drop by filter/INPUT:1; hits nat/PREROUTING:1 filter/INPUT:1
+      # An answer of REJECT belongs to the connection of what it rejects; nat looks at resets, not at errors.
+      eth0 udp 198.51.100.6:5 > 203.0.113.1:9 => reject by filter/INPUT:4; hits nat/PREROUTING:1 filter/INPUT:4; policies raw/PREROUTING raw/OUTPUT filter/OUTPUT
+      eth0 tcp 198.51.100.6:5 > 203.0.113.1:9 => reject by filter/INPUT:3; policies raw/PREROUTING raw/OUTPUT filter/OUTPUT nat/POSTROUTING; sent eth0 tcp 203.0.113.1:9 > 198.51.100.6:5 rst-ack id=0 df seq=0 ack=1
+      # The host talks to itself: what output saw, input does not look at again.
+      out udp 203.0.113.1:7 > 203.0.113.1:8   => accept by policy; hits nat/OUTPUT:1; policies raw/OUTPUT filter/OUTPUT nat/POSTROUTING raw/PREROUTING filter/INPUT
+      # Fragments are put together before raw, and cut as they came when they leave.
+      eth0 udp 198.51.100.7:5 > 192.168.1.9:9 id=7 frag=0+ len=60 sum=0 => drop by host; hits; policies
+      eth0 udp 198.51.100.7 > 192.168.1.9 id=7 frag=5 payload=0102 => accept by policy; hits nat/PREROUTING:1; sent eth1 udp 198.51.100.7:5 > 192.168.1.9:9 ttl=63 id=7 frag=0+ len=60; sent eth1 udp 198.51.100.7 > 192.168.1.9 ttl=63 id=7 frag=5 payload=0102
     `,
   },
   {
