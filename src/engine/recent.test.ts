@@ -10,103 +10,10 @@
  * One jiffy is 4 ms. Those of today's profile were run on Linux 6.18 through a TAP device, with these outcomes.
  */
 import { describe, expect, it } from 'vitest'
-import { readOptions } from '../ext/_testing/read-options.ts'
-import type { HookContext, HostServices, RecentList, Skb } from '../ext/context.ts'
-import { type Recent, recent } from '../ext/match/recent.ts'
-import { type KernelProfile, linux618 } from '../lang/profile.ts'
-import { type Address, parseAddress } from '../net/address.ts'
-import { decodeIp } from '../net/decode.ts'
-import { encodeIpv4, encodeIpv6 } from '../net/encode.ts'
-import { Packet } from '../net/packet.ts'
+import { linux618 } from '../lang/profile.ts'
+import { parseAddress } from '../net/address.ts'
+import { Replay } from './_testing/recent-replay.ts'
 import { RecentLists } from './recent.ts'
-
-interface Loaded {
-  readonly number: number
-  readonly data: Recent
-  readonly family: string
-  readonly list: RecentList
-}
-
-class Replay {
-  readonly #lists: RecentLists
-  readonly #profile: KernelProfile
-  readonly #rules: readonly string[]
-  #loaded: Loaded[] = []
-
-  constructor(rules: readonly string[], profile: KernelProfile) {
-    this.#rules = rules
-    this.#profile = profile
-    this.#lists = new RecentLists(profile)
-  }
-
-  load(number: number): void {
-    const rule = this.#rules[number - 1]!
-    const family = rule.startsWith('-6 ') ? 'ipv6' : 'ipv4'
-    const data = readOptions(recent, rule.replace(/^-[46] /, ''), { family, profile: this.#profile })
-    this.#loaded.push({ number, data, family, list: recent.load!(data, this.#host(family)) })
-  }
-
-  unload(number: number): void {
-    for (const rule of this.#loaded) {
-      if (rule.number === number) recent.unload!(rule.list, this.#host(rule.family))
-    }
-    this.#loaded = this.#loaded.filter((rule) => rule.number !== number)
-  }
-
-  step(milliseconds: number, action: string): string {
-    const jiffies = Math.floor((milliseconds * this.#profile.hz) / 1000)
-    const [verb, argument = '', ...rest] = action.split(' ')
-    if (verb === 'load') return this.load(Number(argument)) ?? ''
-    if (verb === 'unload') return this.unload(Number(argument)) ?? ''
-    if (verb === 'show') return (this.#lists.read(argument) ?? ['-']).join(' / ')
-    if (verb === 'write') {
-      const text = rest.join(' ').replace(/\\n/g, '\n').replace(/\\0/g, '\0')
-      const { error, written } = this.#lists.write(argument, text, jiffies)
-      return error ?? String(written)
-    }
-    return this.#packet(parseAddress(verb!)!, action.split(' ').slice(1), jiffies)
-  }
-
-  #packet(source: Address, words: readonly string[], jiffies: number): string {
-    const { family } = source
-    const ttl = Number(words.find((word) => word.startsWith('ttl='))?.slice(4) ?? 64)
-    const packet = new Packet()
-    decodeIp(packet, encode(source, ttl))
-    const skb = { packet, socket: words.includes('socket') ? { uid: 0, gid: 0 } : null } as Skb
-    const device = { name: 'eth0', index: 2 }
-    const context = {
-      host: this.#host(family),
-      jiffies,
-      out: words.includes('out') ? device : null,
-      note: null,
-    } as unknown as HookContext
-    return this.#loaded
-      .filter((rule) => rule.family === family)
-      .map(({ data, list }) => (recent.evaluate(data, skb, context, list) ? 'yes' : 'no'))
-      .join(' ')
-  }
-
-  #host(family: string): HostServices {
-    return {
-      family,
-      profile: this.#profile,
-      acquireRecentList: (name: string, mask: Address, slots: number) =>
-        this.#lists.acquire(name, mask, slots),
-      releaseRecentList: (list: RecentList) => this.#lists.release(list),
-    } as unknown as HostServices
-  }
-}
-
-function encode(source: Address, ttl: number): Uint8Array {
-  const payload = new Uint8Array(8)
-  if (source.family === 'ipv4') {
-    return encodeIpv4({ source, destination: parseAddress('203.0.113.1')!, protocol: 17, ttl }, payload)
-  }
-  return encodeIpv6(
-    { source, destination: parseAddress('2001:db8::1')!, nextHeader: 17, hopLimit: ttl },
-    payload,
-  )
-}
 
 function timeline(
   title: string,
@@ -476,74 +383,6 @@ describe('writing to the file', () => {
     4ms  write nowhere +192.0.2.1     | ENOENT
     `,
   )
-
-  const list = () => {
-    const lists = new RecentLists(linux618)
-    lists.acquire('a', parseAddress('255.255.255.255')!, 32)
-    return lists
-  }
-
-  // What Linux 6.18 made of each: bytes taken and the address, or the error.
-  it.each([
-    ['+1.2.3.4', '8 1.2.3.4'],
-    ['+01.02.03.04', '12 1.2.3.4'],
-    ['+1.2.3.000000004', '16 1.2.3.4'],
-    ['+1.2.3.4\n+5.6.7.8\n', '18 1.2.3.4'],
-    ['+1.2.3.4\0junk', '13 1.2.3.4'],
-    ['+1.2.3.4\0:', '10 1.2.3.4'],
-    ['+1.2.3.4\n:', 'EINVAL'],
-    ['+1.2.3.4:', 'EINVAL'],
-    ['+', 'EINVAL'],
-    ['+foo', 'EINVAL'],
-    ['+1.2.3', 'EINVAL'],
-    ['+1.2.3.4.5', 'EINVAL'],
-    ['+1.2.3.4/24', 'EINVAL'],
-    ['+1.2.3.4 ', 'EINVAL'],
-    ['+ 1.2.3.4', 'EINVAL'],
-    ['+256.1.1.1', 'EINVAL'],
-    ['+0x1.1.1.1', 'EINVAL'],
-    ['+1.2.3.4#', 'EINVAL'],
-    ['+::', '3 0000:0000:0000:0000:0000:0000:0000:0000'],
-    ['+00000001::2', '12 0001:0000:0000:0000:0000:0000:0000:0002'],
-    ['+1::00012345', 'EINVAL'],
-    ['+1:2:3:4:5:6:7:8', '16 0001:0002:0003:0004:0005:0006:0007:0008'],
-    ['+1:2:3:4:5:6:7::', '16 0001:0002:0003:0004:0005:0006:0007:0000'],
-    ['+1:2:3:4::5:6:7:8', 'EINVAL'],
-    ['+1:2:3:4:5:6:7', 'EINVAL'],
-    ['+1::2::3', 'EINVAL'],
-    ['+1:::2', 'EINVAL'],
-    [':', 'EINVAL'],
-    ['+1:2:3:4:5:6:1.2.3.4', '20 0001:0002:0003:0004:0005:0006:0102:0304'],
-    ['+1:2:3:4:5::1.2.3.4', '19 0001:0002:0003:0004:0005:0000:0102:0304'],
-    ['+1:2:3:4:5:6::1.2.3.4', 'EINVAL'],
-    ['+::1.2.3.4:anything', '19 0000:0000:0000:0000:0000:0000:0102:0304'],
-    ['+::1.2.3.4/96', 'EINVAL'],
-    ['+1.2.3.4::', 'EINVAL'],
-    [`+1.2.3.${'0'.repeat(38)}4`, '46 1.2.3.4'],
-    [`+1.2.3.${'0'.repeat(39)}4`, '47 1.2.3.4'],
-    [`+1.2.3.${'0'.repeat(40)}4`, '47 1.2.3.0'],
-    [`/${'x'.repeat(60)}`, '47 '],
-    ['', '0 '],
-  ])('%j', (text, expected) => {
-    const lists = list()
-    const { written, error } = lists.write('a', text, 0)
-    const [line = 'src= '] = lists.read('a')!
-    expect(error ?? `${written} ${line.slice(4, line.indexOf(' '))}`).toBe(expected)
-  })
-
-  it('says what it wants, once no sign is given', () => {
-    expect(list().write('a', '1.2.3.4', 0)).toEqual({
-      written: 0,
-      error: 'EINVAL',
-      log: 'xt_recent: Need "+ip", "-ip" or "/"',
-    })
-    expect(list().write('a', '+foo', 0).log).toBe(null)
-  })
-
-  it('wants the beginning of the file', () => {
-    expect(list().write('a', '+1.2.3.4', 0, 8).error).toBe('ESPIPE')
-    expect(list().write('a', '', 0, 8).error).toBe(null)
-  })
 })
 
 it('refuses to release a list that is gone', () => {
@@ -551,4 +390,39 @@ it('refuses to release a list that is gone', () => {
   const list = lists.acquire('a', parseAddress('255.255.255.255')!, 32)
   lists.release(list)
   expect(() => lists.release(list)).toThrow('more often')
+})
+
+describe('traces are told', () => {
+  const add = 'write DEFAULT +198.51.100.7'
+  const at = 'DEFAULT: 198.51.100.7'
+
+  it.each([
+    ['--set', [], [`${at} enters the list`]],
+    ['--set', [add], [`${at} seen once; last 1 s ago`, `${at} is stamped`]],
+    ['--rcheck --seconds 3', [add], [`${at} seen once within 3 s; last 1 s ago`]],
+    ['--update --hitcount 2', [add, add], [`${at} seen 2 times, wanted 2; last 1 s ago`, `${at} is stamped`]],
+    ['--remove', [add], [`${at} leaves the list`]],
+  ])('of a match: %s after %j', (options, before, notes) => {
+    const replay = new Replay([options], linux618)
+    replay.load(1)
+    for (const action of before) replay.step(0, action)
+    expect(replay.tell(1000, '198.51.100.7')).toEqual({ notes, reasons: [] })
+  })
+
+  it.each([
+    ['! --set', [], `${at} is stamped, but "! --set" never matches`],
+    ['--rcheck', [], `${at} is not in the list`],
+    ['--rcheck --rttl', ['198.51.100.7 ttl=60'], `${at} was seen with TTL 60, not 64`],
+    ['--rcheck --hitcount 2', [add], `${at} seen once, wanted 2; last 1 s ago`],
+    ['! --rcheck', [add], `${at} seen once; last 1 s ago`],
+    ['--remove', [], `${at} is not in the list`],
+    ['! --remove', [add], `${at} was in the list`],
+  ])('of a miss: %s after %j', (options, before, reason) => {
+    const replay = new Replay(['--set', options], linux618)
+    replay.load(1)
+    replay.load(2)
+    for (const action of before) replay.step(0, action)
+    replay.unload(1)
+    expect(replay.tell(1000, '198.51.100.7').reasons).toEqual([reason])
+  })
 })

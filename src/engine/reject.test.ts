@@ -4,7 +4,7 @@ import { registry } from '../ext/registry.ts'
 import { parseRuleText } from '../lang/parse-rule.ts'
 import { newRuleset, newTable } from '../lang/rule.ts'
 import { type Family, parseAddress, parsePrefix } from '../net/address.ts'
-import { encodeFrame, encodeIpv4, encodeIpv6, encodeUdp } from '../net/encode.ts'
+import { encodeFrame, encodeIpv4, encodeIpv6, encodeTcp, encodeUdp } from '../net/encode.ts'
 import { rejectedFrames } from './_testing/rejected-frames.ts'
 import { bareHost, type HostConfig, type InterfaceConfig, parseMac } from './config.ts'
 import { Host } from './host.ts'
@@ -25,11 +25,15 @@ const config: HostConfig = {
   forwarding: { ipv4: true, ipv6: true },
 }
 
-function hostWith(family: Family, chain: string, rule: string): Host {
+const hostWith = (family: Family, chain: string, rule: string): Host => hostOf(family, { [chain]: rule })
+
+function hostOf(family: Family, rules: Readonly<Record<string, string>>): Host {
   const host = new Host(config)
   const ruleset = newRuleset(family)
   const filter = newTable('filter')
-  filter.chains.get(chain)!.rules.push(...parseRuleText(rule, { family, syntax: registry, chain }).rules)
+  for (const [chain, rule] of Object.entries(rules)) {
+    filter.chains.get(chain)!.rules.push(...parseRuleText(rule, { family, syntax: registry, chain }).rules)
+  }
   ruleset.tables.set('filter', filter)
   expect(host.load(ruleset)).toEqual([])
   return host
@@ -87,5 +91,28 @@ describe('a long packet is quoted up to', () => {
     const frame = encodeFrame({ ...link, etherType: 0x86dd }, packet)
     const { sent } = hostWith('ipv6', 'INPUT', '-j REJECT').receive(frame, 'tap0', 0n)
     expect(sent.map(({ bytes }) => bytes.length)).toEqual([14 + 1280])
+  })
+})
+
+describe('answers pass OUTPUT', () => {
+  const seen = { OUTPUT: '-m recent --set --rdest --name out' }
+  const ends = { source: parseAddress('10.0.0.2')!, destination: parseAddress('10.0.0.1')! }
+  const link = { destination: parseMac('02:00:00:00:00:01')!, source: parseMac('02:00:00:00:00:02')! }
+  const tcp = encodeTcp({ sourcePort: 5, destinationPort: 9, flags: 2 }, new Uint8Array(0), ends)
+  const frame = encodeFrame({ ...link, etherType: 0x800 }, encodeIpv4({ ...ends, protocol: 6 }, tcp))
+
+  // Measured: a packet without socket counts one hop more wherever it has an outgoing device.
+  it.each([
+    ['-p tcp -j REJECT --reject-with tcp-reset', 65],
+    ['-j REJECT', 64],
+  ])('%s is seen there with TTL %d', (rule, ttl) => {
+    const host = hostOf('ipv4', { ...seen, INPUT: rule })
+    host.receive(frame, 'tap0', 0n)
+    expect(host.recent.readAll()).toEqual({ out: [`src=10.0.0.2 ttl: ${ttl} last_seen: 0 oldest_pkt: 1 0`] })
+  })
+
+  it('and can be dropped there', () => {
+    const host = hostOf('ipv4', { INPUT: '-j REJECT', OUTPUT: '-j DROP' })
+    expect(host.receive(frame, 'tap0', 0n).sent).toEqual([])
   })
 })

@@ -93,3 +93,19 @@ describe('the bucket', () => {
     expect(answers('--limit 1/sec --limit-burst 1', [0, 990, 1000], 100)).toBe('yes no yes')
   })
 })
+
+it('tells traces what is left', () => {
+  const host = { profile: linux618 } as HostServices
+  const data = readOptions(limit, '--limit 1/min --limit-burst 2')
+  const bucket = limit.load!(data, host)
+  const notes: string[] = []
+  const at = (jiffies: number) =>
+    ({ host, jiffies, note: (text: string) => notes.push(text) }) as unknown as HookContext
+  for (const jiffies of [0, 0, 250]) limit.evaluate(data, {} as Skb, at(jiffies), bucket)
+  expect(notes).toEqual([
+    'the limit lets 1 more through at once',
+    'the limit is used up for the next 60 s',
+    'the limit is used up for the next 59 s',
+  ])
+  expect(limit.explain!(data, {} as Skb, at(250), bucket)).toBe(notes[2])
+})

@@ -78,20 +78,23 @@ export const limit = defineMatch<Limit, Bucket>()({
     const gained = (elapsed * creditsPerJiffy(hz)) % wrap
     bucket.previousJiffies = jiffies
     bucket.credit = Math.min(bucket.cap, (bucket.credit + gained) % wrap)
-    context.note?.(`limit: credit for ${Math.floor(bucket.credit / bucket.cost)} packets`)
-    if (bucket.credit < bucket.cost) return false
-    bucket.credit -= bucket.cost
-    return true
+    const matches = bucket.cost <= bucket.credit
+    if (matches) bucket.credit -= bucket.cost
+    context.note?.(describe(bucket, hz))
+    return matches
   },
 
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
 
-  explain(_data, _skb, context, { credit, cost }) {
-    const { hz } = context.host.profile
-    const seconds = Math.ceil((cost - credit) / creditsPerJiffy(hz)) / hz
-    return `the limit is used up; the next packet may match in ${seconds} s`
-  },
+  explain: (_data, _skb, context, bucket) => describe(bucket, context.host.profile.hz),
 })
+
+function describe({ credit, cost }: Bucket, hz: number): string {
+  const more = Math.floor(credit / cost)
+  if (more > 0) return `the limit lets ${more} more through at once`
+  const seconds = Math.ceil((cost - credit) / creditsPerJiffy(hz)) / hz
+  return `the limit is used up for the next ${seconds} s`
+}
 
 // --- Credits
 

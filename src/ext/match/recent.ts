@@ -155,7 +155,7 @@ export const recent = defineMatch<Recent, RecentList>()({
 
     if (entry === null) {
       if (mode !== 'set') {
-        context.note?.(`${list.name}: ${printAddress(address)} is not in the list`)
+        context.note?.(describeAbsence(list, address, ttl))
         return inverted
       }
       list.add(address, ttl, jiffies)
@@ -192,17 +192,12 @@ export const recent = defineMatch<Recent, RecentList>()({
   explain(data, skb, context, list) {
     const { mode, inverted } = data
     const address = addressOfSide(data, skb)
-    const text = printAddress(address)
-    if (mode === 'set') return `${text} went into list ${list.name}, but "! --set" never matches`
-    if (mode === 'remove') {
-      return inverted ? `${text} was in list ${list.name}` : `${text} is not in list ${list.name}`
-    }
+    const text = `${list.name}: ${printAddress(address)}`
+    if (mode === 'set') return `${text} is stamped, but "! --set" never matches`
+    if (mode === 'remove') return inverted ? `${text} was in the list` : `${text} is not in the list`
     const ttl = ttlBeforeForwarding(skb, context)
     const entry = list.lookup(address, data.rttl ? ttl : 0)
-    if (entry !== null) return describeEntry(data, address, entry, context)
-    const other = list.lookup(address, 0)
-    if (other === null) return `${text} is not in list ${list.name}`
-    return `${text} is in list ${list.name} with TTL ${other.ttl}, not ${ttl}`
+    return entry === null ? describeAbsence(list, address, ttl) : describeEntry(data, address, entry, context)
   },
 })
 
@@ -231,6 +226,12 @@ function countStamps({ seconds }: Recent, { stamps, stampCount }: RecentEntry, s
 
 const enough = (data: Recent, entry: RecentEntry, since: number): boolean =>
   Math.max(1, data.hitcount) <= countStamps(data, entry, since)
+
+function describeAbsence(list: RecentList, address: Address, ttl: number): string {
+  const other = list.lookup(address, 0)
+  const text = `${list.name}: ${printAddress(address)}`
+  return other === null ? `${text} is not in the list` : `${text} was seen with TTL ${other.ttl}, not ${ttl}`
+}
 
 function describeEntry(data: Recent, address: Address, entry: RecentEntry, context: HookContext): string {
   const { seconds, hitcount, name } = data
