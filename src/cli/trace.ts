@@ -108,9 +108,9 @@ function print(
   }
   const colors = palette(environment.color.stdout)
   const style = { colors, columns: environment.columns, printRule }
-  const head = colors.bold(atNs === 0n ? text : `${printDuration(atNs)}  ${text}`)
+  const time = atNs === 0n ? [] : [colors.dim(`at ${printDuration(atNs)}`)]
   const logs = outcome.log.map((line) => colors.dim(`log: ${line}`))
-  const lines = [head, ...renderTrace(events, style), ...logs, ...renderVerdict(outcome, style), '']
+  const lines = [...time, ...renderTrace(events, style), ...logs, ...renderVerdict(outcome, style), '']
   environment.stdout(`${lines.join('\n')}\n`)
 }
 
