@@ -6,10 +6,10 @@
  */
 import type { HostServices } from '../ext/context.ts'
 import type { Registry } from '../ext/registry.ts'
+import { reachOf } from '../lang/reach.ts'
 import type { Rule, Table } from '../lang/rule.ts'
 import type { RulePlace } from '../lang/syntax.ts'
 import { chainOrder } from './compile.ts'
-import { reachOf } from '../lang/reach.ts'
 
 /**
  * Takes the extensions of the rules one by one, as the kernel does, up to the one it refuses, and gives back what was

@@ -55,7 +55,7 @@ export interface Seen<T> {
   readonly span: Span | null
 }
 
-/** The options that a rule gave, by name. */
+/** The options that a rule gave, by name; the keys stand in the order of the text. */
 export type Given<Options extends OptionTable> = {
   readonly [Name in keyof Options]?: Options[Name] extends OptionSpec<infer T> ? Seen<T> : never
 }
