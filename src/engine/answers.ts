@@ -62,7 +62,7 @@ export class Answers {
       journey.tell(`no ICMP error is sent: ${whyNot}`)
       return false
     }
-    const { routing, defaultTtl: ttl } = this.#parts
+    const { routing, defaultTtl } = this.#parts
     const { packet, device } = skb
     const way = routing.output(packet.source, device)
     // An anycast address may be any of several hosts, so no error can be sure to meet the sender.
@@ -74,6 +74,8 @@ export class Answers {
     if (source === null) return false
     const options = this.#echoOptions(skb, source, journey)
     if (options === null) return false
+    // Source: ip_select_ttl().
+    const ttl = way.type === 'MULTICAST' ? 1 : defaultTtl
     const bytes = buildIcmpError(packet, error, { source, ttl, mtu: way.device.mtu, options })
     return this.emit({ bytes, sender: 'icmp' }, skb, journey)
   }

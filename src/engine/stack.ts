@@ -219,7 +219,7 @@ export class Stack {
 
   /**
    * Gives the host a copy of what it sends to a group or broadcast address that it listens to: the copy takes
-   * POSTROUTING on its own and comes in by the device. Not null when the packet itself goes no further.
+   * POSTROUTING on its own, without the socket, and comes in by the device. Not null when the packet itself goes no further.
    *
    * Source: ip_mc_output(), ip6_finish_output2().
    */
@@ -230,12 +230,10 @@ export class Stack {
     const { packet } = skb
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
     copy.mark = skb.mark
-    copy.socket = skb.socket
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
     const stopped = this.#hooks.run('POSTROUTING', copy, null, route.device, journey)
     if (stopped !== null) return staysHere ? stopped : null
-    copy.socket = null
     copy.device = route.device
     copy.packetType = 'loopback'
     copy.route = { ...route, kind: 'local' }

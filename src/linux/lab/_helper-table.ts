@@ -59,12 +59,12 @@ export class HelperTable {
         newBaseChain('inet', table, 'delivered', 'INPUT', last),
         newBaseChain('inet', table, 'forwarded', 'FORWARD', last),
         newBaseChain('inet', table, 'sent', 'POSTROUTING', last),
-        rule('own', count()),
         // What the steps send has an owner; what the stack does for itself has none.
-        rule('own', ifOwned(), verdict('accept')),
+        rule('own', ifOwned(), count(), verdict('accept')),
         rule('own', ifProtocol(IPPROTO_IGMP), verdict('drop')),
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
+        rule('own', count()),
         rule('delivered', ifInput(loopbackIndex), count(), verdict('drop')),
         rule('delivered', count(), verdict('drop')),
         rule('forwarded', count()),
@@ -94,7 +94,7 @@ export class HelperTable {
     return {
       deliveredByLo: of('delivered', 0),
       deliveredByWire: of('delivered', 1),
-      begun: of('own'),
+      begun: of('own', 0) + of('own', 1),
       forwarded: of('forwarded'),
       sent: of('sent'),
     }
