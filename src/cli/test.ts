@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
+import type { firstDifference } from '../linux/lab/index.ts'
 import { EngineJudge } from '../scenario/engine-judge.ts'
 import { readScenario } from '../scenario/read.ts'
 import { RulesRefused } from '../scenario/rules.ts'
@@ -84,9 +85,11 @@ class TestRun {
   async run(paths: readonly string[]): Promise<FileReport[]> {
     const loaded = await Promise.all(paths.map((path) => this.#load(path)))
     const parts = loaded.flatMap((file) => ('scenario' in file ? file.scenario.cases : []))
-    const kernelRuns = this.#where === 'engine' ? new Map<Case, CaseReport>() : await this.#runOnKernel(parts)
+    const engineRuns = new Map<Case, CaseReport>()
+    for (const part of parts) engineRuns.set(part, await runCase(part, new EngineJudge(part)))
+    const kernelRuns = this.#where === 'engine' ? null : await this.#runOnKernel(parts, engineRuns)
     this.#progress.clear()
-    return Promise.all(loaded.map((file) => ('scenario' in file ? this.#report(file, kernelRuns) : file)))
+    return loaded.map((file) => ('scenario' in file ? this.#report(file, engineRuns, kernelRuns) : file))
   }
 
   async #load(path: string): Promise<LoadedFile | FileReport> {
@@ -110,39 +113,43 @@ class TestRun {
     }
   }
 
-  async #runOnKernel(parts: readonly Case[]): Promise<Map<Case, CaseReport>> {
-    const { runOnKernel } = await import('../linux/lab/index.ts')
-    return runOnKernel(parts, {
+  async #runOnKernel(parts: readonly Case[], engineRuns: ReadonlyMap<Case, CaseReport>): Promise<KernelRuns> {
+    const { firstDifference, runOnKernel } = await import('../linux/lab/index.ts')
+    const reports = await runOnKernel(parts, {
       backend: this.#backend,
       signal: this.#environment.signal,
       onProgress: (text) => this.#progress.show(() => text),
+      isGood: (part, report) =>
+        !report.failed &&
+        (this.#where === 'kernel' || firstDifference(engineRuns.get(part)!, report) === null),
     })
+    return { reports, firstDifference }
   }
 
-  async #report(
+  #report(
     { name, scenario }: LoadedFile,
-    kernelRuns: ReadonlyMap<Case, CaseReport>,
-  ): Promise<FileReport> {
+    engineRuns: ReadonlyMap<Case, CaseReport>,
+    kernelRuns: KernelRuns | null,
+  ): FileReport {
     const cases: CaseReport[] = []
     const differences: Difference[] = []
     for (const part of scenario.cases) {
-      const kernel = kernelRuns.get(part)
-      if (this.#where !== 'kernel') {
-        const engine = await runCase(part, new EngineJudge(part))
-        cases.push(engine)
-        if (kernel !== undefined) differences.push(...(await differencesOf(part, engine, kernel)))
-      }
+      const engine = engineRuns.get(part)!
+      const kernel = kernelRuns?.reports.get(part)
+      if (this.#where !== 'kernel') cases.push(engine)
       if (kernel !== undefined) cases.push(kernel)
+      if (this.#where !== 'both' || kernel === undefined) continue
+      const difference = kernelRuns!.firstDifference(engine, kernel)
+      if (difference !== null) differences.push({ part, engine, kernel, ...difference })
     }
     return { name, cases, differences, problem: null }
   }
 }
 
-/** Where the two judges part for the first time, if they do. */
-async function differencesOf(part: Case, engine: CaseReport, kernel: CaseReport): Promise<Difference[]> {
-  const { firstDifference } = await import('../linux/lab/index.ts')
-  const difference = firstDifference(engine, kernel)
-  return difference === null ? [] : [{ part, engine, kernel, ...difference }]
+/** What the kernel came to, with the lab's own way of comparing it. */
+interface KernelRuns {
+  readonly reports: ReadonlyMap<Case, CaseReport>
+  readonly firstDifference: typeof firstDifference
 }
 
 const isFailed = ({ problem, cases, differences }: FileReport): boolean =>

@@ -9,6 +9,10 @@ export interface KernelRunOptions {
   readonly backend: Backend
   readonly signal?: AbortSignal
   readonly onProgress?: (text: string) => void
+  /**
+   * Whether a report may stand although a step was late. By default one that met its expectations may.
+   */
+  readonly isGood?: (part: Case, report: CaseReport) => boolean
 }
 
 /** Namespaces that exist at one time. */
@@ -18,8 +22,9 @@ const labsAtOnce = 64
 const staggerMs = 25
 
 /**
- * A step later than this may have met windows and limits otherwise than the scenario means: the case is run again
- * when the others have come to their end, with fewer beside it, until it was run this often.
+ * A step later than this may have met windows and limits otherwise than the scenario means. If the case then came out
+ * badly, it says nothing: it is run again when the others have come to their end, with fewer beside it, until it was
+ * run this often.
  */
 const toleratedLateMs = 100
 const attempts = 3
@@ -30,7 +35,7 @@ const attempts = 3
  */
 export async function runOnKernel(
   parts: readonly Case[],
-  { backend, signal, onProgress = () => {} }: KernelRunOptions,
+  { backend, signal, onProgress = () => {}, isGood = (_, report) => !report.failed }: KernelRunOptions,
 ): Promise<Map<Case, CaseReport>> {
   const reports = new Map<Case, CaseReport>()
   let waiting = [...parts]
@@ -42,7 +47,10 @@ export async function runOnKernel(
       onProgress(`${backend}: ${reports.size} of ${parts.length} cases run`)
       for (const [part, report] of await runBatch(batch, backend, signal)) reports.set(part, report)
     }
-    waiting = waiting.filter((part) => wasLate(reports.get(part)!))
+    waiting = waiting.filter((part) => {
+      const report = reports.get(part)!
+      return wasLate(report) && !isGood(part, report)
+    })
   }
   return reports
 }
