@@ -63,16 +63,6 @@ export class CounterDifference {
     return this.#left.size === 0
   }
 
-  /** Whether any rule or policy of the base chains at a hook is still unexplained. */
-  moved(hook: Hook): boolean {
-    return this.#tables.some((table) => {
-      const chain = table.chains.find(({ name, policy }) => name === hook && policy !== null)
-      if (chain === undefined) return false
-      const key = `${table.name}/${hook}`
-      return this.#left.has(key) || chain.rules.some((_, at) => this.#left.has(`${key}:${at + 1}`))
-    })
-  }
-
   /** Walks one packet through the tables at a hook. The last entry is a drop, if there was one. */
   pass(hook: Hook): Decision[] {
     const decisions: Decision[] = []
@@ -194,8 +184,8 @@ export function derive(
     if (!hasEmitted) walk('PREROUTING', 'INPUT')
   } else {
     walk('PREROUTING')
-    if (difference.moved('FORWARD') || arrivals.forwarded > 0) walk('FORWARD', 'POSTROUTING')
-    else walk('INPUT')
+    if (arrivals.passing > 0) walk('FORWARD', 'POSTROUTING')
+    else if (arrivals.entered > 0) walk('INPUT')
   }
   explainGenerated(difference)
 

@@ -35,8 +35,12 @@ export interface Arrivals {
   readonly deliveredByWire: number
   /** The same, by `lo`. */
   readonly deliveredByLo: number
-  /** Packets that began in this host: entered OUTPUT. */
+  /** Packets that began in this host and came to OUTPUT, but for what the stack sends unasked. */
   readonly begun: number
+  /** Packets that came to INPUT by a wire. */
+  readonly entered: number
+  /** Packets that came to FORWARD. */
+  readonly passing: number
   /** Packets that passed all of FORWARD. */
   readonly forwarded: number
   /** Packets that passed all of POSTROUTING. */
@@ -56,6 +60,8 @@ export class HelperTable {
         newTable('inet', table),
         newBaseChain('inet', table, 'mark', 'PREROUTING', first),
         newBaseChain('inet', table, 'own', 'OUTPUT', first),
+        newBaseChain('inet', table, 'entered', 'INPUT', first),
+        newBaseChain('inet', table, 'passing', 'FORWARD', first),
         newBaseChain('inet', table, 'delivered', 'INPUT', last),
         newBaseChain('inet', table, 'forwarded', 'FORWARD', last),
         newBaseChain('inet', table, 'sent', 'POSTROUTING', last),
@@ -65,6 +71,9 @@ export class HelperTable {
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
         rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
         rule('own', count()),
+        rule('entered', ifInput(loopbackIndex), verdict('accept')),
+        rule('entered', count()),
+        rule('passing', count()),
         rule('delivered', ifInput(loopbackIndex), count(), verdict('drop')),
         rule('delivered', count(), verdict('drop')),
         rule('forwarded', count()),
@@ -95,6 +104,8 @@ export class HelperTable {
       deliveredByLo: of('delivered', 0),
       deliveredByWire: of('delivered', 1),
       begun: of('own', 0) + of('own', 1),
+      entered: of('entered'),
+      passing: of('passing'),
       forwarded: of('forwarded'),
       sent: of('sent'),
     }
@@ -106,6 +117,8 @@ export const sinceThen = (before: Arrivals, after: Arrivals): Arrivals => ({
   deliveredByLo: after.deliveredByLo - before.deliveredByLo,
   deliveredByWire: after.deliveredByWire - before.deliveredByWire,
   begun: after.begun - before.begun,
+  entered: after.entered - before.entered,
+  passing: after.passing - before.passing,
   forwarded: after.forwarded - before.forwarded,
   sent: after.sent - before.sent,
 })
