@@ -57,7 +57,8 @@ const firstIndex = 2
 export function buildHost(libc: Libc, host: HostConfig, keep: (tap: Tap) => Tap): Tap[] {
   for (const [name, value] of Object.entries(quiet)) setSysctl(name, value)
   const taps: Tap[] = []
-  const lines = ['link set dev lo up']
+  // What IPv6 puts together behind INPUT must not be answered by the transports.
+  const lines = ['link set dev lo up', '-6 xfrm policy add src ::/0 dst ::/0 dir in action block']
   for (const [place, { name, mac, mtu, addresses }] of host.interfaces.entries()) {
     if (!interfaceName.test(name) || name === 'lo') throw new Error(`"${name}" cannot name an interface here`)
     taps.push(keep(new Tap(libc, name, firstIndex + place)))

@@ -53,7 +53,7 @@ export class HelperTable {
 
   constructor(netlink: NetlinkSocket) {
     this.#netlink = netlink
-    const { count, verdict, ifInput, ifOwned, ifProtocol, ifTransportByte } = expressions
+    const { count, verdict, ifFragment, ifInput, ifOwned, ifProtocol, ifTransportByte, ifWire } = expressions
     const rule = (chain: string, ...does: Buffer[]) => newRule('inet', table, chain, does)
     netlink.request(
       transaction([
@@ -74,8 +74,11 @@ export class HelperTable {
         rule('entered', ifInput(loopbackIndex), verdict('accept')),
         rule('entered', count()),
         rule('passing', count()),
-        rule('delivered', ifInput(loopbackIndex), count(), verdict('drop')),
-        rule('delivered', count(), verdict('drop')),
+        rule('delivered', ifInput(loopbackIndex), count()),
+        rule('delivered', ifWire(loopbackIndex), count()),
+        // IPv6 puts fragments together behind INPUT, and complains of those that it cannot.
+        rule('delivered', ifFragment(), verdict('accept')),
+        rule('delivered', verdict('drop')),
         rule('forwarded', count()),
         rule('sent', count()),
       ]),

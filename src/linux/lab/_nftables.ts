@@ -98,6 +98,15 @@ const expression = (name: string, ...data: Buffer[]): Buffer => nested(1, text(1
 
 const register = 1
 
+function compareInput(index: number, operator: number): Buffer {
+  const value = Buffer.alloc(4)
+  value.writeUInt32LE(index)
+  return Buffer.concat([
+    expression('meta', number(1, register), number(2, 4)),
+    expression('cmp', number(1, register), number(2, operator), nested(3, attribute(1, value))),
+  ])
+}
+
 /** Things a rule can do, in the order given. */
 export const expressions = {
   count: (): Buffer => expression('counter'),
@@ -105,15 +114,23 @@ export const expressions = {
     expression('immediate', number(1, 0), nested(2, nested(2, number(1, verdictCode[code])))),
   /** Stops the rule where the packet has no socket with an owner. */
   ifOwned: (): Buffer => expression('meta', number(1, register), number(2, 10)),
-  /** The index of the device it came in by. */
-  ifInput: (index: number): Buffer => {
-    const value = Buffer.alloc(4)
-    value.writeUInt32LE(index)
-    return Buffer.concat([
-      expression('meta', number(1, register), number(2, 4)),
-      expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, value))),
-    ])
-  },
+  /** It came in by the device of this index. */
+  ifInput: (index: number): Buffer => compareInput(index, 0),
+  /** It came in by a device other than the one of this index. */
+  ifWire: (index: number): Buffer => compareInput(index, 1),
+  /** An IPv6 packet with a fragment header. */
+  ifFragment: (): Buffer =>
+    Buffer.concat([
+      expression(
+        'exthdr',
+        number(1, register),
+        attribute(2, Buffer.of(44)),
+        number(3, 0),
+        number(4, 1),
+        number(5, 1),
+      ),
+      expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, Buffer.of(1)))),
+    ]),
   ifProtocol: (protocol: number): Buffer =>
     Buffer.concat([
       expression('meta', number(1, register), number(2, 16)),
