@@ -17,6 +17,10 @@ import { HostSkb } from './skb.ts'
 
 const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 
+/** IPv4's groups and its limited broadcast. */
+const isToAll = ({ family, words }: Address): boolean =>
+  family === 'ipv4' && (words[0]! >>> 28 === 0xe || words[0] === 0xffffffff)
+
 const noOptions = new Uint8Array(0)
 
 export class Answers {
@@ -47,6 +51,8 @@ export class Answers {
     if (skb.packet.family === 'ipv4' && isLoopback(skb.packet.source) && route.device.kind !== 'loopback') {
       return false
     }
+    // Whoever speaks to everybody must be of this host. Source: ip_route_output_key_hash_rcu().
+    if (isToAll(destination) && !routing.isOwn(skb.packet.source)) return false
     if (sender === 'icmp') skb.socket = kernelSocket
     conntrack.attach(skb, cause)
     if (sender === 'raw') conntrack.close(cause, journey.nowNs)

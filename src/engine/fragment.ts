@@ -36,7 +36,7 @@ export function isTooBigToForward(packet: Uint8Array, mtu: number, origin: Fragm
  * The packets to send instead of one IP packet: itself when it fits and was never cut, its fragments, or `too-big`
  * where it must not be cut (the host answers with ICMP as for forwarding, and drops it).
  *
- * `nextId` gives the id of new IPv6 fragments. Source: ip_finish_output(), ip_fragment(), ip6_finish_output(),
+ * `nextId` gives the id of new IPv6 fragments. `wasReceived` is false for what the host itself sends. Source: ip_finish_output(), ip_fragment(), ip6_finish_output(),
  * ip6_fragment().
  */
 export function fragmentsFor(
@@ -44,14 +44,34 @@ export function fragmentsFor(
   mtu: number,
   origin: FragmentOrigin | null,
   nextId: () => number,
+  wasReceived = true,
 ): readonly Uint8Array[] | 'too-big' {
-  return isIpv4(packet) ? cutIpv4(packet, mtu, origin) : cutIpv6(packet, mtu, origin, nextId)
+  const cuts = wasReceived && isSplitTcpHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
+  return isIpv4(packet) ? cutIpv4(packet, mtu, cuts, wasReceived) : cutIpv6(packet, mtu, cuts, nextId)
 }
+
+/**
+ * On arrival the kernel looks for a local TCP socket, and pulls the header together for it. Where that lay in several
+ * fragments the cuts are lost (measured). Source: tcp_v4_early_demux(), tcp_v6_early_demux().
+ */
+function isSplitTcpHeader(packet: Uint8Array, origin: FragmentOrigin | null): boolean {
+  const headerLength = isIpv4(packet) ? (packet[0]! & 15) * 4 : 40
+  const protocol = packet[isIpv4(packet) ? 9 : 6]!
+  return (
+    origin !== null &&
+    protocol === ipProtocol.tcp &&
+    origin.pieces[0]! < tcpHeaderLength &&
+    packet.length - headerLength >= tcpHeaderLength
+  )
+}
+
+const tcpHeaderLength = 20
 
 function cutIpv4(
   packet: Uint8Array,
   mtu: number,
   origin: FragmentOrigin | null,
+  wasReceived: boolean,
 ): readonly Uint8Array[] | 'too-big' {
   if (packet.length <= mtu && origin === null) return [packet]
   const mayCut = (readU16(packet, 6) & doNotFragment) === 0 || origin !== null
@@ -65,7 +85,8 @@ function cutIpv4(
   const df = oldSizes === null && origin?.dontFragment === true ? doNotFragment : 0
   const sizes = oldSizes ?? evenSizes(packet.length - headerLength, room)
   return cut(packet, headerLength, sizes, (header, offset, isLast) => {
-    if (offset > 0) blankUncopiedOptions(header)
+    // The kernel only knows the options that it read on arrival.
+    if (offset > 0 && wasReceived) blankUncopiedOptions(header)
     const more = isLast ? field & moreFragments : moreFragments
     setU16(header, 6, ((field & 0x1fff) + (offset >>> 3)) | more | df)
   }).map(finishIpv4)

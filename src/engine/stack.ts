@@ -82,6 +82,8 @@ export class Stack {
   receive(skb: HostSkb, journey: Journey): Fate {
     const { packet, device } = skb
     tellPacket(skb, 'received', journey)
+    // Only by lo: frames were looked at before.
+    if (packet.defect === 'ip-length') return droppedByHost('it is shorter than its header says')
     const refusal = whyNotTaken(skb)
     if (refusal !== null) return droppedByHost(refusal)
     const stopped = this.#hooks.run('PREROUTING', skb, device, null, journey)
@@ -263,7 +265,8 @@ export class Stack {
       if (staysHere !== null) return staysHere
     }
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
-    const pieces = fragmentsFor(whole, device.mtu, skb.origin, this.#parts.nextFragmentId)
+    const { nextFragmentId } = this.#parts
+    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, cameBy !== null)
     if (pieces === 'too-big') {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
