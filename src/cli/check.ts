@@ -36,7 +36,8 @@ async function runCheck(
   const columns = Math.max(40, environment.columns - 12)
   let failed = false
   for (const file of files) {
-    const { diagnostics, counts, omitted } = await readRules(file, options, environment)
+    const { diagnostics, counts, omitted, rulesets } = await readRules(file, options, environment)
+    const hasRules = counts.error > 0 || [...rulesets.values()].some(({ tables }) => tables.size > 0)
     failed ||= counts.error > 0 || (options.strict === true && counts.warning > 0)
     if (options.json) {
       for (const diagnostic of diagnostics)
@@ -48,7 +49,8 @@ async function runCheck(
       environment.stdout(`${renderDiagnostic(diagnostic, { paint, columns })}\n`)
     }
     if (omitted > 0) environment.stdout(`... and ${omitted} more\n`)
-    environment.stderr(`${file}: ${summarize(counts) ?? 'no problems'}\n`)
+    const name = file === '-' ? 'standard input' : file
+    environment.stderr(`${name}: ${summarize(counts) ?? 'no problems'}${hasRules ? '' : ', and no rules'}\n`)
   }
   return failed ? exit.finding : exit.ok
 }

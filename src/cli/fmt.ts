@@ -1,12 +1,10 @@
 /** `postern fmt`: rules as the kernel would print them back. */
 import { registry } from '../ext/registry.ts'
 import { printRuleset } from '../lang/print.ts'
-import { renderDiagnostic } from '../lang/render.ts'
 import { noCounters } from '../lang/rule.ts'
 import { type Command, familyOptions, type OptionValues } from './command.ts'
 import { type Environment, exit } from './environment.ts'
-import { readRules } from './rules-input.ts'
-import { palette } from './style.ts'
+import { readRules, reportErrors } from './rules-input.ts'
 
 export const fmt: Command = {
   name: 'fmt',
@@ -33,12 +31,9 @@ async function runFmt(
   options: OptionValues,
   environment: Environment,
 ): Promise<number> {
-  const { ruleset, diagnostics, counts } = await readRules(file!, options, environment)
-  const errors = diagnostics.filter(({ severity }) => severity === 'error')
-  const paint = palette(environment.color.stderr)
-  for (const error of errors) environment.stderr(`${renderDiagnostic(error, { paint })}\n`)
-  if (counts.error > errors.length) environment.stderr(`... and ${counts.error - errors.length} more\n`)
-  if (counts.error > 0) return exit.finding
+  const rules = await readRules(file!, options, environment)
+  if (reportErrors(file!, rules, environment)) return exit.finding
+  const { ruleset } = rules
   const withCounters = options.counters === true
   environment.stdout(
     printRuleset(ruleset, registry, {

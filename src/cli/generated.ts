@@ -1,7 +1,11 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
 import { scenarioJsonSchema } from '../scenario/schema.ts'
 import { commands } from './commands.ts'
+import { helpCommand } from './help.ts'
 import { manualPages } from './manual.ts'
+
+/** Only its words are asked for. */
+const help = helpCommand({ names: [], print: () => '' })
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -12,6 +16,6 @@ export interface GeneratedFile {
 export function generatedFiles(): GeneratedFile[] {
   return [
     { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
-    ...manualPages(commands).map(({ fileName, text }) => ({ path: `man/${fileName}`, text })),
+    ...manualPages([...commands, help]).map(({ fileName, text }) => ({ path: `man/${fileName}`, text })),
   ]
 }

@@ -1,6 +1,6 @@
 /** The real environment of a terminal, and the start of the program. */
 import { createReadStream, existsSync } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { Environment, FileSink } from './environment.ts'
 import { run } from './run.ts'
 
@@ -11,9 +11,17 @@ function wantsColor(stream: { isTTY?: boolean }): boolean {
   return stream.isTTY === true && TERM !== 'dumb'
 }
 
+/** Bytes of the largest file that is read as a whole. Beyond, a text does not fit into one string. */
+const largestFile = 1 << 28
+
 async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for await (const chunk of chunks) parts.push(chunk)
+  let length = 0
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length > largestFile) throw Object.assign(new Error('too large'), { code: 'EFBIG' })
+    parts.push(chunk)
+  }
   return Buffer.concat(parts)
 }
 
@@ -39,14 +47,16 @@ export async function main(): Promise<void> {
     })
   }
   // A closed pipe (`postern ... | head`) is the reader's choice, not an error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0)
+      throw error
+    })
+  }
   const environment: Environment = {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
-    readFile: (path) => (path === '-' ? readAll(process.stdin) : readFile(path)),
+    readFile: (path) => readAll(readChunks(path)),
     readChunks,
     createFile,
     exists: existsSync,

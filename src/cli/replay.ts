@@ -1,6 +1,7 @@
 /** `postern replay`: what a capture would have met. */
 import { Host } from '../engine/host.ts'
 import type { TraceEvent } from '../engine/outcome.ts'
+import { fold } from '../lang/display.ts'
 import type { Ruleset } from '../lang/rule.ts'
 import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.ts'
 import { durationSeconds } from '../scenario/duration.ts'
@@ -9,14 +10,12 @@ import { observeCapture } from '../scenario/observe.ts'
 import { Replay, type ReplayedPacket } from '../scenario/replay.ts'
 import { loadRulesets } from '../scenario/rules.ts'
 import { type Command, familyOptions, jsonOption, type OptionValues } from './command.ts'
-import { type Environment, exit, type FileSink } from './environment.ts'
+import { type Environment, exit, type FileSink, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { progressOf } from './progress.ts'
-import { renderDiagnostics } from './report/diagnostics.ts'
 import { headline, reasonsOf } from './report/reason.ts'
 import { renderTally, type Tally, tallyOf } from './report/tally.ts'
-import { fold } from './report/trace.ts'
-import { hasErrors, readRules } from './rules-input.ts'
+import { readRules, reportErrors } from './rules-input.ts'
 import { paintVerdict, palette } from './style.ts'
 
 /** Records looked at to learn which side of the capture is the host. */
@@ -56,10 +55,8 @@ export const replay: Command = {
 
   async run([rulesPath, capturePath], options, environment) {
     const rules = await readRules(rulesPath!, options, environment)
-    if (hasErrors(rules)) {
-      environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
-      return exit.finding
-    }
+    if (reportErrors(rulesPath!, rules, environment)) return exit.finding
+    if (rulesPath === '-' && capturePath === '-') throw new UsageError('only one of the two can be -')
     const writer =
       options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
     const run = new ReplayRun([...rules.rulesets.values()], writer, options, environment)
@@ -70,9 +67,11 @@ export const replay: Command = {
     }
     reader.end()
     await run.finish()
-    if (reader.problem === null) return exit.ok
-    const { offset, what } = reader.problem
-    environment.stderr(`error: ${capturePath}: at byte ${offset}: ${what}; the packets before it were run\n`)
+    if (reader.problem === null) {
+      if (run.packets === 0) environment.stderr(`${capturePath}: holds no packets\n`)
+      return exit.ok
+    }
+    reportDamage(capturePath!, reader.problem, run.packets, environment)
     return exit.finding
   },
 }
@@ -106,6 +105,25 @@ class AcceptedWriter {
     await this.flush()
     await this.#file.close()
   }
+}
+
+function reportDamage(
+  path: string,
+  { offset, what }: NonNullable<CaptureReader['problem']>,
+  packets: number,
+  environment: Environment,
+): void {
+  const name = path === '-' ? 'standard input' : path
+  const place = offset === 0 ? name : `${name}: at byte ${offset}`
+  environment.stderr(`error: ${place}: ${what}\n`)
+  if (packets > 0)
+    environment.stderr(`  the ${packets === 1 ? 'packet' : `${packets} packets`} before it counted\n`)
+  const hint = /gzip/.test(what)
+    ? 'gunzip -c FILE | postern replay RULES -'
+    : packets === 0
+      ? 'a capture is what tcpdump -w FILE or Wireshark write'
+      : null
+  if (hint !== null) environment.stderr(`  try: ${hint}\n`)
 }
 
 class ReplayRun {
@@ -146,17 +164,22 @@ class ReplayRun {
   }
 
   async finish(): Promise<void> {
-    if (this.#replay === null) await this.#start()
+    if (this.#replay === null && this.#waiting.length > 0) await this.#start()
     this.#progress.clear()
     await this.#writer?.close()
     if (this.#options.json === true) {
       this.#environment.stdout(
         `${JSON.stringify({ end: true, packets: this.#packets, ...this.#tally.json() })}\n`,
       )
-    } else {
+    } else if (this.#packets > 0) {
       const colors = palette(this.#environment.color.stdout)
       this.#environment.stdout(`${renderTally(this.#tally, colors, this.#environment.columns).join('\n')}\n`)
     }
+  }
+
+  /** Packets so far. */
+  get packets(): number {
+    return this.#packets
   }
 
   async #start(): Promise<void> {

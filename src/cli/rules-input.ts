@@ -7,6 +7,7 @@ import { SourceText } from '../lang/source.ts'
 import { familyOfName } from '../scenario/read.ts'
 import type { OptionValues } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
+import { renderDiagnostics } from './report/diagnostics.ts'
 
 /** What `-4` and `-6` say; else the file's name does: `rules.v6`, `ip6tables.rules`. */
 export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
@@ -30,5 +31,20 @@ export async function readRules(
   })
 }
 
-/** Whether any of them is an error. */
-export const hasErrors = ({ counts }: ParsedRules): boolean => counts.error > 0
+/** Whether commands can work with these rules; if not, says on stderr what is wrong with them. */
+export function reportErrors(
+  path: string,
+  { diagnostics, counts }: ParsedRules,
+  environment: Environment,
+): boolean {
+  if (counts.error === 0) return false
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  environment.stderr(renderDiagnostics(errors, environment, 'stderr'))
+  const name = path === '-' ? 'standard input' : path
+  const hidden = counts.error - errors.length
+  environment.stderr(
+    `\n${name}: ${counts.error === 1 ? '1 error' : `${counts.error} errors`}` +
+      `${hidden > 0 ? ` (${hidden} of them not shown)` : ''}, so nothing was done\n`,
+  )
+  return true
+}

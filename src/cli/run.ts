@@ -1,12 +1,17 @@
 /** `postern`: reads a request, calls the rooms above, renders. */
 import { Command as Commander, CommanderError, Option } from 'commander'
+import { RulesRefused } from '../scenario/rules.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands.ts'
 import { type Environment, exit, UnavailableError, UsageError } from './environment.ts'
+import { withPlainFileErrors } from './file-errors.ts'
+import { helpCommand } from './help.ts'
+import { renderDiagnostics } from './report/diagnostics.ts'
 import { version } from './version.ts'
 
 /** Runs one command line and returns its exit status. Never throws for user input. */
-export async function run(argv: readonly string[], environment: Environment): Promise<number> {
+export async function run(argv: readonly string[], outside: Environment): Promise<number> {
+  const environment = withPlainFileErrors(outside)
   let status: number = exit.ok
   const program = buildProgram(environment, (code) => {
     status = code
@@ -19,6 +24,20 @@ export async function run(argv: readonly string[], environment: Environment): Pr
   }
 }
 
+/** What a newcomer tries first; each line runs in a checkout. */
+const firstSteps = `What to try first:
+  What is wrong with my rules?
+  $ postern check /etc/iptables/rules.v4
+  Why is this packet dropped?
+  $ postern trace examples/port-knock/rules.v4 \\
+      "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"
+  What would have become of the packets of a capture?
+  $ postern replay examples/port-knock/rules.v4 examples/port-knock/knocks.pcapng
+  Do the rules do what they are meant to do, one packet after the other?
+  $ postern test examples/port-knock/scenario.yaml
+
+postern COMMAND --help tells more; postern help -m recent explains a match.`
+
 /** The whole command tree; also what the manual is made from. */
 export function buildProgram(environment: Environment, finish: (status: number) => void): Commander {
   const program = new Commander('postern')
@@ -26,16 +45,27 @@ export function buildProgram(environment: Environment, finish: (status: number) 
       'Linux firewalls that remember: test, explain and prove iptables rules, exactly as the kernel runs them.',
     )
     .version(version, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'explain a command')
+    .helpCommand(false)
+    .helpOption('-h, --help', 'print this')
+    .configureHelp({
+      subcommandTerm: (sub) => `${sub.name()} ${sub.usage().replace(/^\[options\] ?/, '')}`.trim(),
+    })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => environment.stdout(text),
       writeErr: (text) => environment.stderr(text),
       getOutHelpWidth: () => Math.min(environment.columns, 100),
       getErrHelpWidth: () => Math.min(environment.columns, 100),
+      outputError: (text, write) => write(text.replace(/\n\(Did you mean (.*)\?\)/, '\n  try: $1')),
     })
-    .showHelpAfterError('(try --help)')
-  for (const command of commands) addCommand(program, command, environment, finish)
+    .showHelpAfterError('  try: postern --help')
+    .addHelpText('after', `\n${firstSteps}`)
+  const help = helpCommand({
+    names: [...commands.map(({ name }) => name), 'help'],
+    print: (name) =>
+      (program.commands.find((sub) => sub.name() === name) ?? program).helpInformation({ error: false }),
+  })
+  for (const command of [...commands, help]) addCommand(program, command, environment, finish)
   return program
 }
 
@@ -45,7 +75,12 @@ function addCommand(
   environment: Environment,
   finish: (status: number) => void,
 ): void {
-  const sub = program.command(command.name).summary(command.summary).description(command.description)
+  const sub = program
+    .command(command.name)
+    .summary(command.summary)
+    .description(command.description)
+    .helpOption('-h, --help', 'print this')
+    .showHelpAfterError(`  try: postern ${command.name} --help`)
   for (const { name, doc } of command.arguments) sub.argument(name, doc)
   for (const row of command.options) {
     const option = new Option(row.flags, row.doc)
@@ -73,30 +108,11 @@ function report(error: unknown, environment: Environment): number {
     environment.stderr(`error: ${error.message}\n${error.hint === null ? '' : `  try: ${error.hint}\n`}`)
     return error instanceof UsageError ? exit.usage : exit.unavailable
   }
-  const failure = describeFileError(error)
-  if (failure !== null) {
-    environment.stderr(`error: ${failure}\n`)
-    return exit.usage
+  if (error instanceof RulesRefused) {
+    environment.stderr(renderDiagnostics(error.diagnostics, environment, 'stderr'))
+    return exit.finding
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   environment.stderr(`postern has a defect; please report it with the input that caused it:\n${text}\n`)
   return exit.unavailable
-}
-
-function describeFileError(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error)) return null
-  const path = 'path' in error ? String(error.path) : 'the file'
-  switch (error.code) {
-    case 'ENOENT':
-      return `${path}: no such file`
-    case 'EACCES':
-    case 'EPERM':
-      return `${path}: not allowed`
-    case 'EISDIR':
-      return `${path}: is a folder`
-    case 'ENOSPC':
-      return `${path}: no space left`
-    default:
-      return null
-  }
 }

@@ -1,5 +1,6 @@
 /** `postern test`: runs scenarios on the engine, on the real kernel, or on both and compares. */
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
+import { decodeText } from '../lang/bytes.ts'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
 import type { firstDifference } from '../linux/lab/index.ts'
@@ -10,7 +11,7 @@ import { type CaseReport, runCase } from '../scenario/run.ts'
 import type { Case, Scenario } from '../scenario/scenario.ts'
 import type { Command, OptionValues } from './command.ts'
 import { jsonOption } from './command.ts'
-import { type Environment, exit } from './environment.ts'
+import { type Environment, exit, UsageError } from './environment.ts'
 import { type Progress, progressOf } from './progress.ts'
 import { renderDiagnostics } from './report/diagnostics.ts'
 import type { Difference, FileReport } from './report/file-report.ts'
@@ -31,7 +32,7 @@ export const test: Command = {
     "this machine's kernel, in a network namespace that is thrown away; with --on both the two are compared step by " +
     'step, and the first difference is shown.\n\nThe kernel needs root, iptables and iproute2, and takes as long as ' +
     'the times in the scenario; cases run side by side.',
-  arguments: [{ name: '<file...>', doc: 'scenario files (YAML)' }],
+  arguments: [{ name: '<file...>', doc: 'scenario files (YAML); - is standard input' }],
   options: [
     { flags: '--on <judge>', doc: 'who decides (default: engine)', choices: ['engine', 'kernel', 'both'] },
     {
@@ -55,9 +56,12 @@ export const test: Command = {
   ],
 
   async run(paths, options, environment) {
+    if (options.json === true && options.format !== undefined) {
+      throw new UsageError('--json and --format exclude each other', '--format tap')
+    }
     const where = (options.on ?? 'engine') as Where
     const backend = (options.backend ?? 'legacy') as Backend
-    const files = await new TestRun(where, backend, environment).run(paths)
+    const files = await new TestRun(where, backend, plain(options, environment)).run(paths)
     print(files, options, environment)
     return files.some(isFailed) ? exit.finding : exit.ok
   },
@@ -93,13 +97,14 @@ class TestRun {
   }
 
   async #load(path: string): Promise<LoadedFile | FileReport> {
-    const text = async (name: string) => new TextDecoder().decode(await this.#environment.readFile(name))
-    const source = new SourceText(path, await text(path))
-    const { scenario, diagnostics } = await readScenario(source, (name) => text(join(dirname(path), name)))
+    const text = async (name: string) => decodeText(await this.#environment.readFile(name))
+    const source = new SourceText(path === '-' ? 'standard input' : path, await text(path))
+    const beside = (name: string) => (isAbsolute(name) ? name : join(dirname(path), name))
+    const { scenario, diagnostics } = await readScenario(source, (name) => text(beside(name)))
     const problem = scenario === null ? diagnostics : this.#refusalsOf(scenario)
     if (problem.length === 0) return { name: path, scenario: scenario! }
-    const color = this.#environment.color.stdout
-    return { name: path, cases: [], differences: [], problem: renderDiagnostics(problem, color) }
+    const said = renderDiagnostics(problem, this.#environment, 'stdout')
+    return { name: path, cases: [], differences: [], problem: said }
   }
 
   /** Rules are read by our own parser before any kernel sees them: its messages have places. */
@@ -151,6 +156,12 @@ interface KernelRuns {
   readonly reports: ReadonlyMap<Case, CaseReport>
   readonly firstDifference: typeof firstDifference
 }
+
+/** Reports for programs have no colours, wherever they go. */
+const plain = ({ json, format }: OptionValues, environment: Environment): Environment =>
+  json === true || format === 'tap' || format === 'junit'
+    ? { ...environment, color: { ...environment.color, stdout: false } }
+    : environment
 
 const isFailed = ({ problem, cases, differences }: FileReport): boolean =>
   problem !== null || differences.length > 0 || cases.some(({ failed }) => failed)

@@ -15,9 +15,8 @@ import type { HostConfig } from '../scenario/scenario.ts'
 import { type Command, familyOptions, jsonOption } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
-import { renderDiagnostics } from './report/diagnostics.ts'
 import { renderTrace, renderVerdict } from './report/trace.ts'
-import { hasErrors, readRules } from './rules-input.ts'
+import { readRules, reportErrors } from './rules-input.ts'
 import { palette } from './style.ts'
 
 export const trace: Command = {
@@ -48,10 +47,7 @@ export const trace: Command = {
 
   async run([rulesPath, ...texts], options, environment) {
     const rules = await readRules(rulesPath!, options, environment)
-    if (hasErrors(rules)) {
-      environment.stderr(renderDiagnostics(rules.diagnostics, environment.color.stderr))
-      return exit.finding
-    }
+    if (reportErrors(rulesPath!, rules, environment)) return exit.finding
     const everyNs = readEvery(options.every)
     const lines = texts.map(readPacket)
     const { host: config, assumptions } = guessHost(

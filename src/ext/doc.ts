@@ -1,4 +1,5 @@
 /** What an extension's definition says about itself, for help and manuals: as data, and as text for a terminal. */
+import { fold } from '../lang/display.ts'
 import { protocolName } from '../lang/names.ts'
 import type { ExtensionSyntax, OptionSpec, OptionTable } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
@@ -76,8 +77,8 @@ const familyNames: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv
 /** Columns of the first, wide enough for most option forms; longer ones get a line of their own. */
 const formColumns = 34
 
-/** Help for a terminal, without a line end at the last line. */
-export function printHelp(doc: ExtensionDoc): string {
+/** Help for a terminal, folded at `columns` (0: never), without a line end at the last line. */
+export function printHelp(doc: ExtensionDoc, columns = 0): string {
   const head = [
     `${doc.form}: ${doc.doc}`,
     '',
@@ -85,17 +86,22 @@ export function printHelp(doc: ExtensionDoc): string {
     ...(doc.aliases.length === 0 ? [] : [`  also called ${doc.aliases.join(', ')}`]),
     ...(doc.impliedBy.length === 0 ? [] : [`  loaded by ${doc.impliedBy.join(' or ')} as well`]),
   ]
-  const options = doc.options.length === 0 ? [] : ['', 'Options:', ...doc.options.flatMap(printOption)]
+  const options =
+    doc.options.length === 0
+      ? []
+      : ['', 'Options:', ...doc.options.flatMap((option) => printOption(option, columns))]
   const examples =
     doc.examples.length === 0 ? [] : ['', 'Examples:', ...doc.examples.map((example) => `  ${example}`)]
   return [...head, ...options, ...examples].join('\n')
 }
 
-function printOption({ form, aliases, doc, notes }: OptionDoc): string[] {
+function printOption({ form, aliases, doc, notes }: OptionDoc, columns: number): string[] {
   // Forms without `!` stand under those with it.
   const aligned = `  ${form.startsWith('[') ? form : `    ${form}`}`
   const said = [doc, ...(aliases.length === 0 ? [] : [`(also ${aliases.join(', ')})`])].join(' ')
   const indent = ' '.repeat(formColumns)
-  const first = aligned.length < formColumns ? [aligned.padEnd(formColumns) + said] : [aligned, indent + said]
-  return [...first, ...(notes.length === 0 ? [] : [indent + notes.join('; ')])]
+  const words = fold(said, indent, columns)
+  if (aligned.length < formColumns) words[0] = aligned.padEnd(formColumns) + words[0]!.slice(formColumns)
+  else words.unshift(aligned)
+  return [...words, ...(notes.length === 0 ? [] : fold(notes.join('; '), indent, columns))]
 }

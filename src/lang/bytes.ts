@@ -112,3 +112,23 @@ export function cutBytes(text: string, limit: number): string {
   const bytes = encodeText(text)
   return bytes.length <= limit ? text : decodeWithEscapes(bytes.subarray(0, limit))
 }
+
+/** What binary data seems to be, in words, and how to make something readable of it. */
+export function binaryKind(text: string): { readonly what: string; readonly help: string | null } {
+  const hex = [...encodeText(text.slice(0, 8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const kind = kinds.find(([magic]) => magic.test(hex))
+  return { what: kind?.[1] ?? 'binary data', help: kind?.[2] ?? null }
+}
+
+/** First bytes in hex, what begins with them, and the way out. Source: file(1)'s magic numbers. */
+const kinds: readonly (readonly [magic: RegExp, what: string, help: string | null])[] = [
+  [/^7f454c46/, 'a program', null],
+  [/^1f8b/, 'compressed data', 'unpack it first: gunzip -c FILE | postern ... -'],
+  [/^(fd377a58|28b52ffd|425a68|504b0304)/, 'compressed data', 'unpack it first'],
+  [
+    /^(d4c3b2a1|a1b2c3d4|4d3cb2a1|a1b23c4d|0a0d0d0a)/,
+    'a capture of packets',
+    'postern replay RULES CAPTURE runs a capture through rules',
+  ],
+  [/^(..00){3}|^(00..){3}|^fffe|^feff/, 'UTF-16 text', 'iconv -f UTF-16 -t UTF-8 FILE | postern ... -'],
+]

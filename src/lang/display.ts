@@ -69,3 +69,17 @@ function widthOfCode(code: number): number {
   if (/\p{Mark}|\p{Format}/u.test(String.fromCodePoint(code))) return 0
   return wideRanges.some(([from, to]) => from <= code && code <= to) ? 2 : 1
 }
+
+/** Breaks at blanks so that no line is longer than `columns`, where a word allows. */
+export function fold(text: string, indent: string, columns: number): string[] {
+  if (columns <= 0 || indent.length + text.length <= columns) return [indent + text]
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > columns) {
+      lines.push(indent + line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, indent + line]
+}

@@ -1,7 +1,7 @@
 /**
  * The front door of this room: a text of rules, in whatever form, becomes rulesets and diagnostics.
  */
-import { encodeText, isBinary } from './bytes.ts'
+import { binaryKind, isBinary } from './bytes.ts'
 import type { Diagnostic, Severity } from './diagnostic.ts'
 import { Problems } from './problems.ts'
 import { type KernelProfile, linux618 } from './profile.ts'
@@ -107,22 +107,14 @@ export function guessFormat(text: string): RulesFormat {
 }
 
 function reportBinary(source: SourceText, problems: Problems): void {
-  const known = magicName(source.text)
+  const { what, help } = binaryKind(source.text)
   problems.error(
     {
       code: 'file/binary',
-      message:
-        known === null ? 'this is binary data, not a text of rules' : `this is ${known}, not a text of rules`,
+      message: `this is ${what}, not a text of rules`,
       notes: ['rules are text: what iptables-save prints, or a script of iptables commands'],
+      ...(help === null ? {} : { help }),
     },
-    { source, start: 0, end: Math.min(1, source.text.length) },
+    { source, start: 0, end: 0 },
   )
-}
-
-function magicName(text: string): string | null {
-  const hex = [...encodeText(text.slice(0, 8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  if (hex.startsWith('7f454c46')) return 'a program'
-  if (/^(1f8b|fd377a58|28b52ffd|425a68|504b0304)/.test(hex)) return 'compressed data'
-  if (/^(d4c3b2a1|a1b2c3d4|4d3cb2a1|a1b23c4d|0a0d0d0a)/.test(hex)) return 'a capture of packets'
-  return /^(..00){3}|^(00..){3}|^fffe|^feff/.test(hex) ? 'UTF-16 text' : null
 }

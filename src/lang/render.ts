@@ -84,6 +84,8 @@ function frame(
   const { line, column } = source.locate(start)
   const blank = ' '.repeat(gutter)
   const bar = paint.blue('|')
+  // Nothing at the very beginning: the file as a whole, of which no line says more than its name.
+  if (end === 0) return [`${blank}${paint.blue('-->')} ${source.name}`]
   const view = cutAround(source.line(line), column - 1, column - 1 + Math.max(1, end - start), columns)
   return [
     `${blank}${paint.blue('-->')} ${source.name}:${line}:${column}`,

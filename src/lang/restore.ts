@@ -5,7 +5,6 @@
 import type { Command, CommandEnvironment } from './command.ts'
 import { chainNameBytes, parseCommand } from './command.ts'
 import * as complain from './complaints.ts'
-import type { Refusal } from './diagnostic.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
@@ -14,7 +13,14 @@ import { applyAction, newChain, setPolicy } from './ruleset.ts'
 import type { SourceText, Span } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import { verifyTable } from './verify.ts'
-import { byteLength, restoreLineWords, restoreWordBytes, splitRestoreLine, type Word } from './words.ts'
+import {
+  byteLength,
+  filler,
+  restoreLineWords,
+  restoreWordBytes,
+  splitRestoreLine,
+  type Word,
+} from './words.ts'
 
 export interface RestoreOptions {
   readonly syntax: Syntax
@@ -53,6 +59,8 @@ class RestoreReader {
   #sectionSpan: Span | null = null
   /** In a section whose table does not exist: its lines say nothing that could be checked. */
   #skipping = false
+  /** Lines one after the other that stand in no table: told of once, at the first. */
+  #outside: { readonly span: Span; count: number } | null = null
   readonly #sections = new Map<TableName, Span>()
   /** Chains the text makes anywhere, by name; built on the first question. */
   #declared: Map<string, Span> | null = null
@@ -78,6 +86,7 @@ class RestoreReader {
       this.#readLine(at, lineEnd)
       at = lineEnd + 1
     }
+    this.#refuseOutside()
     if (this.#table === null) return
     const last = this.#span(Math.max(start, end - 1), end)
     this.#problems.error(
@@ -97,7 +106,9 @@ class RestoreReader {
     return { source: this.#source, start, end }
   }
 
-  #readLine(start: number, end: number): void {
+  #readLine(from: number, end: number): void {
+    // A byte order mark or a carriage return that was told of already.
+    const start = this.#text[from] === filler ? from + 1 : from
     const first = this.#text[start]
     if (start === end || first === '#') return
     const span = this.#span(start, end)
@@ -113,7 +124,7 @@ class RestoreReader {
     }
     if (first === '*') this.#beginSection(span)
     else if (this.#skipping) this.#skipping = !this.#isCommit(span)
-    else if (this.#table === null) this.#refuseOutside(span)
+    else if (this.#table === null) this.#standOutside(span)
     else if (this.#isCommit(span)) this.#commit()
     else if (first === ':') this.#readChain(span)
     else this.#readCommand(span)
@@ -143,6 +154,7 @@ class RestoreReader {
   }
 
   #beginSection(span: Span): void {
+    this.#refuseOutside()
     if (this.#table !== null) {
       this.#problems.error(
         {
@@ -198,20 +210,21 @@ class RestoreReader {
     this.#table = null
   }
 
-  #refuseOutside(span: Span): void {
-    const line = this.#lineText(span)
-    const trimmed = line.trim()
-    const more: Omit<Refusal, 'code' | 'message'> = /^commit$/i.test(trimmed)
-      ? { notes: ['every COMMIT ends a section that "*TABLE" began'] }
-      : /^(-[A-Z]\b|:|\[)/.test(trimmed)
-        ? { help: 'begin the section with *filter' }
-        : trimmed === ''
-          ? { help: 'leave the line empty', fix: '' }
-          : {}
-    this.#problems.error(
-      { code: 'file/outside-table', message: 'the line stands in no table', ...more },
-      span,
-    )
+  #standOutside(span: Span): void {
+    if (this.#outside === null) this.#outside = { span, count: 1 }
+    else this.#outside.count++
+  }
+
+  #refuseOutside(): void {
+    if (this.#outside === null) return
+    const { span, count } = this.#outside
+    this.#outside = null
+    const line = this.#lineText(span).trim()
+    const message =
+      count === 1
+        ? 'the line stands in no table'
+        : `this line and ${count === 2 ? 'the next' : `the ${count - 1} behind it`} stand in no table`
+    this.#problems.error({ code: 'file/outside-table', message, ...wayIn(line) }, span)
   }
 
   #words(span: Span): Word[] {
@@ -396,6 +409,20 @@ class RestoreReader {
     if (refusal === null) return
     const chain = 'chain' in command.action ? command.action.chain : null
     this.#problems.error(refusal, refusal.fix === undefined ? command.span : (chain?.span ?? command.span))
+  }
+}
+
+/** What the writer of lines in no table may have meant. */
+function wayIn(line: string): {
+  readonly notes?: readonly string[]
+  readonly help?: string
+  readonly fix?: string
+} {
+  if (/^commit$/i.test(line)) return { notes: ['every COMMIT ends a section that "*TABLE" began'] }
+  if (line === '') return { help: 'leave the line empty', fix: '' }
+  return {
+    notes: ['rules stand between "*TABLE" and "COMMIT", or in a script of iptables commands'],
+    ...(/^(-[A-Z]\b|:|\[)/.test(line) ? { help: 'begin the section with *filter' } : {}),
   }
 }
 

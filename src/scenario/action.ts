@@ -31,7 +31,13 @@ export function readAction(file: StepFile, host: HostConfig, complain: Complain)
       text: `write ${JSON.stringify(text)} to recent list ${recent}`,
     }
   }
-  return { action: { kind: 'run', command: file.run! }, text: file.run! }
+  const command = file.run!
+  const [program = ''] = command.trim().split(/\s+/, 1)
+  if (!/^(.*\/)?ip6?tables$/.test(program)) {
+    complain(['run'], `"${program}" is not iptables or ip6tables`, 'run: "iptables -I INPUT 1 -j DROP"')
+    return null
+  }
+  return { action: { kind: 'run', command }, text: command }
 }
 
 function readPacket(text: string, host: HostConfig, complain: Complain): ReadAction | null {
@@ -39,7 +45,8 @@ function readPacket(text: string, host: HostConfig, complain: Complain): ReadAct
   if ('error' in parsed) {
     const { message, start, end, help } = parsed.error
     const place = text.slice(start, end)
-    complain(['packet'], place === '' || message.includes(place) ? message : `${message}: "${place}"`, help)
+    const said = place === '' || message.includes(place) ? message : `${message}: "${place}"`
+    complain(['packet'], said, help, { start, end: Math.max(end, start + 1) })
     return null
   }
   const { line } = parsed

@@ -11,7 +11,18 @@ import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } fr
 import type { HostFile } from './schema.ts'
 
 /** Says what is wrong at a place in the file (`['interfaces', 'eth0', 'address']`). */
-export type Complain = (path: readonly (string | number)[], message: string, help?: string) => void
+export type Complain = (
+  path: readonly (string | number)[],
+  message: string,
+  help?: string,
+  part?: TextPart,
+) => void
+
+/** A piece of a text in the file, by offsets. */
+export interface TextPart {
+  readonly start: number
+  readonly end: number
+}
 
 /** Everything that can be used; what cannot is complained about and left out. */
 export function readHost(file: HostFile, complain: Complain): HostConfig {

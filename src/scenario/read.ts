@@ -1,17 +1,18 @@
 /** Scenario text (YAML) to a `Scenario`, with every mistake reported at its place. */
-import { isNode, LineCounter, parseDocument } from 'yaml'
-import type { ZodError } from 'zod'
+import { isMap, isNode, isScalar, parseDocument, type YAMLParseError } from 'yaml'
 import { bareHost, type HostConfig } from '../engine/config.ts'
+import { binaryKind, isBinary } from '../lang/bytes.ts'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText, type Span } from '../lang/source.ts'
 import { type Family, parseAddress, printAddress } from '../net/address.ts'
 import { readAction } from './action.ts'
-import { parseDuration } from './duration.ts'
-import { readHost } from './host-file.ts'
+import { parseDuration, printDuration } from './duration.ts'
+import { readHost, type TextPart } from './host-file.ts'
 import type { Case, Expectation, RulesText, Scenario, Step } from './scenario.ts'
 import { type HostFile, type ScenarioFile, type StepFile, scenarioShape } from './schema.ts'
+import { complaintsOf, type Path } from './shape-complaints.ts'
 
-/** Text of a file named in the scenario, relative to it; rejects when it cannot be read. */
+/** Text of a file named in the scenario, relative to it; rejects, saying why, when it cannot be read. */
 export type LoadFile = (path: string) => Promise<string>
 
 export interface ReadScenario {
@@ -20,17 +21,20 @@ export interface ReadScenario {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-type Path = readonly (string | number)[]
+/** Diagnostics kept of one file; the rest is only counted. */
+const problemLimit = 20
 
 export async function readScenario(source: SourceText, loadFile: LoadFile): Promise<ReadScenario> {
   const reader = new Reader(source, loadFile)
   const cases = await reader.read()
+  reader.conclude()
   const failed = reader.diagnostics.some(({ severity }) => severity === 'error')
   return { scenario: failed ? null : { source, cases }, diagnostics: reader.diagnostics }
 }
 
 class Reader {
   readonly diagnostics: Diagnostic[] = []
+  #omitted = 0
   readonly #source: SourceText
   readonly #loadFile: LoadFile
   readonly #document: ReturnType<typeof parseDocument>
@@ -38,28 +42,72 @@ class Reader {
   constructor(source: SourceText, loadFile: LoadFile) {
     this.#source = source
     this.#loadFile = loadFile
-    this.#document = parseDocument(source.text, { lineCounter: new LineCounter(), prettyErrors: false })
+    this.#document = parseDocument(isBinary(source.text) ? '' : source.text, {
+      prettyErrors: false,
+      stringKeys: true,
+    })
   }
 
   async read(): Promise<Case[]> {
-    for (const { pos, message } of this.#document.errors) {
-      this.#report(
-        { source: this.#source, start: pos[0], end: Math.max(pos[0] + 1, pos[1]) },
-        'scenario/yaml',
-        message,
-      )
+    const stranger = misfit(this.#source)
+    if (stranger !== null) {
+      this.#report({ source: this.#source, start: 0, end: 0 }, 'scenario/no-scenario', ...stranger)
+      return []
     }
+    for (const error of this.#document.errors) this.#reportYaml(error)
     if (this.diagnostics.length > 0) return []
-    const parsed = scenarioShape.safeParse(this.#document.toJS({ maxAliasCount: 100 }))
+    const data = this.#plainData()
+    if (data === undefined) return []
+    const parsed = scenarioShape.safeParse(data)
     if (parsed.success) return this.#readCases(parsed.data)
-    this.#reportIssues(parsed.error)
+    for (const { path, atKey, message, help } of complaintsOf(parsed.error.issues, data)) {
+      this.#report(atKey ? this.#spanOfKey(path) : this.#spanOf(path), 'scenario/invalid', message, help)
+    }
     return []
+  }
+
+  /** The document without anchors and aliases; undefined, and a complaint, when they do not resolve. */
+  #plainData(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: 100 })
+    } catch (error) {
+      if (!(error instanceof ReferenceError)) throw error
+      const [message, help] = /Excessive/.test(error.message)
+        ? ['aliases (*name) unfold to far too much', 'write out what is meant, or use repeat:']
+        : ['an alias (*name) has no anchor (&name) above it', 'quote the text when it begins with a star']
+      this.#report({ source: this.#source, start: 0, end: 0 }, 'scenario/alias', message!, help)
+      return undefined
+    }
+  }
+
+  #reportYaml({ code, pos, message }: YAMLParseError): void {
+    const [start, end] = pos
+    // One mistake often makes several errors at its place; the first says most.
+    if (this.diagnostics.some(({ span }) => span?.start === start)) return
+    const [said, help] = yamlWords[code] ?? []
+    this.#report(
+      { source: this.#source, start, end: firstLineEnd(this.#source.text, start, Math.max(start + 1, end)) },
+      'scenario/yaml',
+      said ?? `this is not YAML: ${message.length > 100 ? `${message.slice(0, 99)}…` : message}`,
+      help,
+    )
+  }
+
+  /** Puts diagnostics in the order of the file, and says how many there were beyond the limit. */
+  conclude(): void {
+    const place = ({ span }: Diagnostic): number => (span?.source === this.#source ? span.start : 0)
+    this.diagnostics.sort((a, b) => place(a) - place(b))
+    if (this.#omitted > 0) this.diagnostics.push(omittedNote(this.#omitted))
   }
 
   async #readCases(file: ScenarioFile): Promise<Case[]> {
     const parts = file.cases?.map((part, at) => ({ part, path: ['cases', at] as Path })) ?? []
     if (file.steps !== undefined) parts.unshift({ part: { name: '', steps: file.steps }, path: [] })
-    if (parts.length === 0) this.#complain([], 'a scenario needs "steps" or "cases"')
+    if (parts.length === 0) {
+      const help =
+        'steps: [ { at: 0s, packet: "eth0 icmp 198.51.100.7 > 203.0.113.1 echo-request", expect: accept } ]'
+      this.#complain([], 'a scenario needs "steps" or "cases"', help)
+    }
     const cases: Case[] = []
     for (const { part, path } of parts) {
       const hostPath = part.host === undefined ? ['host'] : [...path, 'host']
@@ -100,10 +148,10 @@ class Reader {
       return [
         { family: familyOfName(text, family), source: new SourceText(text, await this.#loadFile(text)) },
       ]
-    } catch {
+    } catch (error) {
       this.#complain(
         path,
-        `"${text}" cannot be read`,
+        `"${text}" cannot be read: ${error instanceof Error ? error.message : String(error)}`,
         'name a file beside the scenario, or write the rules as a block: rules: |',
       )
       return []
@@ -112,13 +160,14 @@ class Reader {
 
   #readSteps(files: readonly StepFile[], path: Path, host: HostConfig): Step[] {
     const steps: Step[] = []
+    if (files.length === 0) this.#complain(path, 'there are no steps here, so nothing would be tested')
     let nowNs = 0n
     for (const [at, file] of files.entries()) {
       const stepPath = [...path, at]
       nowNs = this.#readTime(file, nowNs, stepPath)
-      const everyNs = this.#readDuration(file.every ?? 0, [...stepPath, 'every'])
-      const read = readAction(file, host, (inner, message, help) =>
-        this.#complain([...stepPath, ...inner], message, help),
+      const everyNs = this.#readDuration(file.every ?? 0, [...stepPath, 'every']) ?? 0n
+      const read = readAction(file, host, (inner, message, help, part) =>
+        this.#complain([...stepPath, ...inner], message, help, part),
       )
       if (read === null) continue
       const expect = this.#readExpectation(file.expect, [...stepPath, 'expect'])
@@ -132,19 +181,24 @@ class Reader {
 
   #readTime({ at, after }: StepFile, beforeNs: bigint, path: Path): bigint {
     if (at !== undefined && after !== undefined) this.#complain(path, '"at" and "after" exclude each other')
-    if (after !== undefined) return beforeNs + this.#readDuration(after, [...path, 'after'])
+    if (after !== undefined) return beforeNs + (this.#readDuration(after, [...path, 'after']) ?? 0n)
     if (at === undefined) return beforeNs
     const nowNs = this.#readDuration(at, [...path, 'at'])
+    if (nowNs === null) return beforeNs
     if (nowNs >= beforeNs) return nowNs
-    this.#complain([...path, 'at'], `"${at}" lies before the step above`, 'steps stand in the order of time')
+    this.#complain(
+      [...path, 'at'],
+      `the step is at ${printDuration(nowNs)}, and the one above it at ${printDuration(beforeNs)}`,
+      'put the steps in the order of time, or write "after: 1s" for the time since the step above',
+    )
     return beforeNs
   }
 
-  #readDuration(value: string | number, path: Path): bigint {
+  #readDuration(value: string | number, path: Path): bigint | null {
     const duration = parseDuration(String(value))
     if (duration === null)
       this.#complain(path, `"${value}" is no time`, 'write 500ms, 1.5s, 2m or a number of seconds')
-    return duration ?? 0n
+    return duration
   }
 
   #readExpectation(file: StepFile['expect'], path: Path): Expectation | null {
@@ -175,23 +229,35 @@ class Reader {
     )
   }
 
-  #reportIssues(error: ZodError): void {
-    for (const issue of error.issues) {
-      const path = issue.path.filter((part) => typeof part !== 'symbol')
-      if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) {
-          this.#complain([...path, key], `"${key}" has no meaning here`)
-        }
-      } else this.#complain(path, issue.message)
-    }
-  }
-
-  #complain(path: Path, message: string, help?: string): void {
-    this.#report(this.#spanOf(path), 'scenario/invalid', message, help)
+  /** `part`: the piece of the text at `path` that is meant. */
+  #complain(path: Path, message: string, help?: string, part?: TextPart): void {
+    const narrow = part === undefined ? null : this.#spanWithin(path, part)
+    this.#report(narrow ?? this.#spanOf(path), 'scenario/invalid', message, help)
   }
 
   #report(span: Span | null, code: string, message: string, help?: string): void {
-    this.diagnostics.push({ code, severity: 'error', span, message, notes: [], help: help ?? null })
+    if (this.diagnostics.length >= problemLimit) this.#omitted++
+    else this.diagnostics.push({ code, severity: 'error', span, message, notes: [], help: help ?? null })
+  }
+
+  /** Where a piece of a text stands, when the file writes the text as it is. */
+  #spanWithin(path: Path, { start, end }: TextPart): Span | null {
+    const node = this.#document.getIn(path, true)
+    if (!isScalar(node) || !node.range || typeof node.value !== 'string') return null
+    const at = this.#source.text.indexOf(node.value, node.range[0])
+    if (at < 0 || node.range[0] + 1 < at) return null
+    return { source: this.#source, start: at + start, end: at + end }
+  }
+
+  /** The place of a key rather than of its value. */
+  #spanOfKey(path: Path): Span | null {
+    const around = path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true)
+    const pair = isMap(around)
+      ? around.items.find(({ key }) => isScalar(key) && key.value === path.at(-1))
+      : undefined
+    if (pair === undefined || !isScalar(pair.key) || !pair.key.range) return this.#spanOf(path)
+    const [start, end] = pair.key.range
+    return { source: this.#source, start, end }
   }
 
   /** The place of a value, or of the nearest thing around it that stands in the file. */
@@ -206,6 +272,42 @@ class Reader {
     return null
   }
 }
+
+/** What a file is that is no scenario at all, and the way out; null when it may be one. */
+function misfit({ name, text }: SourceText): [message: string, help?: string] | null {
+  if (isBinary(text)) {
+    const { what, help } = binaryKind(text)
+    return [`this is ${what}, not a scenario`, ...(help === null ? ([] as const) : ([help] as const))]
+  }
+  if (/^\s*$/.test(text)) {
+    return [
+      'the file is empty',
+      'a scenario has "rules:" and "steps:"; examples/port-knock/scenario.yaml is one',
+    ]
+  }
+  if (/^(\*(filter|nat|mangle|raw|security)\s*$|-A \S+ |(sudo )?ip6?tables )/m.test(text.slice(0, 65536))) {
+    const inScenario = /^ *(steps|cases|rules|host):/m.test(text)
+    if (!inScenario) return ['these are rules, not a scenario', `postern check ${name}`]
+  }
+  return null
+}
+
+/** Mistakes of YAML that deserve plainer words than the parser's. */
+const yamlWords: Readonly<Record<string, readonly [message: string, help?: string]>> = {
+  TAB_AS_INDENT: ['a line begins with a tab', 'YAML wants blanks'],
+  DUPLICATE_KEY: ['the key stands twice in this map', 'keep one of them'],
+  MULTIPLE_DOCS: ['a second document begins here', 'one scenario a file; several timelines go under cases:'],
+  RESOURCE_EXHAUSTION: ['the file nests or repeats far too much'],
+}
+
+const omittedNote = (count: number): Diagnostic => ({
+  code: 'scenario/omitted',
+  severity: 'note',
+  span: null,
+  message: `${count} more ${count === 1 ? 'problem is' : 'problems are'} not shown`,
+  notes: [],
+  help: null,
+})
 
 /** Frames show one line; a value of many is pointed at by its first. */
 function firstLineEnd(text: string, start: number, end: number): number {

@@ -1,5 +1,6 @@
 /** One packet's journey as text: hooks, tables, each rule it met, what was read and written, and the verdict. */
 import type { Outcome, TraceEvent } from '../../engine/outcome.ts'
+import { fold } from '../../lang/display.ts'
 import type { Rule } from '../../lang/rule.ts'
 import { type Palette, paintVerdict } from '../style.ts'
 
@@ -66,18 +67,4 @@ export function renderVerdict({ verdict, why }: Outcome, { colors, columns }: Tr
   const [first = '', ...rest] = fold(why, '', columns - 8)
   const head = colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase().padEnd(6)))
   return [`${head}  ${first}`, ...rest.map((line) => `        ${line}`)]
-}
-
-/** Breaks at blanks so that no line is longer than `columns`, where a word allows. */
-export function fold(text: string, indent: string, columns: number): string[] {
-  if (columns <= 0 || indent.length + text.length <= columns) return [indent + text]
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent.length + line.length + 1 + word.length > columns) {
-      lines.push(indent + line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, indent + line]
 }

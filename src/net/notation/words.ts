@@ -49,15 +49,19 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return best === null ? undefined : `did you mean ${best.candidate}?`
 }
 
-/** Letters to insert, delete or replace (Levenshtein). */
+/** Letters to insert, delete, replace or swap with their neighbour. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const cost = Math.min(replaced, row[j]! + 1, next[j - 1]! + 1)
+      next.push(swapped ? Math.min(cost, before[j - 2]! + 1) : cost)
     }
+    before = row
     row = next
   }
   return row[b.length]!
@@ -154,7 +158,13 @@ export class Cursor {
   /** The next word, which `missing` names. */
   take(missing = 'a word'): Word {
     const word = this.peek
-    if (word === null) throw new Complaint(this.end, `${missing} is missing`)
+    if (word === null) {
+      throw new Complaint(
+        this.end,
+        `${missing} is missing`,
+        'for example: eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn',
+      )
+    }
     this.#next++
     return word
   }
