@@ -52,7 +52,7 @@ export class EngineJudge implements Judge {
       delivered,
       log,
       recent: this.#host.recent.readAll(),
-      ...(state !== null && { state }),
+      state: state ?? null,
     }
   }
 

@@ -89,8 +89,8 @@ export interface StepResult {
   readonly delivered: boolean
   readonly log: readonly string[]
   readonly recent: Readonly<Record<string, readonly string[]>>
-  /** Connection state, when the host tracks connections. */
-  readonly state?: string
+  /** Connection state; null when the host did not track the packet. Left out where the judge cannot tell. */
+  readonly state?: string | null
   /** What a write or a command answered: null when it was accepted, else the message. */
   readonly error?: string | null
 }

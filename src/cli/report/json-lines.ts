@@ -28,5 +28,9 @@ export function renderJsonLines(files: readonly FileReport[]): string {
     }))
     return [...results, ...parted]
   })
-  return objects.map((object) => `${JSON.stringify(object)}\n`).join('')
+  return objects.map((object) => `${JSON.stringify(object, exactNumbers)}\n`).join('')
 }
+
+/** Nanoseconds are kept as integers; all that occur fit a double exactly. */
+const exactNumbers = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? Number(value) : value
