@@ -94,17 +94,15 @@ export class HookRunner {
     place: Place,
     journey: Journey,
   ): Fate | null {
-    const { mark } = skb
-    const { tos, destination } = routingKey(skb)
+    const mayReroute = place.hook === 'OUTPUT' && (table.name === 'mangle' || table.name === 'nat')
+    const before = mayReroute ? routingKey(skb) : ''
     const decision = traverse(table, skb, place, journey)
     if (skb.role === 'main') journey.decide(table.name, decision)
     if (decision.verdict !== 'accept') return fateOf(decision)
-    const now = routingKey(skb)
-    const isRerouted = mark !== skb.mark || tos !== now.tos || destination !== now.destination
-    return place.hook === 'OUTPUT' && isRerouted ? this.#reroute(skb) : null
+    return mayReroute && before !== routingKey(skb) ? this.#reroute(skb) : null
   }
 
-  /** What OUTPUT changed may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
+  /** What mangle or nat changed in OUTPUT may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
   #reroute(skb: HostSkb): Fate | null {
     const route = this.#parts.routing.output(skb.packet.destination)
     if (route.kind === 'refused') return droppedByHost(route.why)
@@ -183,12 +181,7 @@ export class HookRunner {
   }
 }
 
-/** What routing looks at, beside the mark: plain numbers and text, to compare. */
-function routingKey({ packet }: HostSkb): { tos: number; destination: string } {
-  const at = packet.destinationOffset
-  let destination = ''
-  for (let word = 0; word < (packet.family === 'ipv4' ? 4 : 16); word += 4) {
-    destination += `${packet.u32(at + word)} `
-  }
-  return { tos: packet.tos, destination }
+/** What routing looks at, as text to compare. */
+function routingKey({ packet, mark }: HostSkb): string {
+  return [mark, packet.tos, ...packet.destination.words].join(' ')
 }

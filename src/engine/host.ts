@@ -26,14 +26,15 @@ import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
 import { classifyFrame, withoutPriorityTags } from './link.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
+import { makeRandom } from './random.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
 import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
 import { Ipv4Routing } from './routing-ipv4.ts'
 import { Ipv6Routing } from './routing-ipv6.ts'
-import { makeRandom } from './services.ts'
 import { HostSkb } from './skb.ts'
 import { Stack } from './stack.ts'
+import { defaultTtlOf } from './sysctls.ts'
 
 const families: readonly Family[] = ['ipv4', 'ipv6']
 
@@ -90,13 +91,15 @@ export class Host {
 
   #makeFamily(family: Family): FamilyState {
     const { config, interfaces } = this
+    // The hop limit of IPv6 is a device's own setting, and 64 on each.
+    const defaultTtl = family === 'ipv4' ? defaultTtlOf(config) : 64
     const routing =
       family === 'ipv4' ? new Ipv4Routing(config, interfaces) : new Ipv6Routing(config, interfaces)
     const services: HostServices = {
       family,
       profile: config.profile,
       routing,
-      defaultTtl: this.#defaultTtl(family),
+      defaultTtl,
       acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
       releaseRecentList: (list) => this.recent.release(list),
       random: this.#random,
@@ -109,16 +112,11 @@ export class Host {
       conntrack: this.#conntrack,
       isForwarding: config.forwarding[family],
       sysctls: config.sysctls,
-      defaultTtl: this.#defaultTtl(family),
+      defaultTtl,
       nextId: () => this.#nextId(),
       nextFragmentId: () => this.#nextFragmentId(),
     })
     return { routing, services, stack, tables: new Map() }
-  }
-
-  #defaultTtl(family: Family): number {
-    const name = family === 'ipv4' ? 'net.ipv4.ip_default_ttl' : 'net.ipv6.conf.all.hop_limit'
-    return Number(this.config.sysctls.get(name) ?? 64)
   }
 
   #nextId(): number {

@@ -2,7 +2,7 @@
  * Routing of IPv4 packets.
  *
  * Kernel: net/ipv4/route.c (`ip_route_input_slow`, `ip_route_output_key_hash_rcu`), net/ipv4/fib_frontend.c
- * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter`, `accept_local`,
+ * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter` is heeded; `accept_local`,
  * `route_localnet` and `send_redirects` are off.
  */
 import type { Device, RouteType } from '../ext/context.ts'
@@ -36,6 +36,7 @@ import {
   refused,
   routeErrorOf,
 } from './routing.ts'
+import { sourceCheckOf } from './sysctls.ts'
 
 const igmp = 2
 const allHosts = parseAddress('224.0.0.1')!
@@ -43,14 +44,18 @@ const loopbackAddress = parseAddress('127.0.0.1')!
 
 export class Ipv4Routing implements FamilyRouting {
   readonly #interfaces: Interfaces
+  readonly #config: HostConfig
   readonly #isForwarding: boolean
+  readonly #own: ReadonlySet<number>
   readonly #fib: Fib
   /** The host's addresses and broadcast addresses alone, for `addressType`. */
   readonly #localFib: Fib
 
   constructor(config: HostConfig, interfaces: Interfaces) {
     this.#interfaces = interfaces
+    this.#config = config
     this.#isForwarding = config.forwarding.ipv4
+    this.#own = new Set(ownAddresses(interfaces))
     const local = localEntries(interfaces)
     this.#localFib = new Fib(local)
     // Without policy rules the kernel keeps both tables in one trie; at equal length the local one wins.
@@ -61,7 +66,7 @@ export class Ipv4Routing implements FamilyRouting {
     if (isMulticast(destination)) return this.#multicastInput(source, destination, protocol, device)
     if (isMulticast(source) || isLimitedBroadcast(source)) return martianSource(source)
     if (isLimitedBroadcast(destination) || (isUnspecified(source) && isUnspecified(destination))) {
-      return this.#broadcastInput(source)
+      return this.#broadcastInput(source, device)
     }
     if (isUnspecified(source)) return martianSource(source)
     if (isUnspecified(destination)) return martianDestination(destination)
@@ -70,13 +75,12 @@ export class Ipv4Routing implements FamilyRouting {
 
     const entry = this.#fib.lookup(destination)
     if (entry === null) return this.#noRoute('net-unreachable')
-    if (entry.type === 'BROADCAST') return this.#broadcastInput(source)
-    if (entry.type === 'LOCAL') return this.isOwn(source) ? martianSource(source) : this.#local('LOCAL')
+    if (entry.type === 'BROADCAST') return this.#broadcastInput(source, device)
+    if (entry.type === 'LOCAL') return this.#checkSource(source, device) ?? this.#local('LOCAL')
     const error = routeErrorOf(entry.type)
     if (error !== null) return this.#noRoute(error)
     if (!this.#isForwarding) return this.#noRoute('host-unreachable')
-    if (this.isOwn(source)) return martianSource(source)
-    return forwardRoute(entry)
+    return this.#checkSource(source, device) ?? forwardRoute(entry)
   }
 
   #multicastInput(source: Address, destination: Address, protocol: number, device: Device): Route | Refused {
@@ -86,13 +90,27 @@ export class Ipv4Routing implements FamilyRouting {
     if (isMulticast(source) || isLimitedBroadcast(source) || isLoopback(source)) return martianSource(source)
     if (isUnspecified(source)) {
       if (!isLocalMulticast(destination) && protocol !== igmp) return martianSource(source)
-    } else if (this.isOwn(source)) return martianSource(source)
-    return this.#local('MULTICAST')
+      return this.#local('MULTICAST')
+    }
+    return this.#checkSource(source, device) ?? this.#local('MULTICAST')
   }
 
-  #broadcastInput(source: Address): Route | Refused {
-    if (!isUnspecified(source) && this.isOwn(source)) return martianSource(source)
-    return this.#local('BROADCAST')
+  #broadcastInput(source: Address, device: Device): Route | Refused {
+    const wrong = isUnspecified(source) ? null : this.#checkSource(source, device)
+    return wrong ?? this.#local('BROADCAST')
+  }
+
+  /** Null when a packet may come from there by that device. Source: fib_validate_source(). */
+  #checkSource(source: Address, device: Device): Refused | null {
+    if (this.isOwn(source)) return martianSource(source)
+    const strictness = sourceCheckOf(this.#config, device)
+    if (strictness === 0) return null
+    const back = this.#fib.lookup(source)
+    if (back === null || back.type !== 'UNICAST') return martianSource(source)
+    const isOtherWay = back.device !== device
+    const hasNoAddress = this.#interfaces.addressesOf(device, 'ipv4').length === 0
+    if (!isOtherWay || (strictness !== 1 && !hasNoAddress)) return null
+    return refused(`what comes from ${printAddress(source)} should not come by ${device.name} (rp_filter)`)
   }
 
   #local(type: RouteType): Route {
@@ -167,10 +185,8 @@ export class Ipv4Routing implements FamilyRouting {
     return route.source
   }
 
-  isOwn(address: Address): boolean {
-    return this.#interfaces.all.some(({ addresses }) =>
-      addresses.some((prefix) => sameAddress(prefix.address, address)),
-    )
+  isOwn({ words }: Address): boolean {
+    return this.#own.has(words[0]!)
   }
 
   /** Source: __inet_dev_addr_type(), which asks the local table only. */
@@ -203,6 +219,12 @@ function forwardRoute({ device, gateway }: FibEntry): Route {
     source: null,
     error: null,
     isHeardHere: false,
+  }
+}
+
+function* ownAddresses({ all }: Interfaces): Iterable<number> {
+  for (const { addresses } of all) {
+    for (const { address } of addresses) if (address.family === 'ipv4') yield address.words[0]!
   }
 }
 

@@ -79,7 +79,10 @@ function routeOf(text: string): RouteConfig {
   return route
 }
 
-/** The rules of iptables-save text. Throws on the first thing that is wrong. */
+/**
+ * The rules of iptables-save text, even those that the kernel refuses: `Host.load` is to be asked. Throws on the first
+ * thing that is no rule at all.
+ */
 export function rulesOf(text: string, family: Family): Ruleset {
   const ruleset = newRuleset(family)
   let table = newTable('filter')

@@ -293,6 +293,31 @@ COMMIT
     `,
   },
   {
+    name: 'sources are checked where rp_filter is on',
+    host: {
+      ...gateway,
+      sysctls: new Map([
+        ['net.ipv4.conf.eth1.rp_filter', '1'],
+        ['net.ipv4.conf.eth0.rp_filter', '2'],
+        ['net.ipv4.ip_default_ttl', '33'],
+      ]),
+    },
+    rules: { ipv4: policiesOnly },
+    packets: `
+      # 1: the way back must be by the same interface.
+      eth1 udp 192.168.1.9 > 203.0.113.1:9      => accept by policy; delivered
+      eth1 udp 198.51.100.7 > 203.0.113.1:9     => drop by host; policies
+      eth1 udp 198.51.100.7 > 192.168.1.255:9   => drop by host
+      eth1 udp 198.51.100.7 > 224.0.0.1:9       => drop by host
+      eth1 udp 0.0.0.0 > 255.255.255.255:9      => accept by policy; delivered
+      # 2: there must be a way back, to a single host.
+      eth0 udp 192.168.1.9 > 203.0.113.1:9      => accept by policy; delivered
+      eth0 udp 10.1.0.1 > 203.0.113.1:9         => drop by host
+      eth0 udp 192.168.1.255 > 203.0.113.1:9    => drop by host
+      eth0 udp 198.51.100.7 > 192.168.1.9:9 ttl=1 => drop by host; sent eth0 icmp type=11 ttl=33
+    `,
+  },
+  {
     name: 'what the host sends',
     host: gateway,
     rules: { ipv4: policiesOnly, ipv6: policiesOnly },

@@ -1,0 +1,36 @@
+/** The settings under /proc/sys/net that the engine heeds, by their dotted names. All others change nothing here. */
+import type { Device } from '../ext/context.ts'
+import type { HostConfig } from './config.ts'
+
+/**
+ * Patterns of heeded names. Fragments and connection tracking read their own (`defrag-limits.ts`, `conntrack/settings.ts`).
+ */
+const heeded: readonly RegExp[] = [
+  /^net\.ipv4\.ip_default_ttl$/,
+  /^net\.ipv4\.conf\.[^.]+\.rp_filter$/,
+  /^net\.ipv4\.ipfrag_(time|max_dist|high_thresh)$/,
+  /^net\.ipv6\.ip6frag_(time|high_thresh)$/,
+  /^net\.netfilter\.nf_conntrack_/,
+]
+
+/** Whether a setting has any effect on the engine. */
+export const isHeededSysctl = (name: string): boolean => heeded.some((pattern) => pattern.test(name))
+
+/** A whole number, or `fallback` where the setting is not given or none. */
+export function readSysctl({ sysctls }: HostConfig, name: string, fallback: number): number {
+  const text = sysctls.get(name)?.trim() ?? ''
+  return /^\d+$/.test(text) ? Number(text) : fallback
+}
+
+/**
+ * How a device checks where sources come from: 0 not at all, 1 the way back must be by the device, 2 there must be one.
+ * The stricter of the setting for all and the device's own counts. Source: IN_DEV_RPFILTER().
+ */
+export function sourceCheckOf(config: HostConfig, { name }: Device): number {
+  const all = readSysctl(config, 'net.ipv4.conf.all.rp_filter', 0)
+  const fallback = readSysctl(config, 'net.ipv4.conf.default.rp_filter', 0)
+  return Math.max(all, readSysctl(config, `net.ipv4.conf.${name}.rp_filter`, fallback))
+}
+
+/** TTL of packets that the host makes. Source: ip4_dst_hoplimit(). */
+export const defaultTtlOf = (config: HostConfig): number => readSysctl(config, 'net.ipv4.ip_default_ttl', 64)
