@@ -49,6 +49,11 @@ export interface BaseOption {
   readonly kind: 'command' | 'condition' | 'other'
   readonly alias?: readonly string[]
   readonly invertible?: boolean
+  /**
+   * iptables 1.8.9 takes the whole word for the value when both are one (`-jACCEPT`, `--jump=ACCEPT`), and so refuses
+   * it, or makes it the name of an interface. Source: `argv[optind - 1]` in `do_parse()`.
+   */
+  readonly wholeWord?: boolean
 }
 
 const command = (name: BaseOptionName, letter: string, argument: BaseOption['argument']): BaseOption => ({
@@ -86,15 +91,15 @@ export const baseOptions: readonly BaseOption[] = [
   command('delete-chain', 'X', 'optional'),
   command('rename-chain', 'E', 'required'),
   command('policy', 'P', 'required'),
-  condition('source', 's', { alias: ['src'], invertible: true }),
-  condition('destination', 'd', { alias: ['dst'], invertible: true }),
-  condition('protocol', 'p', { invertible: true }),
-  condition('in-interface', 'i', { invertible: true }),
-  condition('jump', 'j'),
+  condition('source', 's', { alias: ['src'], invertible: true, wholeWord: true }),
+  condition('destination', 'd', { alias: ['dst'], invertible: true, wholeWord: true }),
+  condition('protocol', 'p', { invertible: true, wholeWord: true }),
+  condition('in-interface', 'i', { invertible: true, wholeWord: true }),
+  condition('jump', 'j', { wholeWord: true }),
   condition('table', 't'),
   condition('match', 'm'),
   other('numeric', 'n'),
-  condition('out-interface', 'o', { invertible: true }),
+  condition('out-interface', 'o', { invertible: true, wholeWord: true }),
   other('verbose', 'v'),
   other('wait', 'w', 'optional'),
   other('wait-interval', 'W', 'optional'),

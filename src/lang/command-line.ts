@@ -146,7 +146,10 @@ export class CommandLine {
   }
 
   #readUnknownOption(word: Word, name: string, inline: Word | null): void {
+    this.#unknown ??= this.#parts.loadUnknownImplied(name, word)
     if (this.#unknown !== null) {
+      if (this.#bang !== null) this.#giveToUnknown(this.#bang)
+      this.#bang = null
       this.#giveToUnknown(word)
       return
     }
@@ -204,9 +207,7 @@ export class CommandLine {
         this.#applyBase(option, word, null)
         continue
       }
-      // iptables looks at the whole word for the protocol.
-      const value = option.name === 'protocol' ? word : { text: glued, span: spanBehind(word, at + 1) }
-      this.#applyBase(option, word, value)
+      this.#applyBase(option, word, { text: glued, span: spanBehind(word, at + 1) })
       return
     }
   }
@@ -216,7 +217,7 @@ export class CommandLine {
     if (option.argument === 'none' && inline !== null) {
       problems.error(complain.needlessValue(shortForm(option)), inline.span)
     }
-    let value = inline
+    let value = inline !== null && option.wholeWord ? word : inline
     if (option.argument === 'required' && value === null) {
       value = this.#words[this.#at++] ?? null
       if (value === null) {
@@ -312,12 +313,13 @@ export class CommandLine {
       case 'set-counters': {
         const needsSecond = !value!.text.slice(1).includes(',')
         const second = needsSecond ? this.#cursor().nextArgument() : null
-        this.#parts.addCondition({ option, value, second, inverted, span })
+        this.#parts.addCondition({ option, word, value, second, inverted, span })
         return
       }
     }
     this.#insideUnknown = false
-    this.#unknown = this.#parts.addCondition({ option, value, second: null, inverted, span }) ?? this.#unknown
+    this.#unknown =
+      this.#parts.addCondition({ option, word, value, second: null, inverted, span }) ?? this.#unknown
     this.#last = value === null ? null : { option: shortForm(option), value }
   }
 

@@ -7,6 +7,7 @@ import { type BaseOption, type BaseOptionName, type CommandName, shortForm } fro
 import type { CommandEnvironment } from './command.ts'
 import * as complain from './complaints.ts'
 import { ExtensionUse } from './extension-use.ts'
+import { otherImplied } from './known-names.ts'
 import { LoadedOptions } from './loaded-options.ts'
 import { protocolNumber } from './names.ts'
 import type { TableName } from './rule.ts'
@@ -18,6 +19,8 @@ import type { Word } from './words.ts'
 /** An option that a rule can have once, as it was given. */
 export interface SeenOption {
   readonly option: BaseOption
+  /** The word with the option; the same as `value` where iptables takes the whole of it. */
+  readonly word: Word
   readonly value: Word | null
   /** Second word of `-c PACKETS BYTES`. */
   readonly second: Word | null
@@ -108,7 +111,8 @@ export class CommandParts {
     return name === 'jump' ? this.#chooseTarget(value!, option.name === 'goto') : null
   }
 
-  addOther(option: BaseOption, { span }: Word): void {
+  addOther(option: BaseOption, word: Word): void {
+    const { span } = word
     const { problems, restoreTable, family } = this.#environment
     switch (option.name) {
       case 'help':
@@ -130,7 +134,7 @@ export class CommandParts {
       case 'exact':
       case 'line-numbers':
         this.flags.add(option.name)
-        this.seen.set(option.name, { option, value: null, second: null, inverted: false, span })
+        this.seen.set(option.name, { option, word, value: null, second: null, inverted: false, span })
         return
     }
   }
@@ -178,6 +182,18 @@ export class CommandParts {
     const unknown: Word[] = []
     this.matches.push({ name, words: unknown })
     return unknown
+  }
+
+  /** The protocol's match, where the registry lacks it and it has the option; its words go to what this returns. */
+  loadUnknownImplied(option: string, { span }: Word): Word[] | null {
+    const { syntax, family, problems } = this.#environment
+    const implied = this.protocol === null ? undefined : otherImplied.get(this.protocol.number)
+    if (implied === undefined || !implied.options.has(option) || syntax.match(implied.match, family))
+      return null
+    problems.warn(complain.unsupportedMatch(implied.match), span)
+    const words: Word[] = []
+    this.matches.push({ name: { text: implied.match, span: { ...span, end: span.start } }, words })
+    return words
   }
 
   #chooseTarget(name: Word, goto: boolean): Word[] | null {

@@ -59,9 +59,16 @@ describe('canonical order and forms', () => {
 
 describe('getopt', () => {
   table({
-    '--jump ACCEPT --protocol=tcp': '-p tcp -j ACCEPT',
+    '--jump ACCEPT --protocol tcp': '-p tcp -j ACCEPT',
+    '--jump=ACCEPT': 'target/unknown > --jump ACCEPT',
+    '-jLOG --log-prefix x': 'target/unknown > -j LOG',
+    '--protocol=tcp --dport 5': 'protocol/unknown > --protocol tcp',
+    '-s1.2.3.4': 'address/bad > -s 1.2.3.4',
+    '-s1.2.3.4/0': '',
+    '-ieth0': '-i -ieth0',
+    '--in-interface=eth0': 'interface/glued > --in-interface eth0',
     '--proto tcp --src 1.1.1.1 --dst 1.1.1.2': '-s 1.1.1.1/32 -d 1.1.1.2/32 -p tcp',
-    '-p tcp --dport=22 -jACCEPT': '-p tcp -m tcp --dport 22 -j ACCEPT',
+    '-p tcp --dport=22 -gweb -mtcp': '-p tcp -m tcp --dport 22 -m tcp -g web',
     '-p tcp --destination- 1': '-p tcp -m tcp --dport 1',
     '-p tcp --dest 1.1.1.1': '-d 1.1.1.1/32 -p tcp',
     '-p tcp --dport 5 --dest 6': 'option/ambiguous',
@@ -182,6 +189,7 @@ describe('extensions that nobody here knows', () => {
     '-j DNAT --to-destination 1.1.1.1:80 --random': '-j DNAT --to-destination 1.1.1.1:80 --random',
     '-j DNAT --to-destination 1.1.1.1 -p tcp --dport 5':
       '-p tcp -m tcp --dport 5 -j DNAT --to-destination 1.1.1.1',
+    '-p sctp ! --dport 5 -j ACCEPT': '-p sctp -m sctp ! --dport 5 -j ACCEPT',
     '-m set --match-set foo src,dst -j ACCEPT': '-m set --match-set foo src,dst -j ACCEPT',
   })
   it('are reported', () => {

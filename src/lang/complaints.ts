@@ -137,6 +137,7 @@ const verdictWords: Readonly<Record<string, string>> = {
 }
 
 export function unknownTarget(name: string, candidates: readonly string[], goto: boolean): Refusal {
+  if (/^-./.test(name) && !goto) return gluedWord('target/unknown', name)
   const word = verdictWords[name.toLowerCase()]
   const near = (word !== undefined && !goto ? word : null) ?? nearest(name, candidates)
   return say('target/unknown', `there is no chain${goto ? '' : ' or target'} "${name}"`, {
@@ -201,14 +202,17 @@ export const unknownTable = (name: string, known: readonly string[]) =>
 
 // Conditions
 
+/** An option and its value in one word, where iptables takes the word for the value. */
+function gluedWord(code: string, word: string): Refusal {
+  const [, option, value] = /^(--[\w-]+)=(.*)$/s.exec(word) ?? /^(-\w*?[psdioj])(.*)$/s.exec(word) ?? []
+  return say(code, `"${word}" is taken as a whole`, {
+    notes: ['iptables 1.8.9 wants this option and its value as two words'],
+    ...offer(option === undefined || value === '' ? null : `${option} ${value}`),
+  })
+}
+
 export const unknownProtocol = (name: string): Refusal => {
-  if (name.startsWith('-p')) {
-    return say(
-      'protocol/unknown',
-      `${name}: -p and its protocol must be two words`,
-      offer(`-p ${name.slice(2)}`),
-    )
-  }
+  if (/^-./.test(name)) return gluedWord('protocol/unknown', name)
   if (/^\d+$/.test(name)) {
     return say('protocol/unknown', `${name} is not a protocol: numbers go from 0 to 255`, {
       notes: ['-p names the protocol; ports are asked for with --dport or --sport'],
@@ -227,6 +231,7 @@ export const extensionHeader = (name: string) =>
   })
 
 export const badAddress = (address: string, family: string): Refusal => {
+  if (/^-./.test(address)) return gluedWord('address/bad', address)
   const more: More = /^[[<{].*[\]>}]$/.test(address)
     ? { notes: ['this looks like a placeholder: write the address itself'] }
     : /^[a-zA-Z]/.test(address)
@@ -255,6 +260,8 @@ export const replaceWithList = () =>
   say('address/replace-list', '-R puts one rule in the place of one, and a list of addresses makes several')
 
 export const emptyInterface = (option: string) => say('interface/empty', `${option} with an empty name`)
+
+export const interfaceGlued = (word: string) => gluedWord('interface/glued', word)
 
 export const interfaceTooLong = (name: string) =>
   say('interface/too-long', `the interface name "${name}" is longer than 15 bytes`)

@@ -63,7 +63,10 @@ export function parseInterface(
   const { text, span } = seen.value!
   const option = shortForm(seen.option)
   if (text === '') problems.error(complain.emptyInterface(option), span)
-  if (byteLength(text) > interfaceNameBytes) problems.error(complain.interfaceTooLong(text), span)
+  const glued = seen.value === seen.word
+  if (byteLength(text) > interfaceNameBytes) {
+    problems.error(glued ? complain.interfaceGlued(text) : complain.interfaceTooLong(text), span)
+  } else if (glued) problems.warn(complain.interfaceGlued(text), span)
   if (/[ /]/.test(text)) problems.warn(complain.oddInterface(text), span)
   if (text.startsWith('!')) problems.warn(complain.bangInInterface(text, option), span)
   return text === '+' && !seen.inverted ? null : { value: text, inverted: seen.inverted }

@@ -19,3 +19,19 @@ export const otherTargets = words(`
   TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG
   ACCOUNT CHAOS DELUDE DHCPMAC DNETMAP ECHO IPMARK LOGMARK PROTO SYSRQ TARPIT
 `)
+
+/**
+ * Matches that options load by themselves behind `-p`, where the registry lacks them: by protocol number, with the
+ * names of their options.
+ */
+export const otherImplied: ReadonlyMap<
+  number,
+  { readonly match: string; readonly options: ReadonlySet<string> }
+> = new Map([
+  [132, { match: 'sctp', options: words('sport dport source-port destination-port chunk-types') }],
+  [33, { match: 'dccp', options: words('sport dport source-port destination-port dccp-types dccp-option') }],
+  [50, { match: 'esp', options: words('espspi') }],
+  [51, { match: 'ah', options: words('ahspi ahlen ahres') }],
+  [108, { match: 'ipcomp', options: words('ipcompspi compres') }],
+  [135, { match: 'mh', options: words('mh-type') }],
+])

@@ -4,7 +4,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { Problems } from './problems.ts'
 import { type KernelProfile, linux618 } from './profile.ts'
 import type { Family, Rule, TableName } from './rule.ts'
-import { hooks } from './rule.ts'
+import { tableHooks } from './rule.ts'
 import { SourceText } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import { splitRestoreLine } from './words.ts'
@@ -31,7 +31,7 @@ export function parseRuleText(
   const problems = new Problems()
   const source = new SourceText('rule', `-A ${chain} ${text}`)
   const { words } = splitRestoreLine(source, 0, source.text.length)
-  const known = new Set<string>([...hooks, chain, ...chains])
+  const known = new Set<string>([...tableHooks[table], chain, ...chains])
   const command = parseCommand(words, {
     family,
     syntax,

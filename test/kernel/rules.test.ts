@@ -1,0 +1,47 @@
+/** Random rules, right and wrong: refused by us and by iptables, or printed alike. */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { askKernel, kernelIsOutOfReach } from '../../src/ext/_testing/kernel.ts'
+import { registry } from '../../src/ext/registry.ts'
+import { parseRuleText } from '../../src/lang/parse-rule.ts'
+import { printRule } from '../../src/lang/print.ts'
+import { linux618 } from '../../src/lang/profile.ts'
+import { newTable } from '../../src/lang/rule.ts'
+import { refusalsOf } from '../../src/lang/verify.ts'
+import { runs } from './budget.ts'
+import { type RuleLine, ruleLine } from './rule-words.ts'
+
+/** What loading the rule alone into an empty table comes to: its canonical lines, or why it is refused. */
+function ourAnswer({ family, table, chain, text }: RuleLine): string {
+  const { rules, diagnostics } = parseRuleText(text, { family, table, chain, syntax: registry })
+  const error = diagnostics.find(({ severity }) => severity === 'error')
+  if (error !== undefined) return `refused: ${error.code}`
+  const loaded = newTable(table)
+  loaded.chains.get(chain)!.rules.push(...rules)
+  const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618 })
+  if (refusal !== undefined) return `refused: ${refusal.code}`
+  return rules.map((rule) => printRule(chain, rule, { family, syntax: registry })).join('\n')
+}
+
+const reason = kernelIsOutOfReach
+const count = runs(400)
+
+it.skipIf(reason !== null)(
+  `reads ${count} random rules as iptables does${reason ? ` (${reason})` : ''}`,
+  () => {
+    const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
+    const lines = fc.sample(ruleLine, { seed, numRuns: count })
+    const answers = askKernel(
+      lines.map(({ family, table, chain, text }) => ({ family, table, line: `-A ${chain} ${text}` })),
+    )
+    const differences = lines.flatMap((line, at) => {
+      const theirs = answers[at]!.exitCode === 0 ? answers[at]!.saved! : 'refused'
+      const ours = ourAnswer(line)
+      const same = theirs === 'refused' ? ours.startsWith('refused: ') : ours === theirs
+      if (same) return []
+      const place = `${line.family} ${line.table}/${line.chain}`
+      return [`${place} ${line.text}\n  ours   ${ours}\n  theirs ${theirs} (${answers[at]!.exitCode})`]
+    })
+    expect(differences.join('\n'), `seed ${seed}`).toBe('')
+  },
+)
