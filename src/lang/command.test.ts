@@ -118,6 +118,7 @@ describe('lists of addresses', () => {
     '-s "1.1.1.1, 2.2.2.0/24"': '-s 1.1.1.1/32 | -s 2.2.2.0/24',
     '-s 1.1.1.1,': 'address/bad',
     '! -s 1.1.1.1,2.2.2.2': 'address/inverted-list',
+    '-s 1.1.1.1,2.2.2.2 ! -d 3.3.3.3': 'address/inverted-list',
     '-s 1.1.1.1, 2.2.2.2': 'syntax/bad-argument, address/bad',
   })
 })

@@ -252,7 +252,7 @@ export const badMask = (mask: string, bits: number) =>
 
 export const invertedList = () =>
   say('address/inverted-list', '"!" does not go with a list of addresses', {
-    notes: ['the list would become a rule for each address, and each rule would match the others'],
+    notes: ['a list becomes a rule for each address, and with "!" each rule would match the others'],
     help: 'a chain of its own with one RETURN for each address',
   })
 

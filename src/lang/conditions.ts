@@ -17,7 +17,6 @@ export function parseAddressList(seen: SeenOption | undefined, environment: Comm
   const { family, problems } = environment
   const word = seen.value!
   const parts = word.text.split(',')
-  if (parts.length > 1 && seen.inverted) problems.error(complain.invertedList(), seen.span)
   const list: (Negatable<Prefix> | null)[] = []
   let offset = 0
   for (const part of parts) {

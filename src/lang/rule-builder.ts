@@ -21,6 +21,10 @@ export function buildRules(parts: CommandParts, environment: CommandEnvironment)
   if (parts.command?.name === 'replace' && (sources.length > 1 || destinations.length > 1)) {
     problems.error(complain.replaceWithList(), parts.command.span)
   }
+  const inverted = [seen('source'), seen('destination')].find((option) => option?.inverted)
+  if (inverted !== undefined && (sources.length > 1 || destinations.length > 1)) {
+    problems.error(complain.invertedList(), inverted.span)
+  }
   const counted = seen('set-counters')
   const base: Rule = {
     ...emptyRule,

@@ -1,0 +1,174 @@
+/** The language against what the real iptables made of 110 rulesets and of its own test tables. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { registry } from '../src/ext/registry.ts'
+import { decodeText } from '../src/lang/bytes.ts'
+import type { Diagnostic } from '../src/lang/diagnostic.ts'
+import { parseRuleText } from '../src/lang/parse-rule.ts'
+import { printRule, printRuleset } from '../src/lang/print.ts'
+import { linux618 } from '../src/lang/profile.ts'
+import { parseRules } from '../src/lang/read.ts'
+import { type Family, newTable, noCounters, type TableName } from '../src/lang/rule.ts'
+import { SourceText } from '../src/lang/source.ts'
+import { refusalsOf } from '../src/lang/verify.ts'
+import { absent, sharedPath } from './shared.ts'
+
+/** Matches and targets that the registry lacks, as `match NAME` and `target NAME`. */
+const lacking = (diagnostics: readonly Diagnostic[]): string[] =>
+  diagnostics.flatMap(({ code, span }) => {
+    const [kind, what] = code.split('/')
+    if (what !== 'unsupported' || span === null) return []
+    return [`${kind} ${span.source.text.slice(span.start, span.end)}`]
+  })
+
+describe('rulesets of other people', () => {
+  const folder = sharedPath('conformance/rulesets')
+  const names = folder === null ? [] : readdirSync(folder).filter((name) => name.endsWith('.rules'))
+  const read = (name: string): Uint8Array => readFileSync(join(folder!, name))
+
+  /** What the kernel printed back, without the dated comments, and the family it was asked in. */
+  function canonicalOf(name: string): { readonly family: Family; readonly text: string } {
+    const text = decodeText(read(name.replaceAll('.rules', '.canonical')))
+    return { family: text.includes('ip6tables-save') ? 'ipv6' : 'ipv4', text: text.replace(/^#.*\n/gm, '') }
+  }
+
+  function ours(name: string) {
+    const { family, text } = canonicalOf(name)
+    const parsed = parseRules(new SourceText(name, decodeText(read(name))), { family, syntax: registry })
+    const printed = printRuleset(parsed.ruleset, registry, { counters: () => noCounters })
+    return { parsed, same: printed === text, printed, text }
+  }
+
+  const skip = folder === null
+  const why = skip ? ` (${absent('conformance/rulesets')})` : ''
+
+  it.skipIf(skip)(`have no errors${why}`, () => {
+    expect(names.length).toBe(110)
+    const errors = names.flatMap((name) => {
+      const { diagnostics } = ours(name).parsed
+      return diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => `${name}: ${code}`)
+    })
+    expect(errors).toEqual([])
+  })
+
+  // Every other ruleset prints byte for byte as the kernel does; this list may only become shorter.
+  const gaps: Readonly<Record<string, readonly string[]>> = {
+    '0126_AG7GN_nexus-iptables__rules.v4.rules': ['target NFLOG'],
+    '0127_AG7GN_nexus-iptables__rules.v6.rules': ['target NFLOG'],
+    '0156_MDAPI-Repos_opennic-tier2__iptables.rules.rules': ['match hashlimit', 'match string'],
+    '0181_ShiftSad_Firewall-Defender__rules.v4.rules': ['match connlimit', 'match tcpmss'],
+    '0295_firemanxbr_firewall-services__iptables.rules': ['match string', 'target DNAT', 'target MASQUERADE'],
+    '0311_helipopolis_kvmpbx.mptsrv.com__iptables.rules': ['match string'],
+    '0670_AG7GN_rmsgw__rules.v4.rules': ['target NFLOG'],
+    '0671_AG7GN_rmsgw__rules.v6.rules': ['target NFLOG'],
+    '0686_bojieli_blog-vpn-config__iptables-save.rules': [
+      'match statistic',
+      'target CONNMARK',
+      'target DNAT',
+      'target MASQUERADE',
+      'target SNAT',
+    ],
+  }
+
+  it.skipIf(skip)(`print canonically, but for ${Object.keys(gaps).length}${why}`, () => {
+    const differing = names.filter((name) => !ours(name).same)
+    const found = differing.map((name) => [name, [...new Set(lacking(ours(name).parsed.diagnostics))].sort()])
+    expect(Object.fromEntries(found)).toEqual(gaps)
+  })
+
+  it.skipIf(skip)(`print to what reads back the same${why}`, () => {
+    for (const name of names) {
+      const { parsed, printed } = ours(name)
+      const again = parseRules(new SourceText(name, printed), {
+        family: parsed.ruleset.family,
+        syntax: registry,
+      })
+      // The order of tables turns round with each reading.
+      const tables = (text: string) => text.split(/(?=^\*)/m).sort()
+      const reprinted = printRuleset(again.ruleset, registry, { counters: () => noCounters })
+      expect(tables(reprinted), name).toEqual(tables(printed))
+      expect(again.counts.error, name).toBe(0)
+    }
+  })
+})
+
+describe('iptables’ own test tables', () => {
+  interface OracleLine {
+    readonly file: string
+    readonly line: number
+    readonly tool: 'iptables' | 'ip6tables'
+    readonly table: TableName
+    readonly chain: string
+    readonly rule: string
+    readonly add_rc: number
+    readonly saved?: string
+  }
+
+  const path = sharedPath('conformance/iptables/oracle-legacy.jsonl')
+  const lines: OracleLine[] =
+    path === null
+      ? []
+      : readFileSync(path, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line))
+
+  /** The saved line, or the code of the refusal; null when the registry lacks what the line needs. */
+  function ours({ tool, table, chain, rule: text }: OracleLine): { answer: string | null; lacks: string[] } {
+    const family: Family = tool === 'ip6tables' ? 'ipv6' : 'ipv4'
+    const { rules, diagnostics } = parseRuleText(text, { family, syntax: registry, table, chain })
+    const lacks = lacking(diagnostics)
+    if (lacks.length > 0) return { answer: null, lacks }
+    const error = diagnostics.find(({ severity }) => severity === 'error')
+    if (error !== undefined) return { answer: `refused ${error.code}`, lacks }
+    const loaded = newTable(table)
+    loaded.chains.get(chain)!.rules.push(...rules)
+    const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618 })
+    if (refusal !== undefined) return { answer: `refused ${refusal.code}`, lacks }
+    return {
+      answer: rules.map((rule) => printRule(chain, rule, { family, syntax: registry })).join('\n'),
+      lacks,
+    }
+  }
+
+  it.skipIf(path === null)(
+    `have the same outcome for all extensions there are${path === null ? ` (${absent('conformance/iptables')})` : ''}`,
+    () => {
+      let compared = 0
+      const differences = lines.flatMap((line) => {
+        const { answer } = ours(line)
+        if (answer === null) return []
+        compared++
+        const theirs = line.add_rc === 0 ? line.saved! : 'refused'
+        const same = theirs === 'refused' ? answer.startsWith('refused ') : answer === theirs
+        return same ? [] : [`${line.file}:${line.line} ${line.chain} ${line.rule}: ${answer}, not ${theirs}`]
+      })
+      expect(differences).toEqual([])
+      // May only grow: lines times chains, of 2429.
+      expect(compared).toBeGreaterThanOrEqual(770)
+    },
+  )
+
+  // These may only become shorter.
+  const lackedMatches = `
+    ah bpf cgroup cluster connbytes connlabel connlimit connmark cpu dccp dscp dst ecn esp eui64
+    frag hashlimit hbh helper ipcomp ipv6header ipvs mh nfacct osf physdev policy quota rateest
+    realm rpfilter rt sctp set socket srh statistic string tcpmss time tos u32
+  `
+  const lackedTargets = `
+    AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER
+    LED MASQUERADE NETMAP NFLOG NFQUEUE RATEEST REDIRECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS
+    TCPOPTSTRIP TEE TOS TPROXY TRACE TTL
+  `
+
+  it.skipIf(path === null)('name what the registry lacks', () => {
+    const names = new Set(lines.flatMap((line) => ours(line).lacks))
+    const words = (kind: string, text: string) =>
+      text
+        .trim()
+        .split(/\s+/)
+        .map((name) => `${kind} ${name}`)
+    expect([...names].sort()).toEqual([...words('match', lackedMatches), ...words('target', lackedTargets)])
+  })
+})
