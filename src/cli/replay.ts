@@ -216,11 +216,11 @@ class ReplayRun {
     this.#progress.show(() => `${this.#packets} packets, ${(this.#bytes / 1e6).toFixed(1)} MB`)
   }
 
-  #isHidden({ text }: ReplayedPacket): boolean {
-    return this.#options.arriving === true && (text === '' || text.startsWith('out '))
+  #isHidden({ isSent, outcome }: ReplayedPacket): boolean {
+    return this.#options.arriving === true && (isSent || outcome === null)
   }
 
-  #linesOf({ atNs, text, outcome, skipped }: ReplayedPacket, events: readonly TraceEvent[]): string[] {
+  #linesOf({ atNs, describe, outcome, skipped }: ReplayedPacket, events: readonly TraceEvent[]): string[] {
     const { color, columns } = this.#environment
     const colors = palette(color.stdout)
     const time = colors.dim(`${durationSeconds(atNs).toFixed(3)}s`.padStart(9))
@@ -231,15 +231,15 @@ class ReplayRun {
       by === 'policy' ? `policy of ${outcome.policies.at(-1) ?? ''}` : `${by} ${this.#tally.ruleText(by)}`
     const decided = rule.replaceAll('filter/', '').replaceAll(/ --mask (255\.){3}255 --rsource/g, '')
     return [
-      `${time}  ${colors.bold(paintVerdict(colors, verdict, verdict.padEnd(6)))}  ${headline(text)}`,
+      `${time}  ${colors.bold(paintVerdict(colors, verdict, verdict.padEnd(6)))}  ${headline(describe())}`,
       ...fold(decided, indent, columns).map((line) => colors.dim(line)),
       ...reasonsOf(events, outcome).flatMap((line) => fold(line, indent, columns).map(colors.cyan)),
     ]
   }
 }
 
-function jsonOf({ number, atNs, text, outcome, skipped }: ReplayedPacket): object {
-  const common = { packet: number, at: durationSeconds(atNs), text }
+function jsonOf({ number, atNs, describe, outcome, skipped }: ReplayedPacket): object {
+  const common = { packet: number, at: durationSeconds(atNs), text: describe() }
   if (outcome === null) return { ...common, verdict: null, skipped }
   const { verdict, by, why, hits, policies, delivered, log } = outcome
   return {

@@ -17,8 +17,13 @@ export interface ReplayedPacket {
   /** Nanoseconds since the first packet of the capture; never falls. */
   readonly atNs: bigint
   readonly record: CaptureRecord
-  /** Packet notation; `out` where the host itself sent it. */
-  readonly text: string
+  /** Whether the host itself sent it. */
+  readonly isSent: boolean
+  /**
+   * Packet notation; '' where there is no outcome. Costs more than running the packet, and only answers until the
+   * next packet is run.
+   */
+  describe(): string
   /** Null for what no rule can see: ARP, an unknown link type, a frame cut off before its addresses. */
   readonly outcome: Outcome | null
   /** Why there is no outcome. */
@@ -46,15 +51,15 @@ export class Replay {
     if (this.#nowNs < atNs) this.#nowNs = atNs
     const common = { number: this.#number, atNs: this.#nowNs, record }
     const payload = linkPayload(record)
-    if (payload.kind === 'other') return { ...common, text: '', outcome: null, skipped: payload.why }
+    if (payload.kind === 'other') return { ...common, ...notRun(payload.why) }
     const packet = this.#decode(payload, record)
-    if (packet.family === null) return { ...common, text: '', outcome: null, skipped: 'no IP packet' }
+    if (packet.family === null) return { ...common, ...notRun('no IP packet') }
     const device = record.interface.name ?? unnamedDevice
-    const sends = this.#isOwn(payload)
-    const text = printPacketLine(describePacket(packet, sends ? null : device, { brief: true }))
+    const isSent = this.#isOwn(payload)
     const options = trace === null ? {} : { trace }
-    const outcome = sends ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
-    return { ...common, text, outcome, skipped: null }
+    const outcome = isSent ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
+    const describe = () => printPacketLine(describePacket(packet, isSent ? null : device, { brief: true }))
+    return { ...common, isSent, describe, outcome, skipped: null }
   }
 
   #decode(payload: Exclude<LinkPayload, { kind: 'other' }>, record: CaptureRecord): Packet {
@@ -95,3 +100,5 @@ export class Replay {
     return this.#host.receive(frame, device, this.#nowNs, options)
   }
 }
+
+const notRun = (why: string) => ({ isSent: false, describe: () => '', outcome: null, skipped: why })
