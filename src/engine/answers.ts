@@ -4,7 +4,7 @@
  * Kernel: __icmp_send(), net/ipv4/icmp.c; icmp6_send(), net/ipv6/icmp.c; nf_reject_ipv4.c, nf_reject_ipv6.c; Linux 6.18.
  */
 import type { Device, Emission, LocalSocket } from '../ext/context.ts'
-import { type Address, printAddress } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
@@ -56,7 +56,6 @@ export class Answers {
     if (sender === 'icmp') skb.socket = kernelSocket
     conntrack.attach(skb, cause)
     if (sender === 'raw') conntrack.close(cause, journey.nowNs)
-    journey.tell(`the host answers ${printAddress(destination)}`)
     this.#send(skb, route, journey)
     return true
   }

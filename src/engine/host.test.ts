@@ -220,6 +220,7 @@ describe('a trace', () => {
     expect(seen.map(({ kind }) => kind)).toEqual([
       'packet',
       'hook',
+      'host',
       'hook',
       'enter',
       ...Array(5).fill('rule'),
@@ -230,6 +231,7 @@ describe('a trace', () => {
       'verdict',
     ])
     expect(seen[0]).toEqual({ kind: 'packet', origin: 'received', text: ssh })
+    expect(seen[2]).toEqual({ kind: 'host', text: 'routing: it is for this host' })
   })
 
   it('tells the packets that the host makes because of this one', () => {
@@ -237,6 +239,25 @@ describe('a trace', () => {
     const packets = seen.flatMap((event) => (event.kind === 'packet' ? [event] : []))
     expect(packets.map(({ origin }) => origin)).toEqual(['received', 'generated'])
     expect(packets[1]!.text).toMatch(/^out icmp 203\.0\.113\.1 > 198\.51\.100\.7 .*\[ udp 198\.51\.100\.7/)
+  })
+
+  it('tells what a target did behind its own rule, not before the next one', () => {
+    const rules = filter('-A INPUT -j LOG --log-prefix hello', '-A INPUT -j REJECT')
+    const told = events(rules, 'eth0 icmp 198.51.100.7 > 203.0.113.1 type=3 code=1').map((event) =>
+      event.kind === 'host' ? event.text : event.kind === 'rule' ? `rule ${event.ref.number}` : event.kind,
+    )
+    expect(told).toEqual([
+      'packet',
+      'hook',
+      'routing: it is for this host',
+      'hook',
+      'enter',
+      'rule 1',
+      expect.stringMatching(/^the kernel logs: helloIN=eth0 /),
+      'rule 2',
+      'no ICMP error is sent: it is an ICMP error itself',
+      'verdict',
+    ])
   })
 
   it('changes nothing', () => {
@@ -264,9 +285,9 @@ describe('random bytes', () => {
         const packet = Uint8Array.of(first, ...bytes)
         const type = isIpv6 ? [0x86, 0xdd] : [0x08, 0x00]
         const frame = Uint8Array.of(...config.interfaces[0]!.mac, ...new Uint8Array(6), ...type, ...packet)
-        const verdicts = [host.receive(frame, 'eth0', 0n), host.send(packet, 0n)].map(
-          ({ verdict }) => verdict,
-        )
+        const trace = () => undefined
+        const outcomes = [host.receive(frame, 'eth0', 0n, { trace }), host.send(packet, 0n, { trace })]
+        const verdicts = outcomes.map(({ verdict }) => verdict)
         return verdicts.every((verdict) => verdict === 'accept' || verdict === 'drop')
       }),
       { numRuns: 2000 },

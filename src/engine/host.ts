@@ -12,8 +12,7 @@ import type { Rule, Ruleset, Table } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum, setAddress, setU16 } from '../net/encode.ts'
-import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
-import type { Packet, PacketDefect } from '../net/packet.ts'
+import type { Packet } from '../net/packet.ts'
 import { checkTable, type LoadRefusal } from './check-table.ts'
 import { type LoadedTable, loadTable, unloadTable } from './compile.ts'
 import type { HostConfig } from './config.ts'
@@ -24,7 +23,7 @@ import { readSettings } from './conntrack/settings.ts'
 import { planHooks } from './hooks.ts'
 import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
-import { classifyFrame, withoutPriorityTags } from './link.ts'
+import { classifyFrame, defectText, withoutPriorityTags } from './link.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
 import { makeRandom } from './random.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
@@ -186,20 +185,8 @@ export class Host {
       skb.packetType = classifyFrame(packet, arrivesOn)
     }
     if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
-    const { defect } = packet
-    if (defect === 'ip-extension') return this.#finish(skb, journey, () => this.#refuseHopByHop(skb, journey))
-    if (defect !== null) return journey.outcome(droppedByHost(sayDefect[defect]), null)
+    if (packet.family === null) return journey.outcome(droppedByHost(defectText[packet.defect!]), null)
     return this.#finish(skb, journey, () => this.#stackOf(packet).receive(skb, journey))
-  }
-
-  /** Source: ipv6_parse_hopopts(), which answers some faults before any hook. */
-  #refuseHopByHop(skb: HostSkb, journey: Journey): Fate {
-    const fault = hopByHopFault(skb.packet)
-    if (fault !== null && fault !== 'silent') {
-      const { code, pointer, evenToGroups } = fault
-      this.#stackOf(skb.packet).complain(skb, { type: 4, code, rest: pointer, evenToGroups }, journey)
-    }
-    return droppedByHost(sayDefect['ip-extension'])
   }
 
   /**
@@ -216,7 +203,7 @@ export class Host {
     const { packet } = skb
     decodeIp(packet, bytes.slice())
     if (packet.family === null || packet.defect === 'ip-header-length' || packet.defect === 'ip-truncated') {
-      return journey.outcome(droppedByHost(sayDefect[packet.defect ?? 'ip-version']), null)
+      return journey.outcome(droppedByHost(defectText[packet.defect ?? 'ip-version']), null)
     }
     // All the bytes go out, whatever the IPv6 header says of their number (measured).
     packet.endOffset = bytes.length
@@ -296,17 +283,6 @@ export class Host {
 
 const wantConntrack = (tables: Iterable<LoadedTable>): boolean =>
   [...tables].some(({ needsConntrack }) => needsConntrack)
-
-const sayDefect: Readonly<Record<PacketDefect, string>> = {
-  'link-truncated': 'the frame is cut off',
-  'not-ip': 'it is no IP packet',
-  'ip-truncated': 'the IP header is cut off',
-  'ip-version': 'the IP version is wrong',
-  'ip-header-length': 'the IP header length is wrong',
-  'ip-checksum': 'the IP header checksum is wrong',
-  'ip-length': 'the IP length is wrong',
-  'ip-extension': 'the hop-by-hop options are wrong',
-}
 
 function copyTable({ table, chains }: LoadedTable): Table {
   const copies = new Map<string, Table['chains'] extends Map<string, infer C> ? C : never>()

@@ -1,6 +1,6 @@
-/** The link layer of a received frame: whom it is for. */
+/** The first look at a received frame: whom it is for, and whether it is a sound packet. */
 import type { Device, PacketType } from '../ext/context.ts'
-import type { Packet } from '../net/packet.ts'
+import type { Packet, PacketDefect } from '../net/packet.ts'
 import { etherType } from '../net/protocol.ts'
 
 const vlanIdMask = 0xfff
@@ -35,4 +35,16 @@ function isPriorityTagged(bytes: Uint8Array): boolean {
   const type = (bytes[12]! << 8) | bytes[13]!
   const control = (bytes[14]! << 8) | bytes[15]!
   return (type === etherType.vlan || type === etherType.serviceVlan) && (control & vlanIdMask) === 0
+}
+
+/** Why a packet is dropped before any hook. */
+export const defectText: Readonly<Record<PacketDefect, string>> = {
+  'link-truncated': 'the frame is cut off',
+  'not-ip': 'it is no IP packet',
+  'ip-truncated': 'the IP header is cut off',
+  'ip-version': 'the IP version is wrong',
+  'ip-header-length': 'the IP header length is wrong',
+  'ip-checksum': 'the IP header checksum is wrong',
+  'ip-length': 'the IP length is wrong',
+  'ip-extension': 'the hop-by-hop options are wrong',
 }

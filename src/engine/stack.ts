@@ -7,15 +7,17 @@ import type { Device } from '../ext/context.ts'
 import { printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
+import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import { Answers } from './answers.ts'
 import { fragmentsFor, isTooBigToForward } from './fragment.ts'
 import { HookRunner } from './hook-run.ts'
 import type { HookPlan } from './hooks.ts'
-import { type IcmpError, type IcmpErrorName, icmpErrors } from './icmp-error.ts'
+import { type IcmpErrorName, icmpErrors } from './icmp-error.ts'
 import { finishOptionsForForwarding, readOptions, timeOfDayMs } from './ipv4-options.ts'
 import { droppedByHost, type Fate, type Journey } from './journey.ts'
+import { defectText } from './link.ts'
 import { encodeToNeighbour } from './neighbours.ts'
 import type { StackParts } from './parts.ts'
 import { decrementTtl } from './rewrite.ts'
@@ -50,11 +52,6 @@ export class Stack {
 
   // --- In
 
-  /** Answers what is wrong with a packet's header, before any hook. */
-  complain(skb: HostSkb, error: IcmpError, journey: Journey): void {
-    this.#answers.complain(skb, error, journey)
-  }
-
   /**
    * Says so to the sender of fragments whose others did not come in time, if the first is there. IPv4 leaves that to
    * the destination where conntrack alone collected them.
@@ -78,13 +75,17 @@ export class Stack {
     }
   }
 
-  /** A sound IP packet from a device (or back from `lo`). Source: ip_rcv_finish(), ip6_rcv_finish(). */
+  /**
+   * An IP packet from a device (or back from `lo`).
+   *
+   * Preconditions: its fixed header is there. Source: ip_rcv(), ip_rcv_finish(), ipv6_rcv(), ip6_rcv_finish().
+   */
   receive(skb: HostSkb, journey: Journey): Fate {
     const { packet, device } = skb
     tellPacket(skb, 'received', journey)
     // Only by lo: frames were looked at before.
     if (packet.defect === 'ip-length') return droppedByHost('it is shorter than its header says')
-    const refusal = whyNotTaken(skb)
+    const refusal = this.#whyRefused(skb, journey)
     if (refusal !== null) return droppedByHost(refusal)
     const stopped = this.#hooks.run('PREROUTING', skb, device, null, journey)
     if (stopped !== null) return stopped
@@ -96,11 +97,29 @@ export class Stack {
       skb.route = route
     }
     const { route } = skb
+    tellRoute(route, journey)
     const refusedOptions = this.#readOptions(skb, route, journey)
     if (refusedOptions !== null) return droppedByHost(refusedOptions)
     if (route.kind === 'local') return this.#deliver(skb, journey)
     if (route.kind === 'error') return this.#haveNoWay(skb, route.error!, journey)
     return this.#forward(skb, route, journey)
+  }
+
+  /** What is wrong with the header, in the kernel's order: before PREROUTING, and answered where IPv6 demands it. */
+  #whyRefused(skb: HostSkb, journey: Journey): string | null {
+    const { packet } = skb
+    const { defect } = packet
+    if (defect === null || defect === 'ip-extension') {
+      const wrongAddress = whyNotTaken(skb)
+      if (wrongAddress !== null) return wrongAddress
+    }
+    if (defect === null) return null
+    const fault = defect === 'ip-extension' ? hopByHopFault(packet) : null
+    if (fault !== null && fault !== 'silent') {
+      const { code, pointer, evenToGroups } = fault
+      this.#answers.complain(skb, { type: 4, code, rest: pointer, evenToGroups }, journey)
+    }
+    return defectText[defect]
   }
 
   /** Why its IPv4 options end the packet's way, or null. Source: ip_rcv_options(). */
@@ -173,6 +192,7 @@ export class Stack {
       return droppedByHost(`it is larger than the MTU of ${route.device.name} and must not be cut`)
     }
     decrementTtl(packet)
+    if (journey.trace !== null) journey.tell(`${packet.ttl} hops are left`)
     const stopped = this.#hooks.run('FORWARD', skb, skb.device, route.device, journey)
     if (stopped !== null) return stopped
     if (skb.options !== null) {
@@ -305,6 +325,14 @@ function tellPacket(skb: HostSkb, origin: 'received' | 'sent' | 'generated', jou
   if (journey.trace === null) return
   const line = describePacket(skb.packet, skb.device?.name ?? null, { mark: skb.mark, brief: true })
   journey.trace({ kind: 'packet', text: printPacketLine(line), origin })
+}
+
+function tellRoute({ kind, device, gateway }: Route, journey: Journey): void {
+  if (journey.trace === null || kind === 'error') return
+  const by = gateway === null ? '' : ` to ${printAddress(gateway)}`
+  journey.tell(
+    kind === 'local' ? 'routing: it is for this host' : `routing: it goes on by ${device.name}${by}`,
+  )
 }
 
 /** What IPv6 refuses on arrival for its addresses. Source: ip6_rcv_core(). */

@@ -65,6 +65,13 @@ class TableContext implements TargetContext {
 
   log(line: string): void {
     this.#journey.log.push(line)
+    this.#journey.tell(`the kernel logs: ${line}`)
+  }
+
+  /** What a target told, once its rule has been told of. */
+  tellNotes(): void {
+    for (const note of this.notes) this.#journey.tell(note)
+    if (this.notes.length > 0) this.notes = []
   }
 
   emit(reply: Emission): void {
@@ -160,6 +167,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       case 'extension': {
         context.hasAnswered = false
         const result: TargetResult = target.definition.act(target.data, skb, context, target.state)
+        context.tellNotes()
         if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
         if (result.kind === 'return') next = chain.rules.length
         else if (result.kind === 'accept') return { verdict: 'accept', kind: 'rule', rule }
