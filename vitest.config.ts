@@ -1,10 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that run packets through the kernel at their own times: they come last, when the processors are free. */
+const timed = ['test/kernel/examples.test.ts', 'src/linux/lab/fuzz/fuzz.test.ts']
+const limits = { testTimeout: 120_000, hookTimeout: 120_000 }
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     reporters: [['default', { summary: false }], './test/reporter.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'all',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: timed,
+          sequence: { groupOrder: 0 },
+          ...limits,
+        },
+      },
+      { test: { name: 'timed', include: timed, sequence: { groupOrder: 1 }, ...limits } },
+    ],
   },
 })
