@@ -14,7 +14,7 @@ export type AddressList = readonly (Negatable<Prefix> | null)[]
 /** Reads `ADDRESS[/MASK][,...]`. Source: `xtables_ipparse_multiple()`, libxtables/xtables.c. */
 export function parseAddressList(seen: SeenOption | undefined, environment: CommandEnvironment): AddressList {
   if (seen === undefined) return [null]
-  const { family, problems } = environment
+  const { family } = environment
   const word = seen.value!
   const parts = word.text.split(',')
   const list: (Negatable<Prefix> | null)[] = []
