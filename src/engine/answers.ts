@@ -67,9 +67,10 @@ export class Answers {
       journey.tell(`no ICMP error is sent: ${whyNot}`)
       return false
     }
-    const { routing, defaultTtl } = this.#parts
+    const { routing, loopback, defaultTtl } = this.#parts
     const { packet, device } = skb
-    const way = routing.output(packet.source, device)
+    // What the host sent itself counts as come by lo, where no link-local address is found.
+    const way = routing.output(packet.source, device ?? loopback)
     // An anycast address may be any of several hosts, so no error can be sure to meet the sender.
     if (way.kind === 'refused' || way.type === 'ANYCAST') return false
     // The address that was spoken to, if it is the host's; else its address on the way back.

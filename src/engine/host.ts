@@ -108,6 +108,7 @@ export class Host {
       services,
       routing,
       neighbours: config.neighbours,
+      loopback: interfaces.loopback,
       conntrack: this.#conntrack,
       isForwarding: config.forwarding[family],
       sysctls: config.sysctls,

@@ -1,5 +1,5 @@
 /** What the IP layer of one family needs of its host. */
-import type { HostServices } from '../ext/context.ts'
+import type { Device, HostServices } from '../ext/context.ts'
 import type { Family } from '../net/address.ts'
 import type { Conntrack } from './conntrack/conntrack.ts'
 import type { Neighbours } from './neighbours.ts'
@@ -10,6 +10,7 @@ export interface StackParts {
   readonly services: HostServices
   readonly routing: FamilyRouting
   readonly neighbours: Neighbours
+  readonly loopback: Device
   /** One table for both families; it sees packets only where a rule of their family wants it. */
   readonly conntrack: Conntrack
   readonly isForwarding: boolean

@@ -65,7 +65,6 @@ export class Ipv6Routing implements FamilyRouting {
   }
 
   output(destination: Address, device: Device | null = null): Route | Refused {
-    if (isUnspecified(destination)) return this.#delivered('LOCAL')
     const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
     if (entry === null) return refused(`no route to ${printAddress(destination)}`)
     if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
@@ -122,7 +121,7 @@ export class Ipv6Routing implements FamilyRouting {
   /** Source: ip6_dst_lookup_tail(), and icmp6_send() for answers. */
   sourceFor(route: Route, destination: Address, cameBy: Device | null): Address | null {
     if (cameBy !== null) return preferredSource(destination, cameBy, this.#interfaces)
-    if (route.kind === 'local') return isUnspecified(destination) ? parseAddress('::1') : destination
+    if (route.kind === 'local') return destination
     return preferredSource(destination, route.device, this.#interfaces)
   }
 

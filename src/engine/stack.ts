@@ -4,7 +4,7 @@
  * Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c; Linux 6.18.
  */
 import type { Device } from '../ext/context.ts'
-import { printAddress } from '../net/address.ts'
+import { parseAddress, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
 import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
@@ -30,6 +30,8 @@ const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
   prohibited: 'prohibited',
   silent: null,
 }
+
+const ipv6Loopback = parseAddress('::1')!
 
 /** Without options. */
 const ipv4HeaderLength = 20
@@ -234,9 +236,14 @@ export class Stack {
     return staysHere ?? this.#leave(skb, now, null, journey)
   }
 
-  /** Routes a packet of the host by its destination, or says why there is no way. */
+  /**
+   * Routes a packet of the host by its destination, or says why there is no way. Who sends to `::` means `::1`; a
+   * second look at the route, behind mangle, does not know that. Source: rawv6_sendmsg().
+   */
   routeOut(skb: HostSkb): Route | { readonly kind: 'refused'; readonly why: string } {
-    return this.#parts.routing.output(skb.packet.destination)
+    const { family, destination } = skb.packet
+    const meant = family === 'ipv6' && isUnspecified(destination) ? ipv6Loopback : destination
+    return this.#parts.routing.output(meant)
   }
 
   /**

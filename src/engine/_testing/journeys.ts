@@ -348,6 +348,36 @@ COMMIT
     `,
   },
   {
+    name: 'what mangle changes in OUTPUT is routed again',
+    host: gateway,
+    rules: {
+      ipv6: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -p udp -j MARK --set-xmark 0x1/0x1
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -s fe80::/10 -j REJECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:1::1]:5 > [2001:db8:2::9]:9 => accept by policy; sent eth1 udp ttl=64
+      # Who sends to :: means ::1, but the second look at the route takes it by the word.
+      out tcp [2001:db8:1::1]:5 > [::]:9            => accept by policy; delivered
+      out udp [2001:db8:1::1]:5 > [::]:9            => accept by policy; not delivered; sent eth0 udp dmac=02:06:00:00:00:fe
+      # The host's own packets count as come by lo, where no link-local address is to be found.
+      out tcp [fe80::9]:5 > [::1]:9                 => drop by filter/OUTPUT:1; policies mangle/OUTPUT
+    `,
+  },
+  {
     name: 'IPv6 addresses that arrive',
     host: gateway,
     rules: { ipv6: everyHook },
