@@ -171,7 +171,7 @@ export class CommandParts {
     }
     const elsewhere = syntax.match(name.text, otherFamily(family)) !== null
     if (!elsewhere && complain.isOtherMatch(name.text)) {
-      problems.warn(complain.unsupportedMatch(name.text), name.span)
+      problems.warnOnce(complain.unsupportedMatch(name.text), name.span)
     } else {
       const known = syntax.matches
         .filter(({ families }) => families.includes(family))
@@ -190,7 +190,7 @@ export class CommandParts {
     const implied = this.protocol === null ? undefined : otherImplied.get(this.protocol.number)
     if (implied === undefined || !implied.options.has(option) || syntax.match(implied.match, family))
       return null
-    problems.warn(complain.unsupportedMatch(implied.match), span)
+    problems.warnOnce(complain.unsupportedMatch(implied.match), span)
     const words: Word[] = []
     this.matches.push({ name: { text: implied.match, span: { ...span, end: span.start } }, words })
     return words
@@ -222,7 +222,7 @@ export class CommandParts {
     if (goto || elsewhere || !complain.isOtherTarget(name.text)) {
       this.target = { kind: 'nowhere', name, goto }
     } else {
-      problems.warn(complain.unsupportedTarget(name.text), name.span)
+      problems.warnOnce(complain.unsupportedTarget(name.text), name.span)
       this.target = { kind: 'unknown', name, words }
     }
     return words

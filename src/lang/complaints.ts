@@ -168,6 +168,14 @@ export const natDrop = () =>
     help: 'drop in the filter table, or in raw',
   })
 
+export const natPolicy = () =>
+  say('table/nat-policy', 'the nat table does not filter; iptables -P refuses DROP in it', {
+    notes: [
+      'iptables-restore takes it, and every connection that no rule of nat accepts loses its first packets',
+    ],
+    help: 'ACCEPT, and DROP in the filter table',
+  })
+
 // Chains and rule numbers
 
 export const chainTooLong = (name: string) =>

@@ -29,6 +29,11 @@ function parsePort(given: string, protocol: string | null, whole = given): numbe
 }
 
 function refusePort(given: string, protocol: string | null, whole: string): never {
+  if (whole.includes(',')) {
+    return refuse('list-of-ports', 'is a list, and this option takes one port or range', {
+      help: `-m multiport, whose --sports, --dports and --ports take lists`,
+    })
+  }
   const [digits] = /^\s*[-+]?\d+/.exec(given) ?? []
   if (digits !== undefined)
     return refuse('bad-port', `is not a port: ${given} is not a number from 0 to 65535`)

@@ -106,6 +106,7 @@ const table: Record<string, [OptionSpec<unknown>, Record<string, string>]> = {
       '1024:': '1024-65535',
       'ssh:http': '22-80',
       '90:80': 'reversed-range > 80:90',
+      'ssh,http': 'list-of-ports',
       '1:2:3': 'bad-port',
       'ssh:htpp': 'unknown-service > ssh:http',
       '010': '8-8',

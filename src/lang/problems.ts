@@ -13,6 +13,7 @@ export class Problems {
   readonly counts: Record<Severity, number> = { error: 0, warning: 0, note: 0 }
   readonly #limit: number
   readonly #silenced: ReadonlySet<string>
+  readonly #said = new Set<string>()
 
   /** `silenced` holds codes of warnings and notes that nobody wants to hear; errors are always heard. */
   constructor(limit = defaultProblemLimit, silenced: Iterable<string> = []) {
@@ -49,6 +50,14 @@ export class Problems {
 
   warn(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
     this.#add('warning', refusal, span, related)
+  }
+
+  /** A warning that is said at the first place only. */
+  warnOnce(refusal: Refusal, span: Span | null): void {
+    const key = `${refusal.code} ${refusal.message}`
+    if (this.#said.has(key)) return
+    this.#said.add(key)
+    this.warn(refusal, span)
   }
 
   note(refusal: Refusal, span: Span | null): void {

@@ -108,10 +108,8 @@ const neighbourhood = 400
 /** As much of a line as fits, with the marked part in it. Offsets are UTF-16 units of the line. */
 function cutAround(line: string, from: number, to: number, columns: number): View {
   const begin = Math.max(0, from - neighbourhood)
-  const cells = cellsOf(
-    line.slice(begin, Math.max(from, Math.min(to, from + neighbourhood)) + neighbourhood),
-    begin,
-  )
+  const end = Math.max(from, Math.min(to, from + neighbourhood)) + neighbourhood
+  const cells = cellsOf(line.slice(begin, end), begin)
   const first = cells.findIndex(({ offset }) => from <= offset)
   const at = first < 0 ? cells.length : first
   const behind = cells.findIndex(({ offset }) => to <= offset)
@@ -133,13 +131,13 @@ function cutAround(line: string, from: number, to: number, columns: number): Vie
     }
   }
   const cutLeft = left > 0 || begin > 0
-  const cutRight = right < cells.length || begin + neighbourhood < line.length - neighbourhood * 2
+  const cutRight = right < cells.length || end < line.length
   const text = cells
     .slice(left, right)
     .map(({ shown }) => shown)
     .join('')
   return {
-    text: `${cutLeft ? '…' : ''}${text}${cutRight && right < cells.length ? '…' : ''}`,
+    text: `${cutLeft ? '…' : ''}${text}${cutRight ? '…' : ''}`,
     caretAt: (cutLeft ? 1 : 0) + widthOf(cells.slice(left, at)),
     caretWidth: Math.max(1, widthOf(cells.slice(at, Math.min(last, right)))),
   }

@@ -149,6 +149,17 @@ class RestoreReader {
         },
         span,
       )
+    } else if (span.end === this.#text.length) {
+      this.#problems.error(
+        {
+          code: 'file/no-final-newline',
+          message: 'the file ends right behind COMMIT',
+          notes: ['iptables-restore of iptables-legacy knows COMMIT only with its line end'],
+          help: 'end the file with a newline',
+          fix: 'COMMIT\n',
+        },
+        span,
+      )
     }
     return true
   }
@@ -281,7 +292,11 @@ class RestoreReader {
     }
     if (policy.text === '-') return
     const refusal = setPolicy(table, name.text, policy.text, this.#chainCounters(counters))
-    if (refusal === null) return
+    if (refusal === null) {
+      if (table.name === 'nat' && policy.text === 'DROP')
+        this.#problems.warn(complain.natPolicy(), policy.span)
+      return
+    }
     const fix = isBase ? {} : { help: '-', fix: '-' }
     this.#problems.error({ ...refusal, ...fix }, policy.span)
   }

@@ -7,7 +7,7 @@
 import type { Action } from './command.ts'
 import type { Refusal } from './diagnostic.ts'
 import type { Chain, Counters, Policy, Rule, Ruleset, Table, TableName } from './rule.ts'
-import { newTable, noCounters } from './rule.ts'
+import { newTable, noCounters, tableHooks } from './rule.ts'
 import { nearest } from './suggest.ts'
 
 const say = (code: string, message: string, more: Omit<Refusal, 'code' | 'message'> = {}): Refusal => ({
@@ -27,6 +27,15 @@ export function useTable(ruleset: Ruleset, name: TableName): Table {
 }
 
 function missingChain(table: Table, name: string): Refusal {
+  const others = (Object.keys(tableHooks) as TableName[]).filter((other) =>
+    tableHooks[other].some((hook) => hook === name),
+  )
+  if (others.length > 0) {
+    return say('chain/missing', `the ${table.name} table has no ${name}`, {
+      notes: [`${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} it`],
+      help: name.endsWith('ROUTING') ? '-t nat, for address translation' : `-t ${others[0]}`,
+    })
+  }
   const near = nearest(name, table.chains.keys())
   return say('chain/missing', `the ${table.name} table has no chain "${name}"`, {
     ...(near === null ? { help: `-N ${name}` } : { help: near, fix: near }),
