@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { encodeText } from '../lang/bytes.ts'
 import type { Environment } from './environment.ts'
 import { run } from './run.ts'
 
@@ -35,7 +36,9 @@ async function postern(...argv: string[]): Promise<{ code: number; out: string; 
     readChunks: () => {
       throw new Error('not used')
     },
-    writeFile: async () => {},
+    createFile: () => {
+      throw new Error('not used')
+    },
     exists: (path) => path in files,
     color: { stdout: false, stderr: false },
     interactive: false,
@@ -144,6 +147,11 @@ describe('fmt', () => {
   it('chooses a family of a script', async () => {
     expect((await postern('fmt', 'both.sh')).out).toContain('-A INPUT -s 1.1.1.1/32\n')
     expect((await postern('fmt', '-6', 'both.sh')).out).toContain('-A INPUT -s ::1/128\n')
+  })
+
+  it('keeps bytes that are no UTF-8', async () => {
+    const { out } = await postern('fmt', 'latin.v4')
+    expect(Buffer.from(encodeText(out)).toString('latin1')).toContain('--comment "caf\u00e9"\n')
   })
 
   it('prints nothing of rules with errors', async () => {

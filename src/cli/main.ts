@@ -1,6 +1,7 @@
 /** The real environment of a terminal, and the start of the program. */
 import { createReadStream, existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { encodeText } from '../lang/bytes.ts'
 import type { Environment, FileSink } from './environment.ts'
 import { run } from './run.ts'
 
@@ -54,7 +55,8 @@ export async function main(): Promise<void> {
     })
   }
   const environment: Environment = {
-    stdout: (text) => void process.stdout.write(text),
+    // Bytes of rules that are no UTF-8 leave as they came.
+    stdout: (text) => void process.stdout.write(encodeText(text)),
     stderr: (text) => void process.stderr.write(text),
     readFile: (path) => readAll(readChunks(path)),
     readChunks,
