@@ -4,16 +4,21 @@
  * Kernel: nf_hook_slow(), net/netfilter/core.c; ipv4_conntrack_defrag(), ipv6_defrag(); nf_nat_inet_fn(),
  * net/netfilter/nf_nat_core.c; ipt_mangle_out(), net/ipv4/netfilter/iptable_mangle.c; Linux 6.18.
  */
-import type { Device } from '../ext/context.ts'
+import type { Device, NatRange, TargetResult, Translator } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
+import { type Address, parseAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
+import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
+import { isUnspecified } from './address-class.ts'
 import type { Answers } from './answers.ts'
-import { connectionStatus, type TrackedConnection } from './conntrack/connection.ts'
+import type { TrackedConnection } from './conntrack/connection.ts'
+import type { ConntrackInfo } from './conntrack/conntrack.ts'
 import { type DefragUser, type ExpiredFragments, Reassembler } from './defrag.ts'
 import { readLimits } from './defrag-limits.ts'
 import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
+import { manipulationAt } from './nat/nat.ts'
 import type { StackParts } from './parts.ts'
 import type { HostSkb } from './skb.ts'
 import { type Place, traverse } from './traverse.ts'
@@ -55,6 +60,7 @@ export class HookRunner {
       host: this.#parts.services,
       emit: (reply) => this.#answers.emit(reply, skb, journey),
       sendIcmpError: (error) => this.#answers.complain(skb, error, journey),
+      nat: null,
     }
     for (const step of this.plan[hook]) {
       const stopped = this.#take(step, skb, place, journey)
@@ -94,7 +100,7 @@ export class HookRunner {
     place: Place,
     journey: Journey,
   ): Fate | null {
-    const mayReroute = place.hook === 'OUTPUT' && (table.name === 'mangle' || table.name === 'nat')
+    const mayReroute = place.hook === 'OUTPUT' && table.name === 'mangle'
     const before = mayReroute ? routingKey(skb) : ''
     const decision = traverse(table, skb, place, journey)
     if (skb.role === 'main') journey.decide(table.name, decision)
@@ -102,7 +108,7 @@ export class HookRunner {
     return mayReroute && before !== routingKey(skb) ? this.#reroute(skb) : null
   }
 
-  /** What mangle or nat changed in OUTPUT may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
+  /** What mangle changed in OUTPUT, or nat turned, may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
   #reroute(skb: HostSkb): Fate | null {
     const route = this.#parts.routing.output(skb.packet.destination)
     if (route.kind === 'refused') return droppedByHost(route.why)
@@ -110,27 +116,72 @@ export class HookRunner {
     return null
   }
 
-  /** The nat table sees the packets that begin a connection, once each way. Source: nf_nat_ipv4_fn(). */
+  /**
+   * The nat table sees the packets that begin a connection, once each way; what it settled is then done to every packet,
+   * and to the packets that ICMP errors quote.
+   */
   #runNat(
     { table, manipulation }: Extract<HookStep, { kind: 'nat' }>,
     skb: HostSkb,
     place: Place,
     journey: Journey,
   ): Fate | null {
-    const tracked = skb.conntrack
-    if (tracked?.connection == null || (tracked.state !== 'NEW' && tracked.state !== 'RELATED')) return null
-    // An ICMP error is translated with the connection that it is about, and no rule is asked.
-    const { protocol } = skb.packet
-    const isIcmp = protocol === ipProtocol.icmp || protocol === ipProtocol.icmp6
-    if (isIcmp && tracked.state === 'RELATED') return null
-    const connection = tracked.connection as TrackedConnection
-    const done =
-      manipulation === 'source' ? connectionStatus.sourceNatDone : connectionStatus.destinationNatDone
-    if (connection.has(done)) return null
-    const stopped = this.#runTable(table, skb, place, journey)
-    // A confirmed connection cannot be translated any more, nor does the kernel note that it looked.
-    if (stopped === null && !connection.has(connectionStatus.confirmed)) connection.status |= done
-    return stopped
+    const { conntrack, nat } = this.#parts
+    const { packet } = skb
+    const info = skb.conntrack as ConntrackInfo | null
+    if (info?.connection == null) return null
+    const { connection, state } = info
+    const { hook, out } = place
+    const isError = state === 'RELATED' && isIcmp(packet)
+    const begins = state === 'NEW' || (state === 'RELATED' && !isError)
+    if (begins && !nat.isSettled(connection, manipulation)) {
+      const natPlace = { ...place, nat: this.#translatorAt(place, skb, connection, journey) }
+      const stopped = this.#runTable(table, skb, natPlace, journey)
+      if (stopped !== null) return stopped
+      if (!nat.isSettled(connection, manipulation)) {
+        nat.settleUnchanged(connection, manipulation, journey.nowNs)
+      }
+    } else if (hook === 'POSTROUTING' && !isError && !info.isReply && isElsewhere(connection, out)) {
+      conntrack.endConnection(skb)
+      return droppedByHost('it leaves by another device than the one its connection is masqueraded by')
+    }
+    const before = routingKey(skb)
+    if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
+    if (hook === 'PREROUTING' && routingKey(skb) !== before) skb.route = null
+    return hook === 'OUTPUT' && nat.turnsDestination(info) ? this.#reroute(skb) : null
+  }
+
+  #translatorAt(
+    { hook, in: cameBy, out }: Place,
+    skb: HostSkb,
+    connection: TrackedConnection,
+    journey: Journey,
+  ): Translator {
+    const { nat, routing } = this.#parts
+    const translate = (range: NatRange): TargetResult => {
+      nat.settle(connection, range, manipulationAt(hook), journey.nowNs)
+      return { kind: 'accept' }
+    }
+    const translateTo = (address: Address | null, range: NatRange): TargetResult =>
+      address === null ? { kind: 'drop' } : translate({ ...range, addresses: { min: address, max: address } })
+    return {
+      translate,
+      masquerade: (range) => {
+        const { source, destination } = skb.packet
+        // A host that asks for an address speaks from none, and must be heard like that.
+        if (source.family === 'ipv4' && isUnspecified(source)) return { kind: 'accept' }
+        const address = routing.masqueradeAddress(skb.route!, destination)
+        if (address !== null) connection.masqueradeDevice = out!.index
+        return translateTo(address, range)
+      },
+      redirect: (range) =>
+        translateTo(
+          hook === 'OUTPUT' || cameBy === null
+            ? loopbackAddress[this.#parts.family]
+            : routing.redirectAddress(cameBy, skb.packet.destination),
+          range,
+        ),
+    }
   }
 
   // --- Fragments
@@ -180,6 +231,15 @@ export class HookRunner {
     }
   }
 }
+
+const loopbackAddress = { ipv4: parseAddress('127.0.0.1')!, ipv6: parseAddress('::1')! }
+
+const isIcmp = ({ family, protocol }: Packet): boolean =>
+  protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)
+
+/** Source: nf_nat_oif_changed(). */
+const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null): boolean =>
+  masqueradeDevice !== 0 && masqueradeDevice !== out?.index
 
 /** What routing looks at, as text to compare. */
 function routingKey({ packet, mark }: HostSkb): string {

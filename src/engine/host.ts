@@ -24,6 +24,7 @@ import { planHooks } from './hooks.ts'
 import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
 import { classifyFrame, defectText, withoutPriorityTags } from './link.ts'
+import { Nat } from './nat/nat.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
 import { makeRandom } from './random.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
@@ -71,6 +72,7 @@ export class Host {
   readonly #registry: Registry
   readonly #random: () => number
   readonly #conntrack: Conntrack
+  readonly #nat: Nat
   readonly #families: Readonly<Record<Family, FamilyState>>
   #lastId: number
   #lastFragmentId: number
@@ -83,6 +85,7 @@ export class Host {
     this.#registry = registry
     this.#random = makeRandom(config.seed)
     this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
+    this.#nat = new Nat(this.#conntrack, this.#random)
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
@@ -110,6 +113,7 @@ export class Host {
       neighbours: config.neighbours,
       loopback: interfaces.loopback,
       conntrack: this.#conntrack,
+      nat: this.#nat,
       isForwarding: config.forwarding[family],
       sysctls: config.sysctls,
       defaultTtl,

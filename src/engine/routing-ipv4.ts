@@ -185,6 +185,14 @@ export class Ipv4Routing implements FamilyRouting {
     return route.source
   }
 
+  masqueradeAddress({ device, gateway }: Route, destination: Address): Address | null {
+    return this.#addressOn(device, gateway ?? destination)
+  }
+
+  redirectAddress(device: Device): Address | null {
+    return this.#interfaces.addressesOf(device, 'ipv4')[0]?.address ?? null
+  }
+
   isOwn({ words }: Address): boolean {
     return this.#own.has(words[0]!)
   }

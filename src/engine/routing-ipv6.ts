@@ -29,7 +29,7 @@ import {
   refused,
   routeErrorOf,
 } from './routing.ts'
-import { preferredSource } from './source-selection.ts'
+import { addressesInKernelOrder, preferredSource } from './source-selection.ts'
 
 /** IP6_RT_PRIO_ADDRCONF: the metric of a connected network. */
 const connectedMetric = 256
@@ -123,6 +123,17 @@ export class Ipv6Routing implements FamilyRouting {
     if (cameBy !== null) return preferredSource(destination, cameBy, this.#interfaces)
     if (route.kind === 'local') return destination
     return preferredSource(destination, route.device, this.#interfaces)
+  }
+
+  masqueradeAddress({ device }: Route, destination: Address): Address | null {
+    return preferredSource(destination, device, this.#interfaces)
+  }
+
+  /** The first of the device's addresses; for a link-local destination, the first that is link-local. */
+  redirectAddress(device: Device, destination: Address): Address | null {
+    const own = addressesInKernelOrder(this.#interfaces.addressesOf(device, 'ipv6'))
+    const fitting = isLinkLocal(destination) ? own.filter(({ address }) => isLinkLocal(address)) : own
+    return fitting[0]?.address ?? null
   }
 
   /** A router's anycast addresses, too. Source: ipv6_chk_addr(), ipv6_chk_acast_addr_src(). */

@@ -59,6 +59,10 @@ export interface FamilyRouting extends Routing {
    * takes, in IPv6, the address that suits that device.
    */
   sourceFor(route: Route, destination: Address, cameBy: Device | null): Address | null
+  /** The host's address that masquerading takes for packets by this way. Source: nf_nat_masquerade_ipv4(), .._ipv6(). */
+  masqueradeAddress(route: Route, destination: Address): Address | null
+  /** The address that REDIRECT turns a packet to that came by a device. Source: nf_nat_redirect_ipv4(), .._ipv6(). */
+  redirectAddress(device: Device, destination: Address): Address | null
 }
 
 export const refused = (why: string): Refused => ({ kind: 'refused', why })

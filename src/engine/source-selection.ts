@@ -54,14 +54,15 @@ function candidates(destination: Address, out: Device, interfaces: Interfaces): 
   return interfaces.all
     .filter(({ device }) => !isBound || device === out)
     .flatMap(({ device }) =>
-      // The kernel keeps a device's addresses widest scope first, the newest before its equals.
-      [...interfaces.addressesOf(device, 'ipv6')]
-        .reverse()
+      addressesInKernelOrder(interfaces.addressesOf(device, 'ipv6'))
         .filter(({ address }) => !isLoopback(address) || device === out)
-        .sort((a, b) => scopeOf(b.address) - scopeOf(a.address))
         .map((prefix) => ({ prefix, device })),
     )
 }
+
+/** The kernel keeps a device's addresses widest scope first, the newest before its equals. Source: ipv6_link_dev_addr(). */
+export const addressesInKernelOrder = (addresses: readonly Prefix[]): Prefix[] =>
+  [...addresses].reverse().sort((a, b) => scopeOf(b.address) - scopeOf(a.address))
 
 function isBetter(a: Candidate, b: Candidate, destination: Address, out: Device): boolean {
   const isSame = (one: Candidate): boolean => sameAddress(one.prefix.address, destination)

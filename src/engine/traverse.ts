@@ -4,7 +4,14 @@
  * Kernel: ipt_do_table(), net/ipv4/netfilter/ip_tables.c, and ip6t_do_table(), net/ipv6/netfilter/ip6_tables.c,
  * Linux 6.18.
  */
-import type { Device, Emission, HostServices, TargetContext, TargetResult } from '../ext/context.ts'
+import type {
+  Device,
+  Emission,
+  HostServices,
+  TargetContext,
+  TargetResult,
+  Translator,
+} from '../ext/context.ts'
 import type { Hook, TableName } from '../lang/rule.ts'
 import type { Packet } from '../net/packet.ts'
 import {
@@ -29,6 +36,8 @@ export interface Place {
   emit(reply: Emission): boolean
   /** Sends an ICMP error about the packet. False when none is due, or none can be sent. */
   sendIcmpError(error: IcmpError): boolean
+  /** Where the nat table is asked; null elsewhere. */
+  readonly nat: Translator | null
 }
 
 class TableContext implements TargetContext {
@@ -47,6 +56,7 @@ class TableContext implements TargetContext {
   readonly note: ((text: string) => void) | null
   /** Whether the target at hand answered. */
   hasAnswered = false
+  readonly nat: Translator | null
   readonly #place: Place
   readonly #journey: Journey
 
@@ -59,6 +69,7 @@ class TableContext implements TargetContext {
     this.nowNs = journey.nowNs
     this.jiffies = journey.jiffies
     this.note = journey.trace === null ? null : (text) => this.notes.push(text)
+    this.nat = place.nat
     this.#place = place
     this.#journey = journey
   }

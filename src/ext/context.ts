@@ -168,6 +168,32 @@ export type TargetResult =
   | { readonly kind: 'drop' }
   | { readonly kind: 'return' }
 
+/** Into what a connection may be translated. Source: struct nf_nat_range2, include/uapi/linux/netfilter/nf_nat.h. */
+export interface NatRange {
+  /** Null leaves the address as it is. */
+  readonly addresses: { readonly min: Address; readonly max: Address } | null
+  /** Ports, or ICMP ids; null leaves them, unless another connection has them. */
+  readonly ports: { readonly min: number; readonly max: number } | null
+  /** Shifted ranges: the port that is mapped to `ports.min`. */
+  readonly basePort: number | null
+  readonly random: boolean
+  readonly randomFully: boolean
+  /** The same client gets the same address whatever it speaks to. */
+  readonly persistent: boolean
+}
+
+/**
+ * Translates the connection that the packet begins: its source at POSTROUTING and INPUT, its destination elsewhere. What
+ * is settled once stays for the life of the connection.
+ */
+export interface Translator {
+  translate(range: NatRange): TargetResult
+  /** To the address that the host has toward the packet's next hop; drops where it has none. */
+  masquerade(range: NatRange): TargetResult
+  /** To the host itself: the address of the device the packet came by, or of `lo` for what the host sends. */
+  redirect(range: NatRange): TargetResult
+}
+
 /** What a target may ask of the host besides deciding. */
 export interface TargetContext extends HookContext {
   /** Appends one kernel log line (without level and time). */
@@ -182,6 +208,8 @@ export interface TargetContext extends HookContext {
    * quoting the packet, from the address it was for or the one on the way back. It is sent as `emit` sends.
    */
   sendIcmpError(error: { readonly type: number; readonly code: number }): void
+  /** Null in every table but nat. */
+  readonly nat: Translator | null
 }
 
 /** A whole IP packet to be sent by the host. */

@@ -28,9 +28,14 @@ const files = [
     'conntrack',
     'MARK',
     'NOTRACK',
+    'REDIRECT',
   ].map((name) => `libxt_${name}.t`),
-  ...['icmp', 'ttl', 'LOG', 'REJECT'].map((name) => `libipt_${name}.t`),
-  ...['icmp6', 'hl', 'LOG', 'REJECT'].map((name) => `libip6t_${name}.t`),
+  ...['icmp', 'ttl', 'DNAT', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+    (name) => `libipt_${name}.t`,
+  ),
+  ...['icmp6', 'hl', 'DNAT', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+    (name) => `libip6t_${name}.t`,
+  ),
 ]
 
 /** What the real commands did with one line in one chain. */

@@ -24,10 +24,15 @@ import { state } from './match/state.ts'
 import { tcp } from './match/tcp.ts'
 import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
+import { DNAT } from './target/DNAT.ts'
 import { LOG } from './target/LOG.ts'
 import { MARK } from './target/MARK.ts'
+import { MASQUERADE } from './target/MASQUERADE.ts'
+import { NETMAP } from './target/NETMAP.ts'
 import { NOTRACK } from './target/NOTRACK.ts'
+import { REDIRECT } from './target/REDIRECT.ts'
 import { REJECT } from './target/REJECT.ts'
+import { SNAT } from './target/SNAT.ts'
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
@@ -51,7 +56,17 @@ export const matches: readonly AnyMatch[] = [
   udp,
 ]
 
-export const targets: readonly AnyTarget[] = [LOG, MARK, NOTRACK, REJECT]
+export const targets: readonly AnyTarget[] = [
+  DNAT,
+  LOG,
+  MARK,
+  MASQUERADE,
+  NETMAP,
+  NOTRACK,
+  REDIRECT,
+  REJECT,
+  SNAT,
+]
 
 export interface Registry extends Syntax {
   readonly matches: readonly AnyMatch[]

@@ -38,6 +38,8 @@ export class TrackedConnection implements Connection {
   timeout = 0
   track: ProtocolTrack = 0
   counters: ConnectionCounters | null = null
+  /** Index of the device whose address masquerading took; 0 for none. */
+  masqueradeDevice = 0
   /** Counts up; listings follow it. */
   readonly serial: number
   readonly hz: number

@@ -19,6 +19,7 @@ import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protoc
 import { trackSctp } from './sctp.ts'
 import type { ConntrackSettings } from './settings.ts'
 import { TupleTable } from './table.ts'
+import { SourceIndex, TakenTuples } from './taken.ts'
 import { closeTcp, TcpTrack, trackTcp } from './tcp.ts'
 import { tcpState } from './tcp-states.ts'
 import {
@@ -81,6 +82,7 @@ export class Conntrack implements PacketAtHook {
   readonly #table: TupleTable
   readonly #key = new TupleKey()
   readonly #place = new TransportPlace()
+  readonly #sources = new SourceIndex()
   #nextSerial = 1
   /** Connections in the table, ended ones included until they are swept. */
   #count = 0
@@ -179,8 +181,27 @@ export class Conntrack implements PacketAtHook {
     this.#table.insert(originalNode)
     this.#table.insert(replyNode)
     connection.status |= connectionStatus.confirmed
+    if (connection.has(connectionStatus.sourceNatDone)) this.#sources.add(connection)
     this.#count++
     return 'accept'
+  }
+
+  /** For translation. `random16` gives 16 random bits. */
+  takenTuples(nowNs: bigint, random16: () => number): TakenTuples {
+    return new TakenTuples({
+      table: this.#table,
+      sources: this.#sources,
+      tick: tickAt(nowNs, this.settings.hz),
+      mayClash,
+      evict: (connection) => this.#end(connection),
+      random16,
+    })
+  }
+
+  /** Ends the connection of a packet that must go no further. Source: nf_ct_kill(). */
+  endConnection(skb: Skb): void {
+    const connection = (skb.conntrack as ConntrackInfo | null)?.connection ?? null
+    if (connection !== null) this.#end(connection)
   }
 
   /**
@@ -245,6 +266,7 @@ export class Conntrack implements PacketAtHook {
     if (!connection.has(connectionStatus.confirmed)) return
     if (!connection.has(connectionStatus.natClash)) this.#table.remove(connection.originalNode)
     this.#table.remove(connection.replyNode)
+    if (connection.has(connectionStatus.sourceNatDone)) this.#sources.remove(connection)
     this.#count--
   }
 

@@ -5,7 +5,7 @@
  * Kernel: nf_conntrack_hash, net/netfilter/nf_conntrack_core.c, Linux 6.18 (whose table has a fixed size).
  */
 import type { TrackedConnection } from './connection.ts'
-import { hashTuple, sameTuple, type TupleKey, type TupleNode } from './tuple.ts'
+import { hashTuple, sameTuple, type TupleNode, type TupleWords } from './tuple.ts'
 
 /** The segment is picked by the highest bits of the hash, the chain in it by the bits below. */
 const segmentBits = 6
@@ -33,12 +33,12 @@ export class TupleTable {
     }))
   }
 
-  hash(tuple: TupleKey | TupleNode): number {
+  hash(tuple: TupleWords): number {
     return hashTuple(tuple, this.#seed)
   }
 
   /** The node of a tuple whose connection still lives at `tick`. Ended ones stay until they are swept. */
-  find(tuple: TupleKey | TupleNode, tick: number): TupleNode | null {
+  find(tuple: TupleWords, tick: number): TupleNode | null {
     const hash = hashTuple(tuple, this.#seed)
     const { chains } = this.#segmentOf(hash)
     let node: TupleNode | null = chains[chainOf(hash, chains.length)]!

@@ -14,7 +14,7 @@ import type { TrackedConnection } from './connection.ts'
 import { icmpInverse } from './icmp-types.ts'
 
 /** What both classes have; `rest*` are the lower words of IPv6 addresses, 0 for IPv4. */
-interface TupleWords {
+export interface TupleWords {
   source: number
   destination: number
   /** Source port (or ICMP id, or GRE key) * 65536 + destination port (or ICMP type * 256 + code). */
@@ -34,6 +34,7 @@ const kindOf = (family: Family, protocol: number, zone: number): number =>
 
 export const familyOf = (tuple: TupleWords): Family => ((tuple.kind & ipv6Bit) === 0 ? 'ipv4' : 'ipv6')
 export const protocolOf = (tuple: TupleWords): number => tuple.kind & 255
+export const zoneOf = (tuple: TupleWords): number => tuple.kind >>> zoneShift
 export const sourcePortOf = (tuple: TupleWords): number => tuple.ports >>> 16
 export const destinationPortOf = (tuple: TupleWords): number => tuple.ports & 0xffff
 
@@ -175,6 +176,37 @@ export class TupleKey implements TupleWords {
     if (((bytes[at + 2]! << 8) | bytes[at + 3]!) !== greProtocolPpp) return false
     this.ports = (bytes[at + 6]! << 8) | bytes[at + 7]!
     return true
+  }
+
+  copy(from: TupleWords): void {
+    this.source = from.source
+    this.destination = from.destination
+    this.ports = from.ports
+    this.kind = from.kind
+    this.rest = from.rest.slice()
+  }
+
+  /** Takes over destination address and destination port. */
+  copyDestination(from: TupleWords): void {
+    this.destination = from.destination
+    this.ports = (this.ports & ~0xffff) | (from.ports & 0xffff)
+    for (let at = 3; at < this.rest.length; at++) this.rest[at] = from.rest[at]!
+  }
+
+  setAddress(end: 'source' | 'destination', words: readonly number[]): void {
+    if (end === 'source') this.source = words[0]! | 0
+    else this.destination = words[0]! | 0
+    const offset = end === 'source' ? -1 : 2
+    for (let at = 1; at < words.length; at++) this.rest[at + offset] = words[at]! | 0
+  }
+
+  setPort(end: 'source' | 'destination', port: number): void {
+    this.ports =
+      end === 'source' ? (port << 16) | (this.ports & 0xffff) : (this.ports & ~0xffff) | (port & 0xffff)
+  }
+
+  equals(other: TupleWords): boolean {
+    return sameTuple(this, other)
   }
 
   /** Turns the direction round; false where there is no answer to such a packet (most ICMP types). */

@@ -1,0 +1,120 @@
+/**
+ * Which tuples are in use, as translation asks: it must not make two connections look the same.
+ *
+ * Kernel: nf_conntrack_tuple_taken(), nf_conntrack_core.c; nf_nat_used_tuple_new(), nf_nat_used_tuple_harder(),
+ * nf_nat_bysource, nf_nat_core.c; Linux 6.18.
+ */
+import { connectionStatus, type TrackedConnection } from './connection.ts'
+import type { TupleTable } from './table.ts'
+import { TcpTrack } from './tcp.ts'
+import { tcpState } from './tcp-states.ts'
+import { isBefore } from './tcp-window.ts'
+import { protocolOf, sameTuple, sourcePortOf, TupleKey, type TupleNode, type TupleWords } from './tuple.ts'
+
+const translatedBits =
+  connectionStatus.sourceNat | connectionStatus.destinationNat | connectionStatus.sequenceAdjust
+
+const isTranslated = ({ status }: TrackedConnection): boolean => (status & translatedBits) !== 0
+
+/** Confirmed connections whose source side is settled, by their original source. */
+export class SourceIndex {
+  readonly #bySource = new Map<string, TrackedConnection[]>()
+
+  add(connection: TrackedConnection): void {
+    const key = keyOf(connection.originalNode)
+    const list = this.#bySource.get(key)
+    if (list === undefined) this.#bySource.set(key, [connection])
+    else list.push(connection)
+  }
+
+  remove(connection: TrackedConnection): void {
+    const key = keyOf(connection.originalNode)
+    const list = this.#bySource.get(key)
+    if (list === undefined) return
+    const rest = list.filter((other) => other !== connection)
+    if (rest.length === 0) this.#bySource.delete(key)
+    else this.#bySource.set(key, rest)
+  }
+
+  /** Newest first. */
+  withSource(tuple: TupleWords): TrackedConnection[] {
+    return (this.#bySource.get(keyOf(tuple)) ?? []).toReversed()
+  }
+}
+
+const keyOf = (tuple: TupleWords): string =>
+  `${tuple.kind} ${sourcePortOf(tuple)} ${tuple.source} ${tuple.rest.slice(0, 3).join(' ')}`
+
+export class TakenTuples {
+  readonly #table: TupleTable
+  readonly #sources: SourceIndex
+  readonly #tick: number
+  readonly #mayClash: (protocol: number) => boolean
+  readonly #evict: (connection: TrackedConnection) => void
+  readonly random16: () => number
+
+  constructor(parts: {
+    readonly table: TupleTable
+    readonly sources: SourceIndex
+    readonly tick: number
+    mayClash(protocol: number): boolean
+    evict(connection: TrackedConnection): void
+    random16(): number
+  }) {
+    this.#table = parts.table
+    this.#sources = parts.sources
+    this.#tick = parts.tick
+    this.#mayClash = parts.mayClash
+    this.#evict = parts.evict
+    this.random16 = parts.random16
+  }
+
+  /** Whether another connection's packets look like answers to this tuple. */
+  isTaken(tuple: TupleKey, own: TrackedConnection): boolean {
+    const node = this.#answering(tuple)
+    if (node === null || node.connection === own) return false
+    return !sameTuple(node.connection.originalNode, own.originalNode)
+  }
+
+  /**
+   * As `isTaken`, for a connection that keeps its looks: two that began at once in both directions do not count, as they
+   * are told apart when they are confirmed.
+   */
+  isTakenUnchanged(tuple: TupleKey, own: TrackedConnection): boolean {
+    if (!this.isTaken(tuple, own)) return false
+    if (!this.#mayClash(protocolOf(tuple)) || isTranslated(own)) return true
+    const node = this.#table.find(tuple, this.#tick) ?? this.#answering(tuple)
+    if (node === null) return false
+    return isTranslated(node.connection) || !sameTuple(node.connection.originalNode, own.replyNode)
+  }
+
+  /** As `isTaken`; a closed TCP connection in the way is removed where the new one cannot be mixed up with it. */
+  isTakenAfterEviction(tuple: TupleKey, own: TrackedConnection): boolean {
+    if (!(own.track instanceof TcpTrack) || own.track.state !== tcpState.synSent)
+      return this.isTaken(tuple, own)
+    const node = this.#answering(tuple)
+    if (node === null) return false
+    const old = node.connection
+    const isEvictable =
+      node.isReply &&
+      old.track instanceof TcpTrack &&
+      old.track.state >= tcpState.timeWait &&
+      old.has(connectionStatus.sourceNat) &&
+      !old.has(connectionStatus.fixedTimeout) &&
+      isBefore(old.track.ends[0].end, own.track.ends[0].end)
+    if (!isEvictable) return true
+    this.#evict(old)
+    return false
+  }
+
+  /** Connections that begin with the same source, newest first. */
+  withSource(tuple: TupleKey): TrackedConnection[] {
+    return this.#sources.withSource(tuple).filter((connection) => !connection.isExpired(this.#tick))
+  }
+
+  #answering(tuple: TupleKey): TupleNode | null {
+    const reply = new TupleKey()
+    reply.copy(tuple)
+    return reply.invert() ? this.#table.find(reply, this.#tick) : null
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Network address translation of tracked connections: set up with the first packet, carried out on every one.
+ *
+ * Kernel: nf_nat_setup_info(), nf_nat_packet(), nf_nat_alloc_null_binding(), net/netfilter/nf_nat_core.c;
+ * nf_nat_icmp_reply_translation(), net/netfilter/nf_nat_proto.c; Linux 6.18.
+ */
+import type { NatRange } from '../../ext/context.ts'
+import type { Hook } from '../../lang/rule.ts'
+import { addressOf, sameAddress } from '../../net/address.ts'
+import { internetChecksum, netfilterChecksumOk, pseudoHeaderSum } from '../../net/checksum.ts'
+import { setU16 } from '../../net/encode.ts'
+import type { Packet } from '../../net/packet.ts'
+import { ipProtocol } from '../../net/protocol.ts'
+import { connectionStatus, type TrackedConnection } from '../conntrack/connection.ts'
+import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
+import { familyOf, protocolOf, TupleKey, TupleNode, zoneOf } from '../conntrack/tuple.ts'
+import { type Manipulation, manipulate, otherManipulation } from './manipulate.ts'
+import { chooseTuple } from './unique.ts'
+
+/** What the nat hooks change: the destination before routing, the source behind it. Source: HOOK2MANIP(). */
+export const manipulationAt = (hook: Hook): Manipulation =>
+  hook === 'PREROUTING' || hook === 'OUTPUT' ? 'destination' : 'source'
+
+const natBit = { source: connectionStatus.sourceNat, destination: connectionStatus.destinationNat }
+const doneBit = { source: connectionStatus.sourceNatDone, destination: connectionStatus.destinationNatDone }
+const bothDone = connectionStatus.sourceNatDone | connectionStatus.destinationNatDone
+
+export class Nat {
+  readonly #conntrack: Conntrack
+  readonly #random: () => number
+
+  /** `random` gives unsigned 32 bits. */
+  constructor(conntrack: Conntrack, random: () => number) {
+    this.#conntrack = conntrack
+    this.#random = random
+  }
+
+  /** Whether it is settled how the connection looks on that side (perhaps that it stays as it is). */
+  isSettled(connection: TrackedConnection, manipulation: Manipulation): boolean {
+    return connection.has(doneBit[manipulation])
+  }
+
+  /** Settles it by a range. A connection in the table cannot be translated any more; nothing happens then. */
+  settle(connection: TrackedConnection, range: NatRange, manipulation: Manipulation, nowNs: bigint): void {
+    if (connection.has(connectionStatus.confirmed)) return
+    const current = new TupleKey()
+    current.copy(connection.replyNode)
+    current.invert()
+    const chosen = new TupleKey()
+    chosen.copy(current)
+    const taken = this.#conntrack.takenTuples(nowNs, () => this.#random() & 0xffff)
+    chooseTuple(chosen, range, manipulation, connection, zoneOf(chosen), taken)
+    if (!chosen.equals(current)) {
+      chosen.invert()
+      connection.replyNode = new TupleNode(connection, chosen)
+      connection.status |= natBit[manipulation]
+    }
+    connection.status |= doneBit[manipulation]
+  }
+
+  /** No rule translated it: it keeps its looks, unless they are another connection's. */
+  settleUnchanged(connection: TrackedConnection, manipulation: Manipulation, nowNs: bigint): void {
+    const { source, destination } = connection.reply
+    const own = manipulation === 'source' ? destination : source
+    const address = addressOf(own.family, own.words)
+    const range = { addresses: { min: address, max: address }, ports: null, basePort: null, ...notRandom }
+    this.settle(connection, range, manipulation, nowNs)
+  }
+
+  /** Whether packets in this direction go elsewhere than they were sent to. */
+  turnsDestination({ connection, isReply }: ConntrackInfo): boolean {
+    const { original, reply } = connection!
+    const [mine, other] = isReply ? [reply, original] : [original, reply]
+    return !sameAddress(mine.destination, other.source)
+  }
+
+  /** Writes the translation into a packet of the connection; false where the packet cannot bear it. */
+  apply(packet: Packet, info: ConntrackInfo, hook: Hook): boolean {
+    const manipulation = manipulationAt(hook)
+    const connection = info.connection!
+    const isIcmpError = info.state === 'RELATED' && isIcmp(packet)
+    if (isIcmpError) return this.#applyToError(packet, info, manipulation)
+    if (!this.#concerns(info, manipulation)) return true
+    const target = lookFrom(connection, info.isReply)
+    return changePacket(packet, packet.networkOffset, target, protocolOf(target), manipulation)
+  }
+
+  #concerns({ connection, isReply }: ConntrackInfo, manipulation: Manipulation): boolean {
+    return connection!.has(natBit[isReply ? otherManipulation(manipulation) : manipulation])
+  }
+
+  /** The packet that an error quotes went the other way: it is changed back first, then the error's own header. */
+  #applyToError(packet: Packet, info: ConntrackInfo, manipulation: Manipulation): boolean {
+    const { transportOffset: at, protocol } = packet
+    const connection = info.connection!
+    const quotedAt = at + 8
+    if (!netfilterChecksumOk(packet, protocol)) return false
+    const isRedirect = packet.u8(at) === (protocol === ipProtocol.icmp ? 5 : 137)
+    if (isRedirect && ((connection.status & bothDone) !== bothDone || hasTranslation(connection)))
+      return false
+    if (!this.#concerns(info, manipulation)) return true
+    const opposite = info.isReply ? connection.originalNode : connection.replyNode
+    const quoted = new TupleKey()
+    quoted.copy(opposite)
+    const isQuotedChanged = changePacket(
+      packet,
+      quotedAt,
+      quoted,
+      protocolOf(quoted),
+      otherManipulation(manipulation),
+    )
+    if (!isQuotedChanged) return false
+    setU16(packet.bytes, at + 2, 0)
+    const pseudo = packet.family === 'ipv4' ? 0 : pseudoHeaderSum(packet, protocol, packet.endOffset - at)
+    setU16(packet.bytes, at + 2, internetChecksum(packet.bytes, at, packet.endOffset, pseudo))
+    return changePacket(
+      packet,
+      packet.networkOffset,
+      lookFrom(connection, info.isReply),
+      protocol,
+      manipulation,
+    )
+  }
+}
+
+const notRandom = { random: false, randomFully: false, persistent: false }
+
+const hasTranslation = ({ status }: TrackedConnection): boolean =>
+  (status & (connectionStatus.sourceNat | connectionStatus.destinationNat)) !== 0
+
+const isIcmp = ({ family, protocol }: Packet): boolean =>
+  protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)
+
+/** How a packet looks on the far side: the inverse of what comes back. */
+function lookFrom(connection: TrackedConnection, isReply: boolean): TupleKey {
+  const look = new TupleKey()
+  look.copy(isReply ? connection.originalNode : connection.replyNode)
+  look.invert()
+  return look
+}
+
+function changePacket(
+  packet: Packet,
+  networkOffset: number,
+  target: TupleKey,
+  protocol: number,
+  manipulation: Manipulation,
+): boolean {
+  return manipulate(
+    packet.bytes,
+    familyOf(target),
+    networkOffset,
+    packet.endOffset,
+    target,
+    protocol,
+    manipulation,
+  )
+}
