@@ -185,7 +185,9 @@ export class Ipv4Routing implements FamilyRouting {
     return route.source
   }
 
+  /** 127.0.0.1 is of host scope, and so no address for anybody else. */
   masqueradeAddress({ device, gateway }: Route, destination: Address): Address | null {
+    if (device.kind === 'loopback') return this.#anyAddress()
     return this.#addressOn(device, gateway ?? destination)
   }
 
