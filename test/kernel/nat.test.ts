@@ -41,7 +41,7 @@ const addresses = {
     server2: '2001:db8:2::12',
     far: '2001:db8:77::7',
     public: '2001:db8:1::50',
-    public2: '2001:db8:1:0:1::57',
+    public2: '2001:db8:1::57',
     publicNet: '2001:db8:1:0:5::/80',
     innerNet: '2001:db8:2::8/125',
   },
@@ -52,7 +52,8 @@ type Name = keyof (typeof addresses)['ipv4']
 const neighbours = [
   ...Array.from({ length: 40 }, (_, at) => `203.0.113.${40 + at}`),
   ...Array.from({ length: 8 }, (_, at) => `192.168.1.${8 + at}`),
-  ...Array.from({ length: 8 }, (_, at) => `2001:db8:2::${(8 + at).toString(16)}`),
+  ...Array.from({ length: 11 }, (_, at) => `2001:db8:2::${(8 + at).toString(16)}`),
+  ...Array.from({ length: 8 }, (_, at) => `2001:db8:1::5${at}`),
   ...['1', '7', '8', '9', '12', '50'].map((last) => `2001:db8:1:0:5::${last}`),
 ]
 
