@@ -1,7 +1,7 @@
 /** `postern`: reads a request, calls the rooms above, renders. */
 import { Command as Commander, CommanderError, Option } from 'commander'
 import { RulesRefused } from '../scenario/rules.ts'
-import type { Command } from './command.ts'
+import type { Command, Example } from './command.ts'
 import { commands } from './commands.ts'
 import { type Environment, exit, UnavailableError, UsageError } from './environment.ts'
 import { withPlainFileErrors } from './file-errors.ts'
@@ -24,19 +24,22 @@ export async function run(argv: readonly string[], outside: Environment): Promis
   }
 }
 
-/** What a newcomer tries first; each line runs in a checkout. */
-const firstSteps = `What to try first:
-  What is wrong with my rules?
-  $ postern check /etc/iptables/rules.v4
-  Why is this packet dropped?
-  $ postern trace examples/port-knock/rules.v4 \\
-      "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"
-  What would have become of the packets of a capture?
-  $ postern replay examples/port-knock/rules.v4 examples/port-knock/knocks.pcapng
-  Do the rules do what they are meant to do, one packet after the other?
-  $ postern test examples/port-knock/scenario.yaml
-
-postern COMMAND --help tells more; postern help -m recent explains a match.`
+/** What a newcomer tries first; each runs in a checkout. */
+export const firstSteps: readonly Example[] = [
+  { does: 'What is wrong with these rules?', command: 'postern check examples/log-clog/article.sh' },
+  {
+    does: 'Why is this packet dropped?',
+    command: 'postern trace examples/port-knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
+  },
+  {
+    does: 'What would have become of the packets of a capture?',
+    command: 'postern replay examples/port-knock/rules.v4 examples/port-knock/knocks.pcapng',
+  },
+  {
+    does: 'Do rules do what they are meant to do, packet after packet?',
+    command: 'postern test examples/port-knock/scenario.yaml',
+  },
+]
 
 /** The whole command tree; also what the manual is made from. */
 export function buildProgram(environment: Environment, finish: (status: number) => void): Commander {
@@ -59,7 +62,7 @@ export function buildProgram(environment: Environment, finish: (status: number) 
       outputError: (text, write) => write(text.replace(/\n\(Did you mean (.*)\?\)/, '\n  try: $1')),
     })
     .showHelpAfterError('  try: postern --help')
-    .addHelpText('after', `\n${firstSteps}`)
+    .addHelpText('after', `\n${printExamples('What to try first', firstSteps)}\n${closing}`)
   const help = helpCommand({
     names: [...commands.map(({ name }) => name), 'help'],
     print: (name) =>
@@ -88,7 +91,8 @@ function addCommand(
     if (row.repeatable) option.argParser((value: string, all: string[] = []) => [...all, value])
     sub.addOption(option)
   }
-  if (command.examples.length > 0) sub.addHelpText('after', `\n${printExamples(command)}`)
+  if (command.examples.length > 0)
+    sub.addHelpText('after', `\n${printExamples('Examples', command.examples)}`)
   sub.action(async (...received: unknown[]) => {
     const args = received
       .slice(0, command.arguments.length)
@@ -98,9 +102,10 @@ function addCommand(
   })
 }
 
-function printExamples({ examples }: Command): string {
-  return `Examples:\n${examples.map(({ does, command }) => `  # ${does}\n  $ ${command}\n`).join('')}`
-}
+const closing = 'postern COMMAND --help tells more; postern help -m recent explains a match.'
+
+const printExamples = (title: string, examples: readonly Example[]): string =>
+  `${title}:\n${examples.map(({ does, command }) => `  # ${does}\n  $ ${command}\n`).join('')}`
 
 function report(error: unknown, environment: Environment): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.ok : exit.usage

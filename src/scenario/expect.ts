@@ -31,6 +31,10 @@ export function compareExpectation(
   if (expect.delivered !== undefined && expect.delivered !== result.delivered) {
     differ('delivered', String(expect.delivered), String(result.delivered))
   }
+  const refused = result.error !== undefined && result.error !== null
+  if (expect.refused !== undefined && expect.refused !== refused) {
+    differ('refused', String(expect.refused), refused ? `true: ${result.error}` : 'false')
+  }
   if (expect.state !== undefined && result.state !== undefined && expect.state !== result.state) {
     differ('state', expect.state, result.state ?? 'not tracked')
   }
@@ -44,11 +48,13 @@ export function compareExpectation(
   for (const [name, addresses] of Object.entries(expect.recent ?? {})) {
     const actual = (result.recent[name] ?? []).map(addressOfLine)
     if (list([...addresses].sort()) !== list([...actual].sort())) {
-      differ('recent', `${name}: ${list(addresses)}`, `${name}: ${list(actual)}`)
+      differ('recent', `${name}: ${inline(addresses)}`, `${name}: ${inline(actual)}`)
     }
   }
   return mismatches
 }
+
+const inline = (parts: readonly string[]): string => (parts.length === 0 ? 'none' : parts.join(', '))
 
 /** `INPUT:3` means `filter/INPUT:3`; anything with a table must be equal. */
 function sameDecider(expected: string, actual: string | null): boolean {

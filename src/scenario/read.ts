@@ -204,12 +204,13 @@ class Reader {
   #readExpectation(file: StepFile['expect'], path: Path): Expectation | null {
     if (file === undefined) return null
     if (typeof file === 'string') return { verdict: file }
-    const { verdict, by, sent, log, recent, state, delivered } = file
+    const { verdict, by, sent, log, recent, state, delivered, refused } = file
     return {
       ...(verdict !== undefined && { verdict }),
       ...(by !== undefined && { by }),
       ...(state !== undefined && { state }),
       ...(delivered !== undefined && { delivered }),
+      ...(refused !== undefined && { refused }),
       ...(sent !== undefined && { sent: [sent].flat() }),
       ...(log !== undefined && { log: [log].flat() }),
       ...(recent !== undefined && { recent: this.#readRecent(recent, [...path, 'recent']) }),

@@ -26,7 +26,8 @@ export async function runCase(part: Case, judge: Judge): Promise<CaseReport> {
   const steps: StepReport[] = []
   for (const step of part.steps) {
     const result = await judge.step(step)
-    const mismatches = step.expect === null ? [] : compareExpectation(step.expect, result, describeFrame)
+    const expect = step.action.kind === 'run' ? { refused: false, ...step.expect } : step.expect
+    const mismatches = expect === null ? [] : compareExpectation(expect, result, describeFrame)
     steps.push({ step, result, mismatches })
   }
   const end = await judge.end()

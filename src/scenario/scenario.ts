@@ -71,6 +71,8 @@ export interface Expectation {
   /** Connection state of the packet: NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED. */
   readonly state?: string
   readonly delivered?: boolean
+  /** Whether a write or a command is turned down. A `run` that says nothing of it must be accepted. */
+  readonly refused?: boolean
 }
 
 /** What one step did; the contract of `--json`, an object a line. */

@@ -51,6 +51,12 @@ const expectShape = z
       .describe('recency lists and the addresses they hold, in any order'),
     state: z.enum(['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED']).optional(),
     delivered: z.boolean().optional(),
+    refused: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether a write or a command is turned down; a `run` must be accepted unless this says otherwise',
+      ),
   })
   .describe('what must hold after the step')
 

@@ -1,5 +1,5 @@
 /** JUnit XML, as CI systems read it: a suite for each file, a test case for each case. */
-import type { FileReport } from './file-report.ts'
+import type { Difference, FileReport } from './file-report.ts'
 
 export function renderJunit(files: readonly FileReport[]): string {
   const suites = files.map(renderSuite)
@@ -14,9 +14,10 @@ export function renderJunit(files: readonly FileReport[]): string {
   ].join('\n')
 }
 
-function count({ cases, problem }: FileReport): { tests: number; failures: number } {
+function count({ cases, differences, problem }: FileReport): { tests: number; failures: number } {
   if (problem !== null) return { tests: 1, failures: 1 }
-  return { tests: cases.length, failures: cases.filter(({ failed }) => failed).length }
+  const failed = cases.filter((report) => report.failed).length
+  return { tests: cases.length + differences.length, failures: failed + differences.length }
 }
 
 function renderSuite(file: FileReport): string[] {
@@ -32,7 +33,12 @@ function renderSuite(file: FileReport): string[] {
       '  </testsuite>',
     ]
   }
-  return [open, ...file.cases.flatMap((report) => renderCase(name, report)), '  </testsuite>']
+  return [
+    open,
+    ...file.cases.flatMap((report) => renderCase(name, report)),
+    ...file.differences.flatMap((difference) => renderDifference(name, difference)),
+    '  </testsuite>',
+  ]
 }
 
 function renderCase(suite: string, { part, judge, steps, failed }: FileReport['cases'][number]): string[] {
@@ -47,6 +53,16 @@ function renderCase(suite: string, { part, judge, steps, failed }: FileReport['c
     ),
   )
   return [`    <testcase classname="${suite}" name="${name}">`, ...failures, '    </testcase>']
+}
+
+function renderDifference(suite: string, { part, step, what }: Difference): string[] {
+  const name = escapeXml(`${part.name === '' ? 'steps' : part.name} (engine and kernel agree)`)
+  const place = step === null ? 'at the end' : `at step ${step}`
+  return [
+    `    <testcase classname="${suite}" name="${name}">`,
+    `      <failure message="they differ ${place}">${escapeXml(what)}</failure>`,
+    '    </testcase>',
+  ]
 }
 
 /** XML text and attribute values; control characters that XML 1.0 forbids become U+FFFD. */

@@ -18,12 +18,19 @@ export function renderTap(files: readonly FileReport[]): string {
   return `${lines.join('\n')}\n`
 }
 
-function pointsOf({ name, cases, problem }: FileReport): Point[] {
+function pointsOf({ name, cases, differences, problem }: FileReport): Point[] {
   if (problem !== null) return [{ title: name, trouble: { message: problem } }]
-  return cases.map((report) => ({
-    title: titleOf(name, report.part.name, report.judge),
-    trouble: report.failed ? { failures: failuresOf(report) } : null,
+  const compared = differences.map(({ part, step, what }) => ({
+    title: titleOf(name, part.name, 'engine and kernel agree'),
+    trouble: { step, difference: what },
   }))
+  return [
+    ...cases.map((report) => ({
+      title: titleOf(name, report.part.name, report.judge),
+      trouble: report.failed ? { failures: failuresOf(report) } : null,
+    })),
+    ...compared,
+  ]
 }
 
 const titleOf = (file: string, part: string, judge: string): string =>

@@ -27,7 +27,7 @@ function renderCase(report: CaseReport, style: TextStyle): string[] {
   const { part, judge, steps, failed } = report
   const last = steps.at(-1)?.step.atNs ?? 0n
   const title = part.name === '' ? 'steps' : part.name
-  const facts = `${steps.length} steps, ${printDuration(last)}, ${judge}`
+  const facts = `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${printDuration(last)}, ${judge}`
   const head = `${failed ? colors.red('✗') : colors.green('✓')} ${title} ${colors.dim(`(${facts})`)}`
   return failed || verbose ? [head, ...renderTimeline(report, colors, columns)] : [head]
 }

@@ -54,8 +54,8 @@ function renderRule(event: Extract<TraceEvent, { kind: 'rule' }>, style: TraceSt
   if (event.failed !== null) {
     // What a match read from its list is the better reason, where there is one.
     const { condition, why } = event.failed
-    const reason = event.notes.length === 0 ? why : event.notes.join('; ')
-    const text = condition === '' ? reason : `${condition}: ${reason}`
+    const said = event.notes.join('; ')
+    const text = said !== '' ? said : condition === '' ? why : `${condition}: ${why}`
     return [...lines, ...fold(text, '         ', columns).map((line) => colors.yellow(line))]
   }
   const notes = event.notes.flatMap((note) => fold(note, '         ', columns))
