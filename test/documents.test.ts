@@ -113,6 +113,6 @@ const patternOf = (output: string): RegExp =>
   new RegExp(
     `^${output
       .split('\n')
-      .map((line) => (line === '...' ? '[^]*' : line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+      .map((line) => (line === '...' ? '(?:.|\\n)*' : line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
       .join('\n')}$`,
   )

@@ -1,6 +1,6 @@
 /** `postern trace`: one packet's journey, rule by rule, and why. */
 import { Host } from '../engine/host.ts'
-import type { Outcome, TraceEvent } from '../engine/outcome.ts'
+import { type Outcome, printRuleRef, type TraceEvent } from '../engine/outcome.ts'
 import { registry } from '../ext/registry.ts'
 import { printRuleBody } from '../lang/print.ts'
 import type { Rule } from '../lang/rule.ts'
@@ -93,13 +93,20 @@ function print(
   environment: Environment,
 ): void {
   if (json) {
-    const { sent, ...rest } = outcome
+    const { sent, hits, ...rest } = outcome
     const plain = events.map((event) =>
-      event.kind === 'rule' ? { ...event, rule: printRule(event.rule) } : event,
+      event.kind === 'rule' ? { ...event, ref: printRuleRef(event.ref), rule: printRule(event.rule) } : event,
     )
-    environment.stdout(
-      `${JSON.stringify({ packet: text, at: durationSeconds(atNs), ...rest, sent: sent.length, events: plain })}\n`,
-    )
+    const object = {
+      packet: text,
+      at: durationSeconds(atNs),
+      ...rest,
+      hits: hits.map(printRuleRef),
+      sent: sent.length,
+      events: plain,
+    }
+    // Spans would carry the whole text of the rules along.
+    environment.stdout(`${JSON.stringify(object, (key, value) => (key === 'span' ? undefined : value))}\n`)
     return
   }
   const colors = palette(environment.color.stdout)

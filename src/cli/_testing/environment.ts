@@ -61,7 +61,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     interactive,
     columns,
     nowMs: () => {
-      nowMs += 100
+      nowMs += 300
       return nowMs
     },
     signal: new AbortController().signal,
