@@ -34,12 +34,11 @@ export interface Start extends Pick<SpawnOptions, 'cwd' | 'env'> {
   readonly measured?: boolean
 }
 
-/** A small program in front that reports the largest resident set of the process on file descriptor 3. */
-const meter = `
+/** Loaded in front of the program: reports the largest resident set of the process on file descriptor 3. */
+const meter = `data:text/javascript,${encodeURIComponent(`
 import { writeSync } from 'node:fs'
 process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS)))
-await import(process.env.POSTERN_MAIN)
-`
+`)}`
 
 /** Runs `bin/postern` from the checkout's root, as a process of its own. */
 export function runBuilt(
@@ -47,11 +46,11 @@ export function runBuilt(
   { input, measured = false, cwd, env }: Start = {},
 ): Promise<Ended> {
   const main = join(repositoryRoot, 'bin/postern')
-  const args = measured ? ['--input-type=module', '-e', meterFor(main), '--', ...argv] : [main, ...argv]
+  const args = [...(measured ? ['--import', meter] : []), main, ...argv]
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: cwd ?? repositoryRoot,
-      env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '', ...env },
+      env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     })
     const outputs = [1, 2, 3].map((at) => {
@@ -71,5 +70,3 @@ export function runBuilt(
     child.stdin!.end(input)
   })
 }
-
-const meterFor = (main: string): string => meter.replace('process.env.POSTERN_MAIN', JSON.stringify(main))
