@@ -1,16 +1,15 @@
 /**
- * What the kernel refuses when a table is loaded: circles, jumps to nowhere, and what each extension's `check` says.
+ * Why a table cannot be put in force: what the kernel refuses when it is loaded, and what nothing here could run.
  *
  * Kernel: translate_table(), find_check_entry(), net/ipv4/netfilter/ip_tables.c, Linux 6.18.
  */
 import type { Registry } from '../ext/registry.ts'
 import type { Refusal } from '../lang/diagnostic.ts'
+import { sortedChains } from '../lang/print.ts'
 import type { KernelProfile } from '../lang/profile.ts'
-import { reachOf } from '../lang/reach.ts'
 import type { Family, Rule, Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
-import type { RulePlace } from '../lang/syntax.ts'
-import { chainOrder } from './compile.ts'
+import { refusalsOf } from '../lang/verify.ts'
 import type { RuleRef } from './outcome.ts'
 
 export interface LoadRefusal extends Refusal {
@@ -18,49 +17,38 @@ export interface LoadRefusal extends Refusal {
   readonly span: Span | null
 }
 
-/** All refusals of a table, in the order in which the kernel would meet them; it stops at the first. */
+/** All refusals of a table: first what is not known, then the others in the order in which the kernel meets them. */
 export function checkTable(
   table: Table,
   family: Family,
   registry: Registry,
   profile: KernelProfile,
 ): LoadRefusal[] {
-  const refusals: LoadRefusal[] = []
-  const reach = reachOf(table)
-  for (const { chain, rule } of reach.circles) {
-    const target = rule.target.kind === 'chain' ? rule.target.chain : ''
-    refusals.push({
-      code: 'chain/loop',
-      message: `the jump to ${target} closes a circle`,
-      notes: ['the kernel refuses chains that lead back to themselves (ELOOP)'],
-      ref: { table: table.name, chain: chain.name, number: chain.rules.indexOf(rule) + 1 },
-      span: rule.span,
-    })
-  }
-  for (const name of chainOrder(table)) {
-    for (const [at, rule] of table.chains.get(name)!.rules.entries()) {
-      const place = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
+  const gaps = sortedChains(table).flatMap(({ name, rules }) =>
+    rules.flatMap((rule, at) => {
       const ref = { table: table.name, chain: name, number: at + 1 }
-      for (const refusal of checkRule(rule, table, place, registry)) refusals.push({ ...refusal, ref })
-    }
-  }
-  return refusals
+      return [...gapsOf(rule, table, family, registry)].map((gap) => ({ ...gap, ref }))
+    }),
+  )
+  const refusals = refusalsOf(table, { family, syntax: registry, profile }).map(
+    ({ chain, number, ...refusal }) => ({ ...refusal, ref: { table: table.name, chain, number } }),
+  )
+  return [...gaps, ...refusals]
 }
 
-type Placed = Refusal & { readonly span: Span | null }
-
-function* checkRule(rule: Rule, table: Table, place: RulePlace, registry: Registry): Iterable<Placed> {
-  for (const use of rule.matches) {
-    const definition = registry.match(use.name, place.family)
-    if (use.kind === 'unknown' || definition === null) {
-      yield { ...unknown('match', use.name), span: use.span }
-      continue
-    }
-    const refusal = definition.check?.(use.data, rule, place)
-    if (refusal != null) yield { ...ofExtension(use.name, refusal), span: use.span ?? rule.span }
+/** Extensions and chains that are not there. */
+function* gapsOf(
+  { matches, target }: Rule,
+  table: Table,
+  family: Family,
+  registry: Registry,
+): Iterable<Refusal & { readonly span: Span | null }> {
+  for (const { kind, name, span } of matches) {
+    if (kind === 'unknown' || registry.match(name, family) === null) yield { ...unknown('match', name), span }
   }
-  const { target } = rule
-  if (target.kind === 'unknown') yield { ...unknown('target', target.name), span: target.span }
+  if (target.kind === 'unknown' || (target.kind === 'extension' && !registry.target(target.name, family))) {
+    yield { ...unknown('target', target.name), span: target.span }
+  }
   if (target.kind === 'chain' && table.chains.get(target.chain)?.policy !== null) {
     yield {
       code: 'rule/no-chain',
@@ -68,19 +56,7 @@ function* checkRule(rule: Rule, table: Table, place: RulePlace, registry: Regist
       span: target.span,
     }
   }
-  if (target.kind !== 'extension') return
-  const definition = registry.target(target.name, place.family)
-  if (definition === null) {
-    yield { ...unknown('target', target.name), span: target.span }
-    return
-  }
-  const refusal = definition.check?.(target.data, rule, place)
-  if (refusal != null) yield { ...ofExtension(target.name, refusal), span: target.span ?? rule.span }
 }
-
-/** Extensions leave out their own name. */
-const ofExtension = (name: string, refusal: Refusal): Refusal =>
-  refusal.code.includes('/') ? refusal : { ...refusal, code: `${name}/${refusal.code}` }
 
 const unknown = (kind: 'match' | 'target', name: string): Refusal => ({
   code: `rule/unknown-${kind}`,

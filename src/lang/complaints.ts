@@ -1,13 +1,11 @@
 /** The catalogue of what this room says about commands and rules; extensions keep their own words. */
-import type { Refusal } from './diagnostic.ts'
+import { type Refusal, say } from './diagnostic.ts'
 import { otherMatches, otherTargets } from './known-names.ts'
 import { protocolNames } from './names.ts'
 import { nearest } from './suggest.ts'
 import type { ExtensionSyntax } from './syntax.ts'
 
 type More = Omit<Refusal, 'code' | 'message'>
-
-const say = (code: string, message: string, more: More = {}): Refusal => ({ code, message, ...more })
 
 /** Offers a text that replaces the whole place, when there is one. */
 const offer = (text: string | null): More => (text === null ? {} : { help: text, fix: text })

@@ -31,6 +31,17 @@ export interface Refusal {
   readonly fix?: string
 }
 
+/** A refusal; catalogues are made of it. */
+export const say = (
+  code: string,
+  message: string,
+  more: Omit<Refusal, 'code' | 'message'> = {},
+): Refusal => ({
+  code,
+  message,
+  ...more,
+})
+
 /** Thrown by value parsers and extensions on bad user input; caught by the rule parser, never seen by users. */
 export class RefusedError extends Error {
   readonly refusal: Refusal

@@ -267,6 +267,10 @@ describe('scripts', () => {
     ],
     ['echo +1.2.3.4 > /proc/net/xt_recent/ok\niptables -F', ['note script/other-commands 1 "echo"']],
     ['iptables', ['error command/missing 1 "iptables"']],
+    [
+      'iptables-restore <<E\n*filter\n-A INPUT -m owner --uid-owner 0\nCOMMIT\nE',
+      ['error owner/hook 3 "-m owner --uid-owner 0"'],
+    ],
   ] as [string, string[]][])('%j', (text, expected) =>
     expect(findings(text, { format: 'script' })).toEqual(expected))
 })

@@ -2,16 +2,10 @@
  * What word processors, web pages and other systems do to rules: found, reported, and undone so that the rest can be
  * read. The repaired text has the length of the original, so offsets hold for both.
  */
-import type { Refusal } from './diagnostic.ts'
+import { type Refusal, say } from './diagnostic.ts'
 import type { Problems } from './problems.ts'
 import type { SourceText } from './source.ts'
 import { filler } from './words.ts'
-
-const say = (code: string, message: string, more: Omit<Refusal, 'code' | 'message'> = {}): Refusal => ({
-  code,
-  message,
-  ...more,
-})
 
 const quotes = '\u201c\u201d\u201e\u201f\u2033'
 const apostrophes = '\u2018\u2019\u201a\u201b\u2032'

@@ -4,9 +4,9 @@
  */
 import type { Command, CommandEnvironment } from './command.ts'
 import { chainNameBytes, parseCommand } from './command.ts'
-import * as complain from './complaints.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
+import * as complain from './restore-complaints.ts'
 import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
@@ -28,6 +28,8 @@ export interface RestoreOptions {
   readonly problems: Problems
   /** Keep what the tables hold, as `--noflush` does. Default false. */
   readonly noflush?: boolean
+  /** Look at each table as the kernel would when it is committed. Default true. */
+  readonly verify?: boolean
   /** Read in place of the source's text: repaired, of the same length. */
   readonly text?: string
   /** The part of the source to read; default all of it. */
@@ -89,16 +91,10 @@ class RestoreReader {
     this.#refuseOutside()
     if (this.#table === null) return
     const last = this.#span(Math.max(start, end - 1), end)
-    this.#problems.error(
-      {
-        code: 'file/missing-commit',
-        message: `the ${this.#table.name} table has no COMMIT`,
-        notes: ['without it iptables-restore throws the section away'],
-        help: 'COMMIT in a line of its own',
-      },
-      last,
-      { span: this.#sectionSpan!, message: 'the section begins here' },
-    )
+    this.#problems.error(complain.missingCommit(this.#table.name), last, {
+      span: this.#sectionSpan!,
+      message: 'the section begins here',
+    })
     this.#commit()
   }
 
@@ -113,13 +109,7 @@ class RestoreReader {
     if (start === end || first === '#') return
     const span = this.#span(start, end)
     if (end - start > restoreLineBytes) {
-      this.#problems.error(
-        {
-          code: 'file/long-line',
-          message: `the line has ${end - start} characters; iptables-restore reads ${restoreLineBytes}`,
-        },
-        span,
-      )
+      this.#problems.error(complain.longLine(end - start, restoreLineBytes), span)
       return
     }
     if (first === '*') this.#beginSection(span)
@@ -139,27 +129,9 @@ class RestoreReader {
     if (!/^\s*commit\s*\uffff?$/i.test(line)) return false
     const exact = line.replace(/\uffff$/, '')
     if (exact !== 'COMMIT') {
-      this.#problems.error(
-        {
-          code: 'file/bad-commit',
-          message: `"${exact}" is not taken for COMMIT`,
-          notes: ['the line must hold the word and nothing else, not even blanks'],
-          help: 'COMMIT',
-          fix: 'COMMIT',
-        },
-        span,
-      )
+      this.#problems.error(complain.badCommit(exact), span)
     } else if (span.end === this.#text.length) {
-      this.#problems.error(
-        {
-          code: 'file/no-final-newline',
-          message: 'the file ends right behind COMMIT',
-          notes: ['iptables-restore of iptables-legacy knows COMMIT only with its line end'],
-          help: 'end the file with a newline',
-          fix: 'COMMIT\n',
-        },
-        span,
-      )
+      this.#problems.error(complain.noFinalNewline(), span)
     }
     return true
   }
@@ -167,15 +139,10 @@ class RestoreReader {
   #beginSection(span: Span): void {
     this.#refuseOutside()
     if (this.#table !== null) {
-      this.#problems.error(
-        {
-          code: 'file/missing-commit',
-          message: `the ${this.#table.name} table has no COMMIT before the next one begins`,
-          help: 'COMMIT in the line above',
-        },
-        span,
-        { span: this.#sectionSpan!, message: 'the section begins here' },
-      )
+      this.#problems.error(complain.missingCommitBefore(this.#table.name), span, {
+        span: this.#sectionSpan!,
+        message: 'the section begins here',
+      })
       this.#commit()
     }
     const [word] = this.#words({ ...span, start: span.start + 1 })
@@ -187,15 +154,10 @@ class RestoreReader {
     }
     const earlier = this.#sections.get(name)
     if (earlier !== undefined && !this.#options.noflush) {
-      this.#problems.warn(
-        {
-          code: 'file/table-twice',
-          message: `this section replaces the ${name} table of the one above`,
-          notes: ['iptables-restore empties a table when its section begins'],
-        },
-        span,
-        { span: earlier, message: 'the table was filled here' },
-      )
+      this.#problems.warn(complain.tableTwice(name), span, {
+        span: earlier,
+        message: 'the table was filled here',
+      })
     }
     this.#sections.set(name, span)
     this.#sectionSpan = span
@@ -215,8 +177,8 @@ class RestoreReader {
 
   #commit(): void {
     const table = this.#table!
-    const { syntax, profile } = this.#options
-    verifyTable(table, { family: this.#ruleset.family, syntax, profile }, this.#problems)
+    const { syntax, profile, verify = true } = this.#options
+    if (verify) verifyTable(table, { family: this.#ruleset.family, syntax, profile }, this.#problems)
     this.#ruleset.tables.set(table.name, table)
     this.#table = null
   }
@@ -231,37 +193,20 @@ class RestoreReader {
     const { span, count } = this.#outside
     this.#outside = null
     const line = this.#lineText(span).trim()
-    const message =
-      count === 1
-        ? 'the line stands in no table'
-        : `this line and ${count === 2 ? 'the next' : `the ${count - 1} behind it`} stand in no table`
-    this.#problems.error({ code: 'file/outside-table', message, ...wayIn(line) }, span)
+    this.#problems.error(complain.outsideTable(line, count), span)
   }
 
   #words(span: Span): Word[] {
     const { words, openQuote } = splitRestoreLine(this.#source, span.start, span.end, this.#text)
     if (openQuote !== null) {
-      this.#problems.error(
-        {
-          code: 'text/open-quote',
-          message: 'the quote is never closed',
-          notes: ['everything behind it, even the line end, becomes part of one word'],
-          help: 'a double quote behind the word',
-        },
-        openQuote,
-      )
+      this.#problems.error(complain.openQuote(), openQuote)
     }
     const long = words.find(({ text }) => byteLength(text) > restoreWordBytes)
     if (long !== undefined) {
-      const notes = [`iptables-restore takes up to ${restoreWordBytes} bytes`]
-      this.#problems.error({ code: 'text/long-word', message: 'the word is too long', notes }, long.span)
+      this.#problems.error(complain.longWord(restoreWordBytes), long.span)
     }
     if (words.length > restoreLineWords) {
-      const notes = [`iptables-restore takes up to ${restoreLineWords}`]
-      this.#problems.error(
-        { code: 'text/many-words', message: `the line has ${words.length} words`, notes },
-        span,
-      )
+      this.#problems.error(complain.manyWords(words.length, restoreLineWords), span)
     }
     return words
   }
@@ -270,7 +215,7 @@ class RestoreReader {
   #readChain(span: Span): void {
     const [name, policy, counters] = this.#words({ ...span, start: span.start + 1 })
     if (name === undefined) {
-      this.#problems.error({ code: 'chain/bad-name', message: 'a chain needs a name' }, span)
+      this.#problems.error(complain.chainNameClash(''), span)
       return
     }
     const table = this.#table!
@@ -279,15 +224,7 @@ class RestoreReader {
     const isBase = tableHooks[table.name].some((hook) => hook === name.text)
     if (!isBase) this.#makeChain(name)
     if (policy === undefined) {
-      this.#problems.error(
-        {
-          code: 'chain/no-policy',
-          message: `the policy of ${name.text} is missing`,
-          help: `:${name.text} ${isBase ? 'ACCEPT' : '-'} [0:0]`,
-          fix: `:${name.text} ${isBase ? 'ACCEPT' : '-'} [0:0]`,
-        },
-        span,
-      )
+      this.#problems.error(complain.noPolicy(name.text, isBase), span)
       return
     }
     if (policy.text === '-') return
@@ -327,16 +264,7 @@ class RestoreReader {
   #readCommand(span: Span): void {
     const line = this.#lineText(span)
     if (line.trim() === '') {
-      this.#problems.error(
-        {
-          code: 'file/blank-line',
-          message: 'the line holds blanks only',
-          notes: ['iptables-restore takes it for a command and finds none'],
-          help: 'leave the line empty',
-          fix: '',
-        },
-        span,
-      )
+      this.#problems.error(complain.blankLine(), span)
       return
     }
     const counted = this.#leadingCounters(span, line)
@@ -369,25 +297,13 @@ class RestoreReader {
   #withoutProgram(words: Word[]): Word[] | null {
     const [first] = words
     if (first?.text.startsWith('#')) {
-      const notes = ['iptables-restore knows comments only from the first column on']
-      this.#problems.error(
-        { code: 'file/indented-comment', message: 'the comment does not begin the line', notes },
-        first.span,
-      )
+      this.#problems.error(complain.indentedComment(), first.span)
       return null
     }
     const program = words.findIndex(({ text }) => /^(\S*\/)?ip6?tables(-legacy|-nft)?$/.test(text))
     if (program < 0 || program > 2 || words.slice(0, program).some(({ text }) => /^[-!:]/.test(text)))
       return words
-    this.#problems.error(
-      {
-        code: 'file/program-name',
-        message: 'iptables-restore wants the options alone, without the name of the program',
-        help: 'leave it out',
-        fix: '',
-      },
-      { ...words[0]!.span, end: words[program]!.span.end },
-    )
+    this.#problems.error(complain.programName(), { ...words[0]!.span, end: words[program]!.span.end })
     return words.slice(program + 1)
   }
 
@@ -424,20 +340,6 @@ class RestoreReader {
     if (refusal === null) return
     const chain = 'chain' in command.action ? command.action.chain : null
     this.#problems.error(refusal, refusal.fix === undefined ? command.span : (chain?.span ?? command.span))
-  }
-}
-
-/** What the writer of lines in no table may have meant. */
-function wayIn(line: string): {
-  readonly notes?: readonly string[]
-  readonly help?: string
-  readonly fix?: string
-} {
-  if (/^commit$/i.test(line)) return { notes: ['every COMMIT ends a section that "*TABLE" began'] }
-  if (line === '') return { help: 'leave the line empty', fix: '' }
-  return {
-    notes: ['rules stand between "*TABLE" and "COMMIT", or in a script of iptables commands'],
-    ...(/^(-[A-Z]\b|:|\[)/.test(line) ? { help: 'begin the section with *filter' } : {}),
   }
 }
 

@@ -5,16 +5,10 @@
  * Source: libiptc/libiptc.c, iptables 1.8.9; measured with iptables-legacy on Linux 6.18.
  */
 import type { Action } from './command.ts'
-import type { Refusal } from './diagnostic.ts'
+import { type Refusal, say } from './diagnostic.ts'
 import type { Chain, Counters, Policy, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
 import { nearest } from './suggest.ts'
-
-const say = (code: string, message: string, more: Omit<Refusal, 'code' | 'message'> = {}): Refusal => ({
-  code,
-  message,
-  ...more,
-})
 
 /** The table, made with its base chains when nobody used it before. */
 export function useTable(ruleset: Ruleset, name: TableName): Table {

@@ -1,11 +1,5 @@
 /** What is said about scripts, as opposed to the commands in them. */
-import type { Refusal } from './diagnostic.ts'
-
-const say = (code: string, message: string, more: Omit<Refusal, 'code' | 'message'> = {}): Refusal => ({
-  code,
-  message,
-  ...more,
-})
+import { say } from './diagnostic.ts'
 
 const shellNote = 'scripts are read here, not run'
 

@@ -12,6 +12,7 @@ import { readRestore } from './restore.ts'
 import type { Family, Ruleset } from './rule.ts'
 import { newRuleset } from './rule.ts'
 import { applyAction, useTable } from './ruleset.ts'
+import { ScriptAsides } from './script-asides.ts'
 import * as complain from './script-complaints.ts'
 import {
   changesRules,
@@ -67,9 +68,6 @@ const connectives = ['then', 'else', 'elif', 'do', '!', 'time']
 /** Blocks within blocks that any script could have. */
 const deepestBlock = 1000
 
-/** Comments kept to be looked at in the end. */
-const promptLimit = 200
-
 /** Reads the script into one ruleset for each family it names. */
 export function readScript(source: SourceText, options: ScriptOptions): Map<Family, Ruleset> {
   return new ScriptReader(source, options).read()
@@ -92,16 +90,13 @@ class ScriptReader {
   #connection: '&&' | '||' | '|' | null = null
   /** A word with `()` behind it: a function is being defined. */
   #function: ShellWord | null = null
-  readonly #others = new Set<string>()
-  #firstOther: Span | null = null
-  #commandCount = 0
-  /** Comments that look like commands behind a prompt. */
-  readonly #prompts: Span[] = []
+  readonly #asides: ScriptAsides
 
   constructor(source: SourceText, options: ScriptOptions) {
     this.#source = source
     this.#options = options
     this.#problems = options.problems
+    this.#asides = new ScriptAsides(options.problems)
     this.#lexer = new ShellLexer(source, (name) => this.#variables.get(name) ?? null, options.text)
   }
 
@@ -121,15 +116,14 @@ class ScriptReader {
       const context = { family: ruleset.family, syntax, profile }
       for (const table of ruleset.tables.values()) verifyTable(table, context, this.#problems)
     }
-    this.#reportOthers()
-    this.#reportPrompts()
+    this.#asides.report()
     return this.#rulesets
   }
 
   #take(token: ShellToken): void {
     switch (token.kind) {
       case 'comment':
-        this.#readComment(token.span)
+        this.#asides.readComment(token.span)
         return
       case 'newline':
         this.#endSimple()
@@ -285,13 +279,13 @@ class ScriptReader {
       return
     }
     if (first.text === 'unset') for (const { text } of command.slice(1)) this.#variables.delete(text)
-    this.#checkRecentWrite(command, simple.output)
+    this.#asides.checkWrite(command, simple.output)
     const program = programOf(command) ?? this.#behindPrompt(command)
     if (program === null) {
       this.#skipOther(command)
       return
     }
-    this.#commandCount++
+    this.#asides.countCommand()
     if (uncertain !== null && program.kind !== 'save') {
       this.#problems.error(complain.needsShellForCondition(uncertain), spanOfWords(command))
       return
@@ -342,6 +336,7 @@ class ScriptReader {
       ...(text === undefined ? {} : { text }),
       start: input.start,
       end: input.end,
+      verify: false,
       noflush: rest.some((each) => each.text === '-n' || each.text === '--noflush'),
     })
     this.#succeeded = errors === this.#problems.counts.error
@@ -395,13 +390,7 @@ class ScriptReader {
       return
     }
     if (['set', 'shift', 'exit', ':', 'true', 'false', '[', 'test', 'unset', 'return'].includes(text)) return
-    this.#firstOther ??= span
-    if (this.#others.size < 8) this.#others.add(text.slice(0, 24))
-  }
-
-  #reportOthers(): void {
-    if (this.#firstOther === null) return
-    this.#problems.note(complain.otherCommands([...this.#others]), this.#firstOther)
+    this.#asides.skip(text, span)
   }
 
   /** `$ iptables`, `root@gate:~# iptables`, `3. iptables`: what stands in front is left over from a page. */
@@ -415,43 +404,6 @@ class ScriptReader {
       return program
     }
     return null
-  }
-
-  #readComment(span: Span): void {
-    const { source, start, end } = span
-    const behind = /^#+[ \t]*/.exec(source.text.slice(start, start + 80))![0].length
-    const text = source.text.slice(start + behind, Math.min(end, start + 4096))
-    if (/^(sudo\s+)?(\S*\/)?ip6?tables(-legacy|-nft)?\s+-/.test(text) && this.#prompts.length < promptLimit) {
-      this.#prompts.push(span)
-    }
-    const written = /^echo\s+(?:-\w+\s+)?(\S+)\s*>>?\s*(\/proc\/net\/(?:xt|ipt)_recent\/\S+)/.exec(text)
-    if (written === null) return
-    this.#checkRecentText(written[1]!, written[2]!, {
-      source,
-      start: start + behind,
-      end: start + behind + written[0].length,
-    })
-  }
-
-  /** A script whose only commands are comments was copied from a page with root's prompt. */
-  #reportPrompts(): void {
-    if (this.#commandCount > 0) return
-    for (const span of this.#prompts) {
-      const text = span.source.text.slice(span.start, span.end).replace(/^#+\s*/, '')
-      this.#problems.warn(complain.commentedCommand(text), span)
-    }
-  }
-
-  #checkRecentWrite(command: readonly ShellWord[], output: ShellWord | null): void {
-    const path = output?.text ?? ''
-    if (command[0]?.text !== 'echo' || !/^\/proc\/net\/(xt|ipt)_recent\//.test(path)) return
-    const [word] = command.slice(1).filter(({ text }) => !/^-[neE]+$/.test(text))
-    if (word !== undefined && word.needsShell === null) this.#checkRecentText(word.text, path, word.span)
-  }
-
-  #checkRecentText(text: string, path: string, span: Span): void {
-    const unquoted = text.replace(/^["']|["']$/g, '')
-    if (!/^[-+/]/.test(unquoted)) this.#problems.warn(complain.recentWrite(unquoted, path), span)
   }
 }
 

@@ -4,6 +4,7 @@
  * Source: translate_table(), find_check_entry(), net/ipv4/netfilter/ip_tables.c, Linux 6.18.
  */
 import type { Refusal } from './diagnostic.ts'
+import { sortedChains } from './print.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import { isUnconditional, reachOf } from './reach.ts'
@@ -24,12 +25,12 @@ export interface LoadRefusal extends Refusal {
   readonly span: Span | null
 }
 
-/** Everything the kernel would refuse in this table; the kernel itself stops at the first. */
+/** Everything the kernel would refuse in this table, in its order; the kernel itself stops at the first. */
 export function refusalsOf(table: Table, { family, syntax, profile }: VerifyContext): LoadRefusal[] {
   const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
-  for (const chain of table.chains.values()) {
+  for (const chain of sortedChains(table)) {
     for (const [at, rule] of chain.rules.entries()) {
       const place: RulePlace = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
       for (const refusal of refusalsOfRule(rule, place, syntax)) {
