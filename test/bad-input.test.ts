@@ -223,6 +223,23 @@ describe('100 MB of garbage as rules', () => {
   })
 })
 
+describe('colours', () => {
+  it.each<[Record<string, string | undefined>, boolean]>([
+    [{}, false],
+    [{ FORCE_COLOR: '1' }, true],
+    [{ FORCE_COLOR: '' }, false],
+    [{ FORCE_COLOR: '0' }, false],
+    [{ NO_COLOR: '1', FORCE_COLOR: '1' }, false],
+    [{ NO_COLOR: '', FORCE_COLOR: '1' }, true],
+  ])('%j into a pipe: %s', async (env, colours) => {
+    const ended = await runBuilt(['check', 'nowhere.v4'], {
+      cwd: folder,
+      env: { NO_COLOR: undefined, FORCE_COLOR: undefined, ...env },
+    })
+    expect(ended.stdout.includes('\u001b[')).toBe(colours)
+  })
+})
+
 describe('ends', () => {
   it('a reader that leaves early ends the program in silence', async () => {
     const line = `"${process.execPath}" bin/postern replay -v examples/port-knock/rules.v4 examples/port-knock/knocks.pcapng | head -1; echo "\${PIPESTATUS[0]}"`

@@ -1,5 +1,6 @@
 /** The readable report of `postern test`. */
 
+import { fold } from '../../lang/display.ts'
 import { printDuration } from '../../scenario/duration.ts'
 import type { CaseReport } from '../../scenario/run.ts'
 import type { Palette } from '../style.ts'
@@ -34,13 +35,14 @@ function renderCase(report: CaseReport, style: TextStyle): string[] {
 
 function renderDifference({ part, engine, kernel, step, what }: Difference, style: TextStyle): string[] {
   const { colors } = style
-  const place = step === null ? 'at the end' : `at step ${step}: ${part.steps[step - 1]?.text ?? ''}`
+  const place = step === null ? 'at the end' : `at step ${step}`
+  const packet = step === null ? [] : [part.steps[step - 1]?.text ?? '']
   return [
     `${colors.red('≠')} ${part.name === '' ? 'steps' : part.name}: engine and kernel differ ${place}`,
-    ...what.split('\n').map((line) => `    ${line}`),
+    ...[...packet, ...what.split('\n')].flatMap((line) => fold(line, '    ', style.columns)),
     ...[engine, kernel].flatMap((report) => [
       `  ${colors.bold(report.judge)}`,
-      ...renderTimeline(report, colors, style.columns),
+      ...renderTimeline(report, colors, style.columns, step),
     ]),
   ]
 }
@@ -54,7 +56,9 @@ export function renderSummary(files: readonly FileReport[], colors: Palette): st
   const parts = [
     colors.green(`${cases.length - failed} passed`),
     ...(failed > 0 ? [colors.red(`${failed} failed`)] : []),
-    ...(differing > 0 ? [colors.red(`${differing} differ between engine and kernel`)] : []),
+    ...(differing > 0
+      ? [colors.red(`${differing} ${differing === 1 ? 'differs' : 'differ'} between engine and kernel`)]
+      : []),
     ...(broken > 0 ? [colors.red(`${broken} could not be read`)] : []),
   ]
   return parts.join(', ')

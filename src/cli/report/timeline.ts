@@ -8,12 +8,18 @@ import { type Palette, paintVerdict } from '../style.ts'
 /**
  * A line a step: when, verdict, decided by, packet. Steps that part from their expectation carry a mark and, below,
  * what was expected and what came. Lines end at `columns` unless that is 0.
+ * `parted`: the step at which another judge answered otherwise.
  */
-export function renderTimeline(report: CaseReport, colors: Palette, columns: number): string[] {
+export function renderTimeline(
+  report: CaseReport,
+  colors: Palette,
+  columns: number,
+  parted: number | null = null,
+): string[] {
   const { steps } = report
   const timeWidth = Math.max(...steps.map(({ step }) => printDuration(step.atNs).length), 2)
   const byWidth = Math.min(28, Math.max(...steps.map(({ result }) => decider(result.by).length), 6))
-  return steps.flatMap((step) => renderStep(step, { colors, columns, timeWidth, byWidth }))
+  return steps.flatMap((step) => renderStep(step, { colors, columns, timeWidth, byWidth, parted }))
 }
 
 interface Layout {
@@ -21,12 +27,13 @@ interface Layout {
   readonly columns: number
   readonly timeWidth: number
   readonly byWidth: number
+  readonly parted: number | null
 }
 
 function renderStep({ step, result, mismatches }: StepReport, layout: Layout): string[] {
-  const { colors, columns, timeWidth, byWidth } = layout
+  const { colors, columns, timeWidth, byWidth, parted } = layout
   const failed = mismatches.length > 0
-  const mark = failed ? colors.red('✗') : ' '
+  const mark = failed ? colors.red('✗') : step.number === parted ? colors.red('≠') : ' '
   const time = printDuration(step.atNs).padStart(timeWidth)
   const verdict = result.verdict ?? (result.error ? 'error' : 'done')
   const by = decider(result.by).padEnd(byWidth)
