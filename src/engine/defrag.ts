@@ -9,6 +9,7 @@
  * Kernel: net/ipv4/ip_fragment.c, net/ipv4/inet_fragment.c, net/ipv6/reassembly.c,
  * net/ipv6/netfilter/nf_conntrack_reasm.c, Linux 6.18.
  */
+import type { Skb } from '../ext/context.ts'
 import type { Packet } from '../net/packet.ts'
 import { defaultLimits, type FragmentTable, type ReassemblerLimits } from './defrag-limits.ts'
 import {
@@ -35,6 +36,9 @@ export interface FragmentOrigin {
   readonly pieces: readonly number[]
 }
 
+/** What the host keeps beside a fragment; the whole packet has that of the fragment at offset 0. */
+export type FragmentCompany = Pick<Skb, 'mark' | 'packetType'>
+
 /** Why a fragment came to nothing. `overlap` and the ones before it threw away the whole queue (see the table). */
 export type FragmentLoss =
   | 'length'
@@ -60,6 +64,7 @@ export type Reassembly =
       readonly bytes: Uint8Array
       readonly networkOffset: number
       readonly origin: FragmentOrigin
+      readonly company: FragmentCompany
     }
 
 /** A queue whose time ran out. The host answers `first`, if it has it, with ICMP time exceeded, code 1. */
@@ -85,11 +90,14 @@ const mostRetired = 256
 /** Sources whose fragments are counted for `maxDistance`; the oldest is forgotten beyond. As inet_peer_threshold. */
 const maxSources = 65664
 
+const noCompany: FragmentCompany = { mark: 0, packetType: 'host' }
+
 class Queue {
   readonly key: string
   readonly user: DefragUser
   expiresAtNs: bigint
   inInterface = 0
+  company: FragmentCompany = noCompany
   fragments: Fragment[] = []
   readonly runs = new FragmentRuns()
   /** Highest end seen; the payload length once the last fragment is in. */
@@ -144,7 +152,13 @@ export class Reassembler {
    * fragment header (IPv6). `inInterface` is the index of the device it came by, 0 for a packet sent locally.
    * Queues whose time is over take no part; `expire` gives them out afterwards.
    */
-  add(packet: Packet, user: DefragUser, inInterface: number, nowNs: bigint): Reassembly {
+  add(
+    packet: Packet,
+    user: DefragUser,
+    inInterface: number,
+    nowNs: bigint,
+    company: FragmentCompany = noCompany,
+  ): Reassembly {
     this.#retire(nowNs)
     const fragment = this.table === 'ipv4' ? readIpv4Fragment(packet) : this.#readIpv6(packet)
     if ('kind' in fragment) return fragment
@@ -154,6 +168,7 @@ export class Reassembler {
     const refusal = this.#enqueue(queue, fragment)
     if (refusal !== null) return refusal
     queue.inInterface = inInterface
+    if (fragment.start === 0) queue.company = company
     const isComplete = queue.hasLast && queue.received === queue.length && queue.fragments[0]!.start === 0
     return isComplete ? this.#join(queue) : { kind: 'held' }
   }
@@ -326,7 +341,8 @@ export class Reassembler {
     if (this.table === 'ipv4') finishIpv4(whole, dontFragment, ecn)
     else finishIpv6(whole, first.frame.subarray(networkOffset), ecn)
     const pieces = queue.fragments.map(({ start, end }) => end - start)
-    return { kind: 'whole', bytes, networkOffset, origin: { maxSize: queue.maxSize, dontFragment, pieces } }
+    const origin = { maxSize: queue.maxSize, dontFragment, pieces }
+    return { kind: 'whole', bytes, networkOffset, origin, company: queue.company }
   }
 
   /** Source: ipv6_frag_rcv() and ip6_frag_queue(), or nf_ct_frag6_gather() and nf_ct_frag6_queue(). */

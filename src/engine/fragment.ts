@@ -46,26 +46,22 @@ export function fragmentsFor(
   nextId: () => number,
   wasReceived = true,
 ): readonly Uint8Array[] | 'too-big' {
-  const cuts = wasReceived && isSplitTcpHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
+  const cuts = wasReceived && hasSplitHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
   return isIpv4(packet) ? cutIpv4(packet, mtu, cuts, wasReceived) : cutIpv6(packet, mtu, cuts, nextId)
 }
 
 /**
- * On arrival the kernel looks for a local TCP socket, and pulls the header together for it. Where that lay in several
- * fragments the cuts are lost (measured). Source: tcp_v4_early_demux(), tcp_v6_early_demux().
+ * On arrival the kernel pulls some headers together: TCP's to look for a local socket, SCTP's to check its sum. Where
+ * such a header lay in several fragments the cuts are lost (measured).
+ *
+ * Source: tcp_v4_early_demux(), tcp_v6_early_demux(); sctp_error(), net/netfilter/nf_conntrack_proto_sctp.c.
  */
-function isSplitTcpHeader(packet: Uint8Array, origin: FragmentOrigin | null): boolean {
+function hasSplitHeader(packet: Uint8Array, origin: FragmentOrigin | null): boolean {
   const headerLength = isIpv4(packet) ? (packet[0]! & 15) * 4 : 40
   const protocol = packet[isIpv4(packet) ? 9 : 6]!
-  return (
-    origin !== null &&
-    protocol === ipProtocol.tcp &&
-    origin.pieces[0]! < tcpHeaderLength &&
-    packet.length - headerLength >= tcpHeaderLength
-  )
+  const pulled = protocol === ipProtocol.tcp ? 20 : protocol === ipProtocol.sctp ? 12 : 0
+  return origin !== null && origin.pieces[0]! < pulled && pulled <= packet.length - headerLength
 }
-
-const tcpHeaderLength = 20
 
 function cutIpv4(
   packet: Uint8Array,

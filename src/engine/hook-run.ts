@@ -212,7 +212,10 @@ export class HookRunner {
   #reassemble(skb: HostSkb, table: Reassembler, user: DefragUser, journey: Journey): Fate | null {
     const { packet, device } = skb
     if (device !== null) this.#devices.set(device.index, device)
-    const result = table.add(packet, user, device?.index ?? 0, journey.nowNs)
+    const result = table.add(packet, user, device?.index ?? 0, journey.nowNs, {
+      mark: skb.mark,
+      packetType: skb.packetType,
+    })
     switch (result.kind) {
       case 'held':
         return droppedByHost('a fragment, kept until the others have come')
@@ -225,6 +228,8 @@ export class HookRunner {
         return null
       case 'whole':
         decodeIp(packet, result.bytes, result.networkOffset, packet.linkOffset)
+        skb.mark = result.company.mark
+        skb.packetType = result.company.packetType
         if (user !== 'local') skb.origin = result.origin
         journey.tell('the last fragment came: the packet is whole again')
         return null

@@ -190,12 +190,13 @@ export function derive(
   explainGenerated(difference)
 
   const refusal = decisions.find(({ verdict }) => verdict !== 'accept')
-  // What came by `lo` is an answer of the host to itself, unless the packet was the host's own.
-  const isDelivered =
-    arrivals.deliveredByWire > 0 || (origin === 'send' && refusal === undefined && arrivals.deliveredByLo > 0)
-  const isSentOn = origin === 'send' ? hasEmitted : arrivals.forwarded > 0 && arrivals.sent > 0
   const own = origin === 'send' ? 1 : 0
   const hasAnswered = arrivals.begun > own
+  // What came by `lo` is an answer of the host to itself, unless the packet was the host's own and got none.
+  const isDelivered =
+    arrivals.deliveredByWire > 0 ||
+    (origin === 'send' && refusal === undefined && !hasAnswered && arrivals.deliveredByLo > 0)
+  const isSentOn = origin === 'send' ? hasEmitted : arrivals.forwarded > 0 && arrivals.sent > 0
 
   const { hits, policies } = difference
   const said = { hits, policies, delivered: isDelivered, certain: difference.certain }

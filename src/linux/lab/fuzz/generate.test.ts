@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { caseOf, saveTextOf } from './draft.ts'
+import { generateCase, randomMoments } from './generate.ts'
+import { Random } from './random.ts'
+import { scenarioFileOf } from './scenario-file.ts'
+
+const taste = { avoidsNftDifferences: false }
+
+test('a seed gives the same case again', () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const [one, other] = [generateCase(seed, taste), generateCase(seed, taste)]
+      expect(one).toEqual(other)
+      expect(scenarioFileOf(one, [])).toBe(scenarioFileOf(other, []))
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('no two moments are within 100 ms of a multiple of half a second apart', () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const moments = randomMoments(new Random(seed))
+      expect(moments[0]).toBe(0)
+      for (const [at, later] of moments.entries()) {
+        for (const earlier of moments.slice(0, at)) {
+          const rest = (later - earlier) % 500
+          expect(Math.min(rest, 500 - rest)).toBeGreaterThanOrEqual(110)
+        }
+      }
+    }),
+  )
+})
+
+test('chains lead only to chains that are declared, and later', () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      for (const { tables } of generateCase(seed, taste).rules) {
+        for (const { chains } of tables) {
+          const order = chains.map(({ name }) => name)
+          for (const [at, { rules }] of chains.entries()) {
+            for (const { target } of rules) {
+              const jump = /^-[jg] (u\d+)$/.exec(target)
+              if (jump !== null) expect(order.indexOf(jump[1]!)).toBeGreaterThan(at)
+            }
+          }
+        }
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('the variety is there', () => {
+  const drafts = Array.from({ length: 300 }, (_, seed) => generateCase(seed, taste))
+  const text = drafts.flatMap(({ rules }) => rules.map(saveTextOf)).join('')
+  const wanted = [
+    '-m recent',
+    '-m limit',
+    '-m conntrack',
+    '-m state',
+    '-m tcp',
+    '-m udp',
+    '-m icmp ',
+    '-m icmp6',
+    '-m multiport',
+    '-m comment',
+    '-m mark',
+    '-m mac',
+    '-m iprange',
+    '-m addrtype',
+    '-m length',
+    '-m ttl',
+    '-m hl',
+    '-m pkttype',
+    '-m owner',
+    '-j LOG',
+    '-j REJECT',
+    '-j MARK',
+    '-j NOTRACK',
+    '-j RETURN',
+    '-g u',
+    '! -s',
+    '! -f',
+    '! --update',
+    '--reap',
+    '--rttl',
+    '--mask',
+    '--rdest',
+    '--hitcount 33',
+    '*raw',
+    '*mangle',
+    '*security',
+  ]
+  for (const part of wanted) expect(text, part).toContain(part)
+  const kinds = new Set(drafts.flatMap((draft) => caseOf(draft).steps.map(({ action }) => action.kind)))
+  expect(kinds).toEqual(new Set(['receive', 'send', 'write']))
+})

@@ -1,0 +1,70 @@
+/** A random case as a scenario file, with its seed and what it showed. */
+import { stringify } from 'yaml'
+import { type HostConfig, printMac, printRoute } from '../../../engine/config.ts'
+import { printPrefix } from '../../../net/address.ts'
+import { decodeFrame, decodeIp, describePacket, Packet, printPacketLine } from '../../../net/index.ts'
+import type { Action } from '../../../scenario/scenario.ts'
+import { type CaseDraft, saveTextOf } from './draft.ts'
+
+export function scenarioFileOf(draft: CaseDraft, remarks: readonly string[]): string {
+  const texts = new Map(draft.rules.map((rules) => [rules.family, saveTextOf(rules)]))
+  const four = texts.get('ipv4')
+  const six = texts.get('ipv6')
+  const file = {
+    host: hostOf(draft.host),
+    ...(four === undefined ? {} : { rules: four }),
+    ...(six === undefined ? {} : { rules6: six }),
+    steps: draft.steps.map(({ atMs, action }) => ({ at: `${atMs}ms`, ...stepOf(action) })),
+  }
+  const comments = [`seed ${draft.seed}`, ...remarks].flatMap((remark) => remark.split('\n'))
+  return `${comments.map((line) => `# ${line}\n`).join('')}${stringify(file, { lineWidth: 0 })}`
+}
+
+function hostOf(host: HostConfig) {
+  return {
+    interfaces: Object.fromEntries(
+      host.interfaces.map(({ name, addresses, mac, mtu }) => [
+        name,
+        { address: addresses.map(printPrefix), mac: printMac(mac), mtu },
+      ]),
+    ),
+    forwarding: { ipv4: host.forwarding.ipv4, ipv6: host.forwarding.ipv6 },
+    routes: host.routes.map(printRoute),
+    ...(host.sysctls.size === 0 ? {} : { sysctls: Object.fromEntries(host.sysctls) }),
+  }
+}
+
+function stepOf(action: Action) {
+  switch (action.kind) {
+    case 'receive':
+      return {
+        frame: { in: action.device, hex: hexOf(action.frame), ...(action.mark ? { mark: action.mark } : {}) },
+      }
+    case 'send': {
+      const { uid, gid } = action.socket
+      const owner = uid === 0 && gid === 0 ? {} : { uid, gid }
+      return { local: { hex: hexOf(action.packet), ...owner, ...(action.mark ? { mark: action.mark } : {}) } }
+    }
+    case 'write':
+      return { write: { recent: action.list, text: action.text } }
+    case 'run':
+      return { run: action.command }
+  }
+}
+
+const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+/** One line a step, for people. */
+export function timelineOf(draft: CaseDraft): string {
+  return draft.steps.map(({ atMs, action }, at) => `${at + 1}. ${atMs} ms  ${lineOf(action)}`).join('\n')
+}
+
+function lineOf(action: Action): string {
+  if (action.kind === 'write') return `write ${JSON.stringify(action.text)} to ${action.list}`
+  if (action.kind === 'run') return action.command
+  const packet = new Packet()
+  if (action.kind === 'receive') decodeFrame(packet, action.frame)
+  else decodeIp(packet, action.packet)
+  return printPacketLine(describePacket(packet, action.kind === 'receive' ? action.device : null))
+}

@@ -1,0 +1,79 @@
+/** Random targets. */
+
+import { registry } from '../../../ext/registry.ts'
+import type { Family } from '../../../net/address.ts'
+import type { Random } from './random.ts'
+import type { Room } from './rules.ts'
+
+export interface TargetDraft {
+  readonly text: string
+  /** A protocol that the rule must name. */
+  readonly needs?: string
+}
+
+const rejectKinds: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: [
+    'icmp-net-unreachable',
+    'icmp-host-unreachable',
+    'icmp-proto-unreachable',
+    'icmp-port-unreachable',
+    'icmp-net-prohibited',
+    'icmp-host-prohibited',
+    'icmp-admin-prohibited',
+  ],
+  ipv6: [
+    'icmp6-no-route',
+    'icmp6-adm-prohibited',
+    'icmp6-addr-unreachable',
+    'icmp6-port-unreachable',
+    'icmp6-policy-fail',
+    'icmp6-reject-route',
+  ],
+}
+
+export function randomTarget(random: Random, room: Room): TargetDraft {
+  const has = (name: string): boolean => registry.target(name, room.family) !== null
+  const kind = random.weighted([
+    [5, 'none'],
+    [4, 'ACCEPT'],
+    [3, 'DROP'],
+    [1.2, 'RETURN'],
+    [room.chains.length > 0 ? 4 : 0, 'chain'],
+    [has('LOG') ? 2.5 : 0, 'LOG'],
+    [has('REJECT') && room.table === 'filter' ? 2 : 0, 'REJECT'],
+    [has('MARK') ? 1.2 : 0, 'MARK'],
+    [has('NOTRACK') && room.table === 'raw' ? 1.5 : 0, 'NOTRACK'],
+  ] as const)
+  switch (kind) {
+    case 'none':
+      return { text: '' }
+    case 'chain':
+      return { text: `${random.chance(0.25) ? '-g' : '-j'} ${random.pick(room.chains)}` }
+    case 'LOG':
+      return { text: log(random) }
+    case 'REJECT':
+      return reject(random, room.family)
+    case 'MARK':
+      return {
+        text: `-j MARK ${random.pick(['--set-mark 1', '--set-mark 5', '--or-mark 4', '--and-mark 1', '--xor-mark 5', '--set-xmark 0x10/0xf0'])}`,
+      }
+    default:
+      return { text: `-j ${kind}` }
+  }
+}
+
+function log(random: Random): string {
+  const words = ['-j LOG']
+  if (random.chance(0.5)) words.push(`--log-prefix ${random.pick(['"seen: "', 'x', '"it\'s [odd] "'])}`)
+  if (random.chance(0.3)) words.push(`--log-level ${random.pick([4, 5, 6, 7])}`)
+  for (const option of ['tcp-sequence', 'tcp-options', 'ip-options', 'uid', 'macdecode']) {
+    if (random.chance(0.25)) words.push(`--log-${option}`)
+  }
+  return words.join(' ')
+}
+
+function reject(random: Random, family: Family): TargetDraft {
+  if (random.chance(0.3)) return { text: '-j REJECT --reject-with tcp-reset', needs: 'tcp' }
+  if (random.chance(0.3)) return { text: '-j REJECT' }
+  return { text: `-j REJECT --reject-with ${random.pick(rejectKinds[family])}` }
+}
