@@ -10,31 +10,28 @@ const budgets: readonly { readonly backend: Backend; readonly cases: number; rea
   { backend: 'nft', cases: 120, seed: 2 },
 ]
 
-test.each(budgets)('random rulesets and packets: the engine does what the kernel does ($backend)', async ({
-  backend,
-  cases,
-  seed,
-}) => {
-  const differences: string[] = []
-  const tally = await runCampaign({
-    seed,
-    backend,
-    openEngine,
-    untilMs: Number.POSITIVE_INFINITY,
-    maxCases: cases,
-    maxDifferences: 1,
-    shrinks: true,
-    onProgress: () => {},
-    onDifference: ({ text, file }) => differences.push(`${text}\n${file}`),
-  })
-  console.log(`fuzz, ${backend}: ${sayTally(tally)}`)
-  expect(differences.join('\n')).toBe('')
-  // A machine too slow for the grid must not pass by giving up.
-  expect(tally.late).toBeLessThan(cases / 20)
-  expect(tally.refused).toBeLessThan(cases / 10)
-}, 600_000)
-
-for (const { backend } of budgets) {
-  const lack = labLack(backend)
-  if (lack !== null) test.skip(lack.message)
-}
+test.for(budgets)(
+  'random rulesets and packets: the engine does what the kernel does ($backend)',
+  { timeout: 600_000 },
+  async ({ backend, cases, seed }, { skip }) => {
+    const lack = labLack(backend)
+    if (lack !== null) skip(lack.message)
+    const differences: string[] = []
+    const tally = await runCampaign({
+      seed,
+      backend,
+      openEngine,
+      untilMs: Number.POSITIVE_INFINITY,
+      maxCases: cases,
+      maxDifferences: 1,
+      shrinks: true,
+      onProgress: () => {},
+      onDifference: ({ text, file }) => differences.push(`${text}\n${file}`),
+    })
+    console.log(`fuzz, ${backend}: ${sayTally(tally)}`)
+    expect(differences.join('\n')).toBe('')
+    // A machine too slow for the grid must not pass by giving up.
+    expect(tally.late).toBeLessThan(cases / 20)
+    expect(tally.refused).toBeLessThan(cases / 10)
+  },
+)
