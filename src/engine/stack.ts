@@ -284,8 +284,10 @@ export class Stack {
     const stopped = this.#hooks.run('POSTROUTING', skb, cameBy, route.device, journey)
     if (stopped !== null) return stopped
     const { device } = route
+    if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)
+
     const { packet } = skb
-    if (packet.family === 'ipv6' && cameBy === null && device.kind !== 'loopback') {
+    if (packet.family === 'ipv6' && cameBy === null) {
       const staysHere = this.#hearOneself(skb, route, journey)
       if (staysHere !== null) return staysHere
     }
@@ -296,7 +298,6 @@ export class Stack {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
     }
-    if (device.kind === 'loopback') return this.#loopBack(skb, pieces, device, journey)
     const nextHop = route.gateway ?? packet.destination
     for (const piece of pieces) {
       const bytes = encodeToNeighbour(piece, nextHop, route.type, device, this.#parts.neighbours)
@@ -306,19 +307,16 @@ export class Stack {
   }
 
   /** What leaves by `lo` comes in by it, with what the kernel keeps beside the bytes, but without the socket. */
-  #loopBack(skb: HostSkb, pieces: readonly Uint8Array[], device: Device, journey: Journey): Fate {
+  #loopBack(skb: HostSkb, device: Device, journey: Journey): Fate {
+    const { packet } = skb
+    const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const header = new Uint8Array(14)
-    header.set(this.#parts.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12)
-    for (const piece of pieces) {
-      const looped = new HostSkb(skb.role)
-      decodeIp(looped.packet, concatBytes(header, piece), header.length, 0)
-      looped.mark = skb.mark
-      looped.conntrack = skb.conntrack
-      looped.untracked = skb.untracked
-      looped.route = skb.route
-      looped.device = device
-      journey.backlog.push(looped)
-    }
+    header.set(packet.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12)
+    decodeIp(packet, concatBytes(header, whole), header.length, 0)
+    skb.socket = null
+    skb.device = device
+    skb.packetType = 'host'
+    journey.backlog.push(skb)
     return journey.accepted('it comes back by lo')
   }
 }
