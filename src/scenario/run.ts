@@ -3,6 +3,7 @@
 import { decodeFrame } from '../net/decode.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
+import { durationSeconds } from './duration.ts'
 import { compareExpectation, type Mismatch } from './expect.ts'
 import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
 
@@ -24,8 +25,11 @@ export interface CaseReport {
 /** Every step is run, also behind a failed one: the later ones often say why. */
 export async function runCase(part: Case, judge: Judge): Promise<CaseReport> {
   const steps: StepReport[] = []
+  // Judges count time from the first step, whatever the scenario calls it.
+  const startNs = part.steps[0]?.atNs ?? 0n
   for (const step of part.steps) {
-    const result = await judge.step(step)
+    const judged = await judge.step({ ...step, atNs: step.atNs - startNs })
+    const result = { ...judged, at: durationSeconds(step.atNs) }
     const expect = step.action.kind === 'run' ? { refused: false, ...step.expect } : step.expect
     const mismatches = expect === null ? [] : compareExpectation(expect, result, describeFrame)
     steps.push({ step, result, mismatches })
