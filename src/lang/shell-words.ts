@@ -38,12 +38,12 @@ const substitutionLimit = 65536
 /** Substitutions without end after which only their line is searched. */
 const patience = 100
 
-/** A word being put together. */
+/** A word being put together; an unquoted variable can make several of it. */
 interface Draft {
-  /** Fields: an unquoted variable may hold several words. */
-  fields: string[]
-  /** Whether a field has been begun; an unquoted empty variable makes none. */
-  begun: boolean
+  /** Words that are complete. */
+  readonly fields: string[]
+  /** The word at the end; null when none has begun, which is not the same as an empty one. */
+  current: string | null
   quoted: boolean
   needsShell: ShellWord['needsShell']
 }
@@ -141,7 +141,7 @@ export class ShellLexer {
 
   #readWord(): ShellToken {
     const start = this.#at
-    const draft: Draft = { fields: [''], begun: false, quoted: false, needsShell: null }
+    const draft: Draft = { fields: [], current: null, quoted: false, needsShell: null }
     while (this.#at < this.#text.length) {
       const character = this.#text[this.#at]!
       if (' \t\n;&|()<>'.includes(character)) break
@@ -150,7 +150,7 @@ export class ShellLexer {
       if (open !== null) return open
     }
     const span = this.#span(start)
-    const fields = draft.begun || draft.quoted ? draft.fields : draft.fields.filter((field) => field !== '')
+    const fields = draft.current === null ? draft.fields : [...draft.fields, draft.current]
     const { quoted, needsShell } = draft
     const words = fields.map((text) => ({ text: withoutFiller(text), span, quoted, needsShell }))
     return { kind: 'words', words, span }
@@ -195,6 +195,7 @@ export class ShellLexer {
     const end = this.#doubleQuoteEnd(start + 1)
     if (end < 0 || this.#swallowsCommands(start, end)) return this.#openQuote(start)
     draft.quoted = true
+    this.#append(draft, '')
     this.#at = start + 1
     while (this.#at < end) {
       const character = this.#text[this.#at]!
@@ -235,13 +236,12 @@ export class ShellLexer {
   }
 
   #append(draft: Draft, text: string): void {
-    draft.fields[draft.fields.length - 1] += text
-    draft.begun = true
+    draft.current = (draft.current ?? '') + text
   }
 
   #needShell(draft: Draft, end: number, what: string): void {
     draft.needsShell ??= { span: this.#span(this.#at, end), what }
-    draft.begun = true
+    this.#append(draft, '')
     this.#at = end
   }
 
@@ -298,13 +298,15 @@ export class ShellLexer {
     return lineEnd
   }
 
-  /** An unquoted value falls apart at its blanks. */
+  /** An unquoted value falls apart at its blanks; blanks at its ends part it from what stands beside it. */
   #appendFields(draft: Draft, value: string): void {
-    const parts = value.split(/[ \t\n]+/)
-    for (const [at, part] of parts.entries()) {
-      if (at > 0 && draft.fields[draft.fields.length - 1] !== '') draft.fields.push('')
-      if (part !== '') this.#append(draft, part)
+    for (const part of value.split(/([ \t\n]+)/)) {
+      if (part === '') continue
+      if (!/^[ \t\n]/.test(part)) this.#append(draft, part)
+      else if (draft.current !== null) {
+        draft.fields.push(draft.current)
+        draft.current = null
+      }
     }
-    if (draft.fields.length > 1 && draft.fields[draft.fields.length - 1] === '') draft.fields.pop()
   }
 }
