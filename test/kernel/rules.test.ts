@@ -11,9 +11,13 @@ import { refusalsOf } from '../../src/lang/verify.ts'
 import { runs } from './budget.ts'
 import { type RuleLine, ruleLine } from './rule-words.ts'
 
-/** What loading the rule alone into an empty table comes to: its canonical lines, or why it is refused. */
-function ourAnswer({ family, table, chain, text }: RuleLine): string {
+/**
+ * What loading the rule alone into an empty table comes to: its canonical lines, or why it is refused; null where it
+ * takes an extension that the registry lacks, whose options nobody here can judge.
+ */
+function ourAnswer({ family, table, chain, text }: RuleLine): string | null {
   const { rules, diagnostics } = parseRuleText(text, { family, table, chain, syntax: registry })
+  if (diagnostics.some(({ code }) => code.endsWith('/unsupported'))) return null
   const error = diagnostics.find(({ severity }) => severity === 'error')
   if (error !== undefined) return `refused: ${error.code}`
   const loaded = newTable(table)
@@ -34,14 +38,18 @@ it.skipIf(reason !== null)(
     const answers = askKernel(
       lines.map(({ family, table, chain, text }) => ({ family, table, line: `-A ${chain} ${text}` })),
     )
+    let compared = 0
     const differences = lines.flatMap((line, at) => {
       const theirs = answers[at]!.exitCode === 0 ? answers[at]!.saved! : 'refused'
       const ours = ourAnswer(line)
+      if (ours === null) return []
+      compared++
       const same = theirs === 'refused' ? ours.startsWith('refused: ') : ours === theirs
       if (same) return []
       const place = `${line.family} ${line.table}/${line.chain}`
       return [`${place} ${line.text}\n  ours   ${ours}\n  theirs ${theirs} (${answers[at]!.exitCode})`]
     })
     expect(differences.join('\n'), `seed ${seed}`).toBe('')
+    expect(compared, 'rules compared').toBeGreaterThan(0.9 * count)
   },
 )
