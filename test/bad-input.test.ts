@@ -289,14 +289,8 @@ describe('ends', () => {
     await eventually(() => (helpers.some(isAlive) ? null : true))
     expect(processes().filter((pid) => namespacesOf(pid).includes(made))).toEqual([])
     // The switch of the whole machine is put back by the last lab of all; others may be running.
-    const switched = spawnSync('flock', [
-      '-n',
-      '-x',
-      '/run/postern-lab.users',
-      'cat',
-      logSwitch,
-      '/run/postern-lab.users',
-    ])
+    const [turn, users] = ['/run/postern-lab.turn', '/run/postern-lab.users']
+    const switched = spawnSync('flock', [turn, 'flock', '-n', '-x', users, 'cat', logSwitch, users])
     if (switched.status === 0) {
       const [now, wanted = '0'] = switched.stdout.toString().trim().split('\n')
       expect(now).toBe(wanted)

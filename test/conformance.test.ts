@@ -66,9 +66,11 @@ describe('rulesets of other people', () => {
   }
 
   it.skipIf(skip)(`print canonically, but for ${Object.keys(gaps).length}${why}`, () => {
-    const differing = names.filter((name) => !ours(name).same)
-    const found = differing.map((name) => [name, [...new Set(lacking(ours(name).parsed.diagnostics))].sort()])
-    expect(Object.fromEntries(found)).toEqual(gaps)
+    const unlisted = names
+      .filter((name) => !ours(name).same)
+      .map((name) => ({ name, lacks: lacking(ours(name).parsed.diagnostics) }))
+      .filter(({ name, lacks }) => lacks.length === 0 || lacks.some((one) => !gaps[name]?.includes(one)))
+    expect(unlisted).toEqual([])
   })
 
   it.skipIf(skip)(`print to what reads back the same${why}`, () => {
@@ -162,6 +164,7 @@ describe('iptables’ own test tables', () => {
         .trim()
         .split(/\s+/)
         .map((name) => `${kind} ${name}`)
-    expect([...names].sort()).toEqual([...words('match', lackedMatches), ...words('target', lackedTargets)])
+    const listed = new Set([...words('match', lackedMatches), ...words('target', lackedTargets)])
+    expect([...names].filter((name) => !listed.has(name))).toEqual([])
   })
 })

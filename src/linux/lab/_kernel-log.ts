@@ -66,8 +66,9 @@ export class KernelLog {
     this.#turn = must(libc.open(turnFile, O_RDWR | O_CREAT | O_CLOEXEC), `open ${turnFile}`)
     this.#users = must(libc.open(usersFile, O_RDWR | O_CREAT | O_CLOEXEC), `open ${usersFile}`)
     this.#alone(() => {
+      // A text that is there already was left by those who still run, or by one who was killed.
       const saved = readFileSync(usersFile, 'latin1')
-      if (this.#isOnlyUser() && saved === '') writeFileSync(usersFile, readFileSync(allNamespaces))
+      if (saved === '') writeFileSync(usersFile, readFileSync(allNamespaces))
       writeFileSync(allNamespaces, '1\n')
       must(libc.flock(this.#users, LOCK_SH), `lock ${usersFile}`)
     })
@@ -116,8 +117,9 @@ export class KernelLog {
         if (saved !== '') writeFileSync(allNamespaces, saved)
         writeFileSync(usersFile, '')
       }
+      this.#libc.close(this.#users)
     })
-    for (const descriptor of [this.#users, this.#turn, this.#records]) this.#libc.close(descriptor)
+    for (const descriptor of [this.#turn, this.#records]) this.#libc.close(descriptor)
   }
 }
 
