@@ -69,6 +69,15 @@ export interface RulePlace {
   readonly profile: KernelProfile
 }
 
+/** How `iptables -L` asks for the text of an extension. */
+export interface ListForm {
+  readonly family: Family
+  /** With `-n`: numbers in place of the names of services, protocols, hosts and users. */
+  readonly numeric: boolean
+  /** The number of the rule's `-p`; 0 when any. */
+  readonly protocol: number
+}
+
 /** The text half of a match or target. */
 export interface ExtensionSyntax<Data = unknown> {
   readonly name: string
@@ -89,6 +98,13 @@ export interface ExtensionSyntax<Data = unknown> {
   parse(given: Given<OptionTable>, environment: OptionEnvironment): Data
   /** Option words as iptables-save prints them, without `-m NAME`; '' when there are none. */
   print(data: Data, family: Family): string
+  /**
+   * What `iptables -L` says of it behind the addresses, with the blanks it begins with; ends in none. Left out where
+   * iptables itself says nothing.
+   */
+  list?(data: Data, form: ListForm): string
+  /** The word in the column of targets of `iptables -L`, where it is not the name. */
+  readonly listName?: string
   /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
   check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
 }

@@ -21,6 +21,8 @@ export const NOTRACK = defineTarget<Notrack>()({
 
   parse: () => ({}),
   print: () => '',
+  listName: 'CT',
+  list: () => ' NOTRACK',
   check: (_data, _rule, place) =>
     requireTable('raw', place, 'later tables see packets that are tracked already'),
 
