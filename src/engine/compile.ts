@@ -218,9 +218,12 @@ function wantsConntrack({ rules }: LoadedChain): boolean {
   return rules.some(
     ({ matches, target }) =>
       matches.some(({ definition }) => definition.needsConntrack === true) ||
-      (target.kind === 'extension' && target.definition.needsConntrack === true),
+      (target.kind === 'extension' && targetWantsConntrack(target.definition, target.data)),
   )
 }
+
+const targetWantsConntrack = ({ needsConntrack = false }: AnyTarget, data: unknown): boolean =>
+  typeof needsConntrack === 'function' ? needsConntrack(data) : needsConntrack
 
 function addressTest(condition: Negatable<Prefix> | null): AddressTest | null {
   if (condition === null) return null

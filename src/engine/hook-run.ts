@@ -80,7 +80,7 @@ export class HookRunner {
       case 'defragment':
         return this.#defragment(skb, hook, journey)
       case 'track': {
-        const isNew = skb.conntrack === null
+        const isNew = skb.conntrack === null || skb.conntrack.connection?.template != null
         if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
           return droppedByHost('the table of connections is full')
         }

@@ -248,7 +248,8 @@ export class Host {
       const itsFate = this.#stackOf(looped.packet).receive(looped, journey)
       if (looped.role === 'main') fate = itsFate
     }
-    return journey.outcome(fate, skb.conntrack?.state ?? null)
+    const isTracked = skb.conntrack !== null && skb.conntrack.connection?.template == null
+    return journey.outcome(fate, isTracked ? skb.conntrack!.state : null)
   }
 
   #stackOf({ family }: Packet): Stack {

@@ -44,6 +44,26 @@ export interface Tuple {
   readonly destinationPort: number
 }
 
+/**
+ * Where connections are kept apart: packets find only those of their own zone. Source: struct nf_conntrack_zone,
+ * include/net/netfilter/nf_conntrack_zones.h.
+ */
+export interface Zone {
+  /** 0 to 65535. */
+  readonly id: number
+  /** The directions that are in it; the other one is in zone 0. */
+  readonly direction: 'both' | 'original' | 'reply'
+}
+
+/** What `-j CT` asks of the connection that a packet begins, and in which zone it is looked for. */
+export interface ConnectionTemplate {
+  readonly zone: Zone
+  /** The low 16 bits of the packet's mark take the place of the zone's id. */
+  readonly isZoneOfMark: boolean
+  /** Name of the helper that the connection gets, or null. */
+  readonly helper: string | null
+}
+
 /** A tracked connection as matches see it. */
 export interface Connection {
   readonly original: Tuple
@@ -51,8 +71,26 @@ export interface Connection {
   /** IPS_* bits. Source: include/uapi/linux/netfilter/nf_conntrack_common.h. */
   readonly status: number
   mark: number
+  readonly zone: Zone
+  /** Name of the helper that reads along, or null. */
+  readonly helper: string | null
+  /** Packets and bytes in each direction; null where `nf_conntrack_acct` was off when it began. */
+  readonly counters: ConnectionCounters | null
+  /** 128 bits, the lowest first; null where no rule spoke of labels when it began. */
+  readonly labels: Uint32Array | null
+  /**
+   * Not null where it is no connection but what CT put in its place, from CT to connection tracking: to matches in raw
+   * it looks like a new connection without addresses.
+   */
+  readonly template: ConnectionTemplate | null
   /** Seconds until it is forgotten, at the given time. */
   timeoutSeconds(nowNs: bigint): number
+}
+
+/** Packets and bytes of a connection in each direction. */
+export interface ConnectionCounters {
+  readonly packets: [original: number, reply: number]
+  readonly bytes: [original: number, reply: number]
 }
 
 /** A packet on its way through the host: bytes and what the kernel keeps beside them (`struct sk_buff`). */

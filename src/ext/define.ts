@@ -36,7 +36,8 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
 
 export interface TargetDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
   readonly stateful?: boolean
-  readonly needsConntrack?: boolean
+  /** As for matches; by the rule's data where only some of them do. */
+  readonly needsConntrack?: boolean | ((data: Data) => boolean)
   load?(data: Data, host: HostServices): State
   unload?(state: State, host: HostServices): void
   act(data: Data, skb: Skb, context: TargetContext, state: State): TargetResult

@@ -24,6 +24,7 @@ import { state } from './match/state.ts'
 import { tcp } from './match/tcp.ts'
 import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
+import { CT } from './target/CT.ts'
 import { DNAT } from './target/DNAT.ts'
 import { LOG } from './target/LOG.ts'
 import { MARK } from './target/MARK.ts'
@@ -57,6 +58,7 @@ export const matches: readonly AnyMatch[] = [
 ]
 
 export const targets: readonly AnyTarget[] = [
+  CT,
   DNAT,
   LOG,
   MARK,

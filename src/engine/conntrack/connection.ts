@@ -1,8 +1,9 @@
 /** One tracked connection (`struct nf_conn`). */
-import type { Connection, Tuple } from '../../ext/context.ts'
+import type { Connection, ConnectionCounters, Tuple, Zone } from '../../ext/context.ts'
 import type { SctpTrack } from './sctp.ts'
 import type { TcpTrack } from './tcp.ts'
 import { type TupleKey, TupleNode, tupleOf } from './tuple.ts'
+import { defaultZone, zoneIdOf } from './zone.ts'
 
 /** IPS_* bits. Source: include/uapi/linux/netfilter/nf_conntrack_common.h. */
 export const connectionStatus = {
@@ -17,14 +18,10 @@ export const connectionStatus = {
   destinationNatDone: 1 << 8,
   dying: 1 << 9,
   fixedTimeout: 1 << 10,
+  template: 1 << 11,
   natClash: 1 << 12,
+  helper: 1 << 13,
 } as const
-
-/** Packets and bytes in each direction, where `nf_conntrack_acct` was on when the connection began. */
-export interface ConnectionCounters {
-  readonly packets: [original: number, reply: number]
-  readonly bytes: [original: number, reply: number]
-}
 
 /** What the protocol remembers: a record, or for UDP the tick until which it is no stream. */
 export type ProtocolTrack = TcpTrack | SctpTrack | number
@@ -38,6 +35,9 @@ export class TrackedConnection implements Connection {
   timeout = 0
   track: ProtocolTrack = 0
   counters: ConnectionCounters | null = null
+  labels: Uint32Array | null = null
+  readonly zone: Zone
+  helper: string | null = null
   /** Index of the device whose address masquerading took; 0 for none. */
   masqueradeDevice = 0
   /** Counts up; listings follow it. */
@@ -45,12 +45,20 @@ export class TrackedConnection implements Connection {
   readonly hz: number
 
   /** Preconditions: `key` holds the original tuple; afterwards it holds the reply. */
-  constructor(key: TupleKey, serial: number, hz: number) {
+  constructor(key: TupleKey, serial: number, hz: number, zone: Zone = defaultZone) {
     this.serial = serial
     this.hz = hz
+    this.zone = zone
+    key.setZone(zoneIdOf(zone, 0))
     this.originalNode = new TupleNode(this, key)
     key.invert()
+    key.setZone(zoneIdOf(zone, 1))
     this.replyNode = new TupleNode(this, key)
+  }
+
+  /** It is no template: those are made by CT. */
+  get template(): null {
+    return null
   }
 
   get original(): Tuple {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Skb } from '../../ext/context.ts'
+import { readOptions } from '../../ext/_testing/read-options.ts'
+import type { HostServices, Skb, TargetContext } from '../../ext/context.ts'
+import { CT } from '../../ext/target/CT.ts'
 import { skbOf } from './_testing/timeline.ts'
 import { connectionStatus, tickAt } from './connection.ts'
 import { Conntrack } from './conntrack.ts'
@@ -19,12 +21,19 @@ const udp = (source: string, destination: string): string => `eth0 udp ${source}
 const question = udp('198.51.100.7:4000', '203.0.113.1:53')
 const answer = udp('203.0.113.1:53', '198.51.100.7:4000')
 
-/** Sends one packet all the way through. */
-function pass(conntrack: Conntrack, line: string, nowNs = 0n, zone = 0): Skb {
+/** Sends one packet all the way through, behind `-j CT` with these options. */
+function pass(conntrack: Conntrack, line: string, nowNs = 0n, template: string | null = null): Skb {
   const skb = skbOf(line)
-  conntrack.in(skb, 'PREROUTING', nowNs, zone)
+  if (template !== null) wish(skb, template)
+  conntrack.in(skb, 'PREROUTING', nowNs)
   conntrack.confirm(skb, nowNs)
   return skb
+}
+
+function wish(skb: Skb, options: string): void {
+  const data = readOptions(CT, options)
+  const host = { family: skb.packet.family } as HostServices
+  CT.act(data, skb, { note: null } as TargetContext, CT.load!(data, host))
 }
 
 const lines = (conntrack: Conntrack, nowNs = 0n): string[] =>
@@ -100,11 +109,57 @@ test('a packet that comes back by lo keeps its connection, one marked untracked 
   expect(conntrack.count).toBe(1)
 })
 
-test('zones keep equal tuples apart', () => {
+describe('zones', () => {
+  const stateOf = (skb: Skb) => `${skb.conntrack!.state}${skb.conntrack!.isReply ? ' reply' : ''}`
+
+  // The first packet's wish, then for each answer the wish it comes with and what it is.
+  test.each([
+    ['--zone 1', { '--zone 2': 'NEW', '--zone 1': 'ESTABLISHED reply' }],
+    ['--zone 1', { '--zone-reply 1': 'ESTABLISHED reply', '--zone 0': 'NEW' }],
+    ['--zone-orig 1', { '--zone 1': 'NEW', '--zone 0': 'ESTABLISHED reply' }],
+    ['--zone-orig 1', { '--zone-orig 1': 'ESTABLISHED reply' }],
+    ['--zone-orig 1', { '--zone-orig 2': 'ESTABLISHED reply' }],
+    ['--zone-reply 1', { '--zone 0': 'NEW', '--zone 1': 'ESTABLISHED reply' }],
+    ['--zone 0', { '--zone-orig 3': 'ESTABLISHED reply' }],
+  ])('%s: %o', (first, answers) => {
+    const conntrack = tracker()
+    pass(conntrack, question, 0n, first)
+    for (const [wish, state] of Object.entries(answers)) {
+      expect([wish, stateOf(pass(conntrack, answer, 0n, wish))]).toEqual([wish, state])
+    }
+  })
+
+  test.each([
+    ['--zone 7', 'mark=0 zone=7 use=2'],
+    ['--zone-orig 7', 'dport=53 zone-orig=7 [UNREPLIED]'],
+    ['--zone-reply 7', 'dport=4000 zone-reply=7 mark=0 use=2'],
+    ['--zone-orig 0', 'dport=53 zone-orig=0 [UNREPLIED]'],
+  ])('%s is listed as %s', (wish, part) => {
+    const conntrack = tracker()
+    pass(conntrack, question, 0n, wish)
+    expect(lines(conntrack).join()).toContain(part)
+  })
+
+  test('come from the low half of the mark', () => {
+    const conntrack = tracker()
+    const skb = pass(conntrack, question, 0n, '--zone mark')
+    expect(skb.conntrack!.connection!.zone).toEqual({ id: 0, direction: 'both' })
+    const marked = skbOf(question)
+    marked.mark = 0x30005
+    wish(marked, '--zone mark')
+    conntrack.in(marked, 'PREROUTING', 0n)
+    expect(marked.conntrack!.connection!.zone).toEqual({ id: 5, direction: 'both' })
+  })
+})
+
+test('a helper is for those who begin connections', () => {
   const conntrack = tracker()
-  pass(conntrack, question, 0n, 1)
-  expect(pass(conntrack, answer, 0n, 2).conntrack!.state).toBe('NEW')
-  expect(pass(conntrack, answer, 0n, 1).conntrack!.state).toBe('ESTABLISHED')
+  const first = pass(conntrack, question, 0n, '--helper tftp')
+  expect(first.conntrack!.connection).toMatchObject({ helper: 'tftp', template: null })
+  expect(first.conntrack!.connection!.status & connectionStatus.helper).not.toBe(0)
+  const other = udp('198.51.100.7:4001', '203.0.113.1:53')
+  pass(conntrack, other)
+  expect(pass(conntrack, other, 0n, '--helper tftp').conntrack!.connection!.helper).toBe(null)
 })
 
 test('a reset of the host belongs to the connection it resets, and closes it', () => {

@@ -6,7 +6,7 @@
  * dropped on the way leaves nothing behind.
  * Kernel: nf_conntrack_in(), __nf_conntrack_confirm(), net/netfilter/nf_conntrack_core.c, Linux 6.18.
  */
-import type { ConntrackState, Skb } from '../../ext/context.ts'
+import type { ConnectionTemplate, ConntrackState, Skb } from '../../ext/context.ts'
 import type { Hook } from '../../lang/rule.ts'
 import type { Family } from '../../net/address.ts'
 import { netfilterChecksumOk } from '../../net/checksum.ts'
@@ -31,6 +31,7 @@ import {
   TupleKey,
   type TupleNode,
 } from './tuple.ts'
+import { zoneFor, zoneIdOf } from './zone.ts'
 
 /** What conntrack notes on a packet. */
 export interface ConntrackInfo {
@@ -93,6 +94,7 @@ export class Conntrack implements PacketAtHook {
   family: Family = 'ipv4'
   transportOffset = 0
   direction: 0 | 1 = 0
+  mark = 0
   verifiesChecksum = false
   tick = 0
 
@@ -110,18 +112,21 @@ export class Conntrack implements PacketAtHook {
   /**
    * Finds or begins the packet's connection and notes it on the packet. `drop` only where the table is full.
    *
-   * Packets that have their connection already (they come back by `lo`) and those that shall not be tracked pass.
-   * Preconditions: the packet is whole; `zone` is 0 to 65535.
+   * Packets that have their connection already (they come back by `lo`) and those that shall not be tracked pass; what
+   * CT asked for is taken from the packet.
+   * Preconditions: the packet is whole.
    */
-  in(skb: Skb, hook: Hook, nowNs: bigint, zone = 0): 'accept' | 'drop' {
+  in(skb: Skb, hook: Hook, nowNs: bigint): 'accept' | 'drop' {
     if (skb.untracked) skb.conntrack = untrackedInfo
-    if (skb.conntrack !== null) return 'accept'
+    const template = skb.conntrack?.connection?.template ?? null
+    if (skb.conntrack !== null && template === null) return 'accept'
     const { packet } = skb
     const { family } = packet
     skb.conntrack = invalidInfo
     if (family === null) return 'accept'
     this.packet = packet
     this.family = family
+    this.mark = skb.mark
     this.tick = tickAt(nowNs, this.settings.hz)
     this.verifiesChecksum = hook === 'PREROUTING'
     for (const ended of this.#table.sweep(sweepChains, this.tick)) this.#end(ended)
@@ -131,7 +136,7 @@ export class Conntrack implements PacketAtHook {
     if (!locateTransport(place, bytes, family, networkOffset, endOffset)) return 'accept'
     this.transportOffset = place.offset
     if (place.protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)) {
-      const info = this.#judgeIcmp(place.protocol, zone)
+      const info = this.#judgeIcmp(place.protocol, template)
       if (info === untrackedInfo) skb.untracked = true
       if (info !== null) {
         skb.conntrack = info
@@ -140,7 +145,7 @@ export class Conntrack implements PacketAtHook {
     }
 
     for (;;) {
-      const found = this.#resolve(zone)
+      const found = this.#resolve(template)
       if (found === null) return 'accept'
       if (found === 'full') {
         skb.conntrack = null
@@ -174,8 +179,11 @@ export class Conntrack implements PacketAtHook {
     if (connection === null || info!.isReply || connection.has(connectionStatus.confirmed)) return 'accept'
     if (connection.has(connectionStatus.dying)) return 'drop'
     const tick = tickAt(nowNs, this.settings.hz)
-    const { originalNode, replyNode } = connection
-    const rival = this.#table.find(originalNode, tick) ?? this.#table.find(replyNode, tick)
+    const { originalNode, replyNode, zone } = connection
+    const isOneZone = zoneIdOf(zone, 0) === zoneIdOf(zone, 1)
+    const rival =
+      this.#table.find(originalNode, tick, isOneZone ? 'any' : 'original') ??
+      this.#table.find(replyNode, tick, isOneZone ? 'any' : 'reply')
     if (rival !== null) return this.#yieldTo(rival, skb, info!, tick)
     connection.timeout += tick
     this.#table.insert(originalNode)
@@ -271,18 +279,23 @@ export class Conntrack implements PacketAtHook {
   }
 
   /** The node of the packet's tuple, in a new connection if there is none; null where the packet can begin none. */
-  #resolve(zone: number): TupleNode | null | 'full' {
+  #resolve(template: ConnectionTemplate | null): TupleNode | null | 'full' {
     const { packet, family } = this
     const key = this.#key
-    if (!key.read(packet.bytes, family, packet.networkOffset, this.#place, packet.endOffset, zone))
-      return null
-    const node = this.#table.find(key, this.tick)
+    if (!key.read(packet.bytes, family, packet.networkOffset, this.#place, packet.endOffset, 0)) return null
+    const zone = zoneFor(template, this.mark)
+    const node = this.#table.findIn(zone, key, this.tick)
     if (node !== null) return node
     if (!key.invert()) return null
     key.invert()
+    key.setZone(zoneIdOf(zone, 0))
     const { max, acct } = this.settings.numbers
     if (max !== 0 && this.#count >= max && !this.#makeRoom(this.#table.hash(key))) return 'full'
-    const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz)
+    const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz, zone)
+    if (template !== null && template.helper !== null) {
+      connection.helper = template.helper
+      connection.status |= connectionStatus.helper
+    }
     if (acct !== 0) connection.counters = { packets: [0, 0], bytes: [0, 0] }
     return connection.originalNode
   }
@@ -314,7 +327,7 @@ export class Conntrack implements PacketAtHook {
    *
    * Source: nf_conntrack_icmpv4_error(), nf_conntrack_icmpv6_error().
    */
-  #judgeIcmp(protocol: number, zone: number): ConntrackInfo | null {
+  #judgeIcmp(protocol: number, template: ConnectionTemplate | null): ConntrackInfo | null {
     const { packet, transportOffset } = this
     if (packet.endOffset - transportOffset < 8) return invalidInfo
     if (checksChecksum(this, this.settings) && !netfilterChecksumOk(packet, protocol)) return invalidInfo
@@ -323,18 +336,18 @@ export class Conntrack implements PacketAtHook {
       if (type > highestIcmpType) return invalidInfo
     } else if (icmp6IsUntracked(type)) return untrackedInfo
     if (!icmpIsError(protocol, type)) return null
-    return this.#findQuoted(transportOffset + 8, zone)
+    return this.#findQuoted(transportOffset + 8, template)
   }
 
   /** Source: nf_conntrack_inet_error(). */
-  #findQuoted(innerOffset: number, zone: number): ConntrackInfo {
+  #findQuoted(innerOffset: number, template: ConnectionTemplate | null): ConntrackInfo {
     const { packet, family } = this
     const { bytes, endOffset } = packet
     const place = this.#place
     const key = this.#key
     if (!locateTransport(place, bytes, family, innerOffset, endOffset)) return invalidInfo
-    if (!key.read(bytes, family, innerOffset, place, endOffset, zone) || !key.invert()) return invalidInfo
-    const node = this.#table.find(key, this.tick)
+    if (!key.read(bytes, family, innerOffset, place, endOffset, 0) || !key.invert()) return invalidInfo
+    const node = this.#table.findIn(zoneFor(template, this.mark), key, this.tick)
     // It must be sent to the one whose packet it quotes, or anybody could speak about other people's connections.
     if (node === null || !node.hasDestination(bytes, packet.destinationOffset)) return invalidInfo
     return { state: 'RELATED', isReply: node.isReply, connection: node.connection }
@@ -359,7 +372,8 @@ export class Conntrack implements PacketAtHook {
       return true
     }
     if (join(rival.connection)) return 'accept'
-    const answered = this.#table.find(loser.replyNode, tick)
+    const isOneZone = zoneIdOf(loser.zone, 0) === zoneIdOf(loser.zone, 1)
+    const answered = this.#table.find(loser.replyNode, tick, isOneZone ? 'any' : 'reply')
     if (answered !== null) return join(answered.connection) ? 'accept' : 'drop'
     loser.timeout = tick + this.settings.hz
     loser.status |= connectionStatus.fixedTimeout | connectionStatus.natClash | connectionStatus.confirmed

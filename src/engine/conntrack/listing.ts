@@ -5,7 +5,7 @@
  * Source: ct_seq_show(), print_tuple(), net/netfilter/nf_conntrack_standalone.c, Linux 6.18.
  */
 
-import type { Tuple } from '../../ext/context.ts'
+import type { Tuple, Zone } from '../../ext/context.ts'
 import type { Address } from '../../net/address.ts'
 import { ipv6Groups, printAddress } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
@@ -43,14 +43,24 @@ export function printConnection(
     `${connection.secondsLeft(tick)} `,
     printState(connection, settings),
     printTuple(original),
+    printZone(connection.zone, 'original'),
     count(0),
     connection.has(connectionStatus.seenReply) ? '' : '[UNREPLIED] ',
     printTuple(reply),
+    printZone(connection.zone, 'reply'),
     count(1),
     connection.has(connectionStatus.assured) ? '[ASSURED] ' : '',
-    `mark=${connection.mark} zone=0 use=2`,
+    `mark=${connection.mark} `,
+    printZone(connection.zone, 'both'),
+    'use=2',
   ].join('')
 }
+
+const zoneWords = { both: 'zone', original: 'zone-orig', reply: 'zone-reply' }
+
+/** A zone is printed at the place of its direction. Source: ct_show_zone(). */
+const printZone = ({ id, direction }: Zone, place: Zone['direction']): string =>
+  direction === place ? `${zoneWords[direction]}=${id} ` : ''
 
 function printState({ track, original }: TrackedConnection, settings: ConntrackSettings): string {
   if (track instanceof TcpTrack) return `${tcpStateNames[track.state]} `

@@ -4,8 +4,10 @@
  * It is cut into segments that grow on their own, so that a million connections never wait for one long rehash.
  * Kernel: nf_conntrack_hash, net/netfilter/nf_conntrack_core.c, Linux 6.18 (whose table has a fixed size).
  */
+import type { Zone } from '../../ext/context.ts'
 import type { TrackedConnection } from './connection.ts'
-import { hashTuple, sameTuple, type TupleNode, type TupleWords } from './tuple.ts'
+import { hashTuple, sameTuple, type TupleKey, type TupleNode, type TupleWords } from './tuple.ts'
+import { zoneIdOf } from './zone.ts'
 
 /** The segment is picked by the highest bits of the hash, the chain in it by the bits below. */
 const segmentBits = 6
@@ -37,16 +39,37 @@ export class TupleTable {
     return hashTuple(tuple, this.#seed)
   }
 
-  /** The node of a tuple whose connection still lives at `tick`. Ended ones stay until they are swept. */
-  find(tuple: TupleWords, tick: number): TupleNode | null {
+  /**
+   * The node of a tuple whose connection still lives at `tick`, of one direction if `way` says so. Ended ones stay until
+   * they are swept.
+   */
+  find(tuple: TupleWords, tick: number, way: 'any' | 'original' | 'reply' = 'any'): TupleNode | null {
     const hash = hashTuple(tuple, this.#seed)
     const { chains } = this.#segmentOf(hash)
     let node: TupleNode | null = chains[chainOf(hash, chains.length)]!
     while (node !== null) {
-      if (node.hash === hash && sameTuple(node, tuple) && node.connection.timeout > tick) return node
+      if (node.hash === hash && sameTuple(node, tuple) && node.connection.timeout > tick) {
+        if (way === 'any' || node.isReply === (way === 'reply')) return node
+      }
       node = node.next
     }
     return null
+  }
+
+  /**
+   * The connection that a packet with this tuple belongs to, seen from a zone: one that begins like it and is in the
+   * zone of originals, or one it answers in the zone of replies. `key` is left in one of them.
+   *
+   * Source: nf_conntrack_find_get(), nf_ct_key_equal().
+   */
+  findIn(zone: Zone, key: TupleKey, tick: number): TupleNode | null {
+    const [first, second] = [zoneIdOf(zone, 0), zoneIdOf(zone, 1)]
+    key.setZone(first)
+    if (first === second) return this.find(key, tick)
+    const node = this.find(key, tick, 'original')
+    if (node !== null) return node
+    key.setZone(second)
+    return this.find(key, tick, 'reply')
   }
 
   insert(node: TupleNode): void {

@@ -4,12 +4,22 @@
  * Kernel: nf_conntrack_tuple_taken(), nf_conntrack_core.c; nf_nat_used_tuple_new(), nf_nat_used_tuple_harder(),
  * nf_nat_bysource, nf_nat_core.c; Linux 6.18.
  */
+import type { Zone } from '../../ext/context.ts'
 import { connectionStatus, type TrackedConnection } from './connection.ts'
 import type { TupleTable } from './table.ts'
 import { TcpTrack } from './tcp.ts'
 import { tcpState } from './tcp-states.ts'
 import { isBefore } from './tcp-window.ts'
-import { protocolOf, sameTuple, sourcePortOf, TupleKey, type TupleNode, type TupleWords } from './tuple.ts'
+import {
+  looksSame,
+  protocolOf,
+  sameTuple,
+  sourcePortOf,
+  TupleKey,
+  type TupleNode,
+  type TupleWords,
+} from './tuple.ts'
+import { zoneIdOf } from './zone.ts'
 
 const translatedBits =
   connectionStatus.sourceNat | connectionStatus.destinationNat | connectionStatus.sequenceAdjust
@@ -21,14 +31,14 @@ export class SourceIndex {
   readonly #bySource = new Map<string, TrackedConnection[]>()
 
   add(connection: TrackedConnection): void {
-    const key = keyOf(connection.originalNode)
+    const key = keyOf(connection.originalNode, connection.zone)
     const list = this.#bySource.get(key)
     if (list === undefined) this.#bySource.set(key, [connection])
     else list.push(connection)
   }
 
   remove(connection: TrackedConnection): void {
-    const key = keyOf(connection.originalNode)
+    const key = keyOf(connection.originalNode, connection.zone)
     const list = this.#bySource.get(key)
     if (list === undefined) return
     const rest = list.filter((other) => other !== connection)
@@ -37,13 +47,25 @@ export class SourceIndex {
   }
 
   /** Newest first. */
-  withSource(tuple: TupleWords): TrackedConnection[] {
-    return (this.#bySource.get(keyOf(tuple)) ?? []).toReversed()
+  withSource(tuple: TupleWords, zone: Zone): TrackedConnection[] {
+    return (this.#bySource.get(keyOf(tuple, zone)) ?? []).toReversed()
   }
 }
 
-const keyOf = (tuple: TupleWords): string =>
-  `${tuple.kind} ${sourcePortOf(tuple)} ${tuple.source} ${tuple.rest.slice(0, 3).join(' ')}`
+/**
+ * Zones of one direction are told apart from those of both, except from zone 0 where originals are in that.
+ *
+ * Source: hash_by_src(), find_appropriate_src().
+ */
+const keyOf = (tuple: TupleWords, zone: Zone): string =>
+  [
+    tuple.kind & 0xffff,
+    zone.direction === 'both' ? zone.id : 0,
+    zoneIdOf(zone, 0),
+    sourcePortOf(tuple),
+    tuple.source,
+    ...tuple.rest.slice(0, 3),
+  ].join(' ')
 
 export class TakenTuples {
   readonly #table: TupleTable
@@ -71,7 +93,7 @@ export class TakenTuples {
 
   /** Whether another connection's packets look like answers to this tuple. */
   isTaken(tuple: TupleKey, own: TrackedConnection): boolean {
-    const node = this.#answering(tuple)
+    const node = this.#answering(tuple, own)
     if (node === null || node.connection === own) return false
     return !sameTuple(node.connection.originalNode, own.originalNode)
   }
@@ -83,16 +105,16 @@ export class TakenTuples {
   isTakenUnchanged(tuple: TupleKey, own: TrackedConnection): boolean {
     if (!this.isTaken(tuple, own)) return false
     if (!this.#mayClash(protocolOf(tuple)) || isTranslated(own)) return true
-    const node = this.#table.find(tuple, this.#tick) ?? this.#answering(tuple)
+    const node = this.#findIn(own.zone, tuple) ?? this.#findIn(own.zone, tuple, 'inverted')
     if (node === null) return false
-    return isTranslated(node.connection) || !sameTuple(node.connection.originalNode, own.replyNode)
+    return isTranslated(node.connection) || !looksSame(node.connection.originalNode, own.replyNode)
   }
 
   /** As `isTaken`; a closed TCP connection in the way is removed where the new one cannot be mixed up with it. */
   isTakenAfterEviction(tuple: TupleKey, own: TrackedConnection): boolean {
     if (!(own.track instanceof TcpTrack) || own.track.state !== tcpState.synSent)
       return this.isTaken(tuple, own)
-    const node = this.#answering(tuple)
+    const node = this.#answering(tuple, own)
     if (node === null) return false
     const old = node.connection
     const isEvictable =
@@ -107,14 +129,24 @@ export class TakenTuples {
     return false
   }
 
-  /** Connections that begin with the same source, newest first. */
-  withSource(tuple: TupleKey): TrackedConnection[] {
-    return this.#sources.withSource(tuple).filter((connection) => !connection.isExpired(this.#tick))
+  /** Connections that begin with the same source in the same zone, newest first. */
+  withSource(tuple: TupleKey, zone: Zone): TrackedConnection[] {
+    return this.#sources.withSource(tuple, zone).filter((connection) => !connection.isExpired(this.#tick))
   }
 
-  #answering(tuple: TupleKey): TupleNode | null {
+  /** Looks where the answers of `own` are kept. Source: nf_conntrack_tuple_taken(). */
+  #answering(tuple: TupleKey, { zone }: TrackedConnection): TupleNode | null {
     const reply = new TupleKey()
     reply.copy(tuple)
-    return reply.invert() ? this.#table.find(reply, this.#tick) : null
+    if (!reply.invert()) return null
+    const replyZone = zoneIdOf(zone, 1)
+    reply.setZone(replyZone)
+    return this.#table.find(reply, this.#tick, replyZone === zoneIdOf(zone, 0) ? 'any' : 'reply')
+  }
+
+  #findIn(zone: Zone, tuple: TupleKey, form: 'as-is' | 'inverted' = 'as-is'): TupleNode | null {
+    const key = new TupleKey()
+    key.copy(tuple)
+    return form === 'inverted' && !key.invert() ? null : this.#table.findIn(zone, key, this.#tick)
   }
 }

@@ -48,6 +48,18 @@ export function sameTuple(a: TupleWords, b: TupleWords): boolean {
   return true
 }
 
+/** As `sameTuple`, whatever zones they are in. */
+export function looksSame(a: TupleWords, b: TupleWords): boolean {
+  const { rest } = a
+  return (
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.ports === b.ports &&
+    (a.kind & 0xffff) === (b.kind & 0xffff) &&
+    rest.every((word, at) => word === b.rest[at])
+  )
+}
+
 /** A 32-bit hash (signed). `seed` keeps senders from choosing packets that collide. */
 export function hashTuple(tuple: TupleWords, seed: number): number {
   let hash = mix(mix(mix(mix(seed, tuple.source), tuple.destination), tuple.ports), tuple.kind)
@@ -176,6 +188,10 @@ export class TupleKey implements TupleWords {
     if (((bytes[at + 2]! << 8) | bytes[at + 3]!) !== greProtocolPpp) return false
     this.ports = (bytes[at + 6]! << 8) | bytes[at + 7]!
     return true
+  }
+
+  setZone(id: number): void {
+    this.kind = (this.kind & 0xffff) | (id << zoneShift)
   }
 
   copy(from: TupleWords): void {

@@ -13,7 +13,7 @@ import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from '../conntrack/connection.ts'
 import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
-import { familyOf, protocolOf, TupleKey, TupleNode, zoneOf } from '../conntrack/tuple.ts'
+import { familyOf, protocolOf, TupleKey, TupleNode } from '../conntrack/tuple.ts'
 import { type Manipulation, manipulate, otherManipulation } from './manipulate.ts'
 import { chooseTuple } from './unique.ts'
 
@@ -49,7 +49,7 @@ export class Nat {
     const chosen = new TupleKey()
     chosen.copy(current)
     const taken = this.#conntrack.takenTuples(nowNs, () => this.#random() & 0xffff)
-    chooseTuple(chosen, range, manipulation, connection, zoneOf(chosen), taken)
+    chooseTuple(chosen, range, manipulation, connection, taken)
     if (!chosen.equals(current)) {
       chosen.invert()
       connection.replyNode = new TupleNode(connection, chosen)

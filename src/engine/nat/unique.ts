@@ -4,7 +4,7 @@
  *
  * Kernel: get_unique_tuple() and what it calls, net/netfilter/nf_nat_core.c, Linux 6.18.
  */
-import type { NatRange } from '../../ext/context.ts'
+import type { NatRange, Zone } from '../../ext/context.ts'
 import type { Address } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import type { TrackedConnection } from '../conntrack/connection.ts'
@@ -23,8 +23,8 @@ export interface TakenTuples {
   isTakenUnchanged(tuple: TupleKey, own: TrackedConnection): boolean
   /** As `isTaken`; a closed TCP connection in the way is removed where the new one cannot be mixed up with it. */
   isTakenAfterEviction(tuple: TupleKey, own: TrackedConnection): boolean
-  /** Connections that begin with the same source, newest first. */
-  withSource(tuple: TupleKey): Iterable<TrackedConnection>
+  /** Connections that begin with the same source in the same zone, newest first. */
+  withSource(tuple: TupleKey, zone: Zone): Iterable<TrackedConnection>
   /** 16 random bits. */
   random16(): number
 }
@@ -39,7 +39,6 @@ export function chooseTuple(
   range: NatRange,
   manipulation: Manipulation,
   own: TrackedConnection,
-  zone: number,
   taken: TakenTuples,
 ): void {
   const isRandom = range.random || range.randomFully
@@ -48,7 +47,7 @@ export function chooseTuple(
       if (!taken.isTakenUnchanged(tuple, own)) return
     } else if (takeOverMapping(tuple, range, own, taken)) return
   }
-  chooseAddress(tuple, range, manipulation, zone)
+  chooseAddress(tuple, range, manipulation, own.zone.id)
   if (!isRandom) {
     if (range.ports === null) {
       if (!taken.isTaken(tuple, own)) return
@@ -66,7 +65,7 @@ function takeOverMapping(
   own: TrackedConnection,
   taken: TakenTuples,
 ): boolean {
-  for (const other of taken.withSource(tuple)) {
+  for (const other of taken.withSource(tuple, own.zone)) {
     const mapped = new TupleKey()
     mapped.copy(other.replyNode)
     mapped.invert()

@@ -85,6 +85,14 @@ const anyTuple = (family: Family): fc.Arbitrary<Tuple> =>
     destinationPort: fc.constantFrom(0, 3, 5, 22, 80, 85, 90, 4464, 65535),
   })
 
+const plain = {
+  zone: { id: 0, direction: 'both' },
+  helper: null,
+  counters: null,
+  labels: null,
+  template: null,
+} as const
+
 const anyConnection = (family: Family): fc.Arbitrary<Connection> =>
   fc
     .record({
@@ -94,7 +102,7 @@ const anyConnection = (family: Family): fc.Arbitrary<Connection> =>
       mark: fc.constant(0),
       seconds: fc.constantFrom(0, 1, 4, 5, 16, 100),
     })
-    .map(({ seconds, ...connection }) => ({ ...connection, timeoutSeconds: () => seconds }))
+    .map(({ seconds, ...connection }) => ({ ...plain, ...connection, timeoutSeconds: () => seconds }))
 
 const states: readonly ConntrackState[] = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED']
 
@@ -168,6 +176,7 @@ describe('one connection', () => {
     destinationPort,
   })
   const connection: Connection = {
+    ...plain,
     original: tuple('192.0.2.7', '203.0.113.1', 40000, 80),
     reply: tuple('10.0.0.5', '192.0.2.7', 8080, 40000),
     status: 2 + 4 + 8 + 32,
