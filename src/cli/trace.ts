@@ -50,10 +50,8 @@ export const trace: Command = {
     if (reportErrors(rulesPath!, rules, environment)) return exit.finding
     const everyNs = readEvery(options.every)
     const lines = texts.map(readPacket)
-    const { host: config, assumptions } = guessHost(
-      lines.flatMap(observe),
-      await hostOfOptions(options, environment),
-    )
+    const base = await hostOfOptions(options, environment)
+    const { host: config, assumptions } = guessHost(observedOf(lines, base), base)
     const host = new Host(config)
     loadRulesets(host, [...rules.rulesets.values()])
     if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
@@ -123,6 +121,13 @@ function readPacket(text: string): PacketLine {
   const { message, start, end, help } = parsed.error
   const caret = `${' '.repeat(start)}${'^'.repeat(Math.max(1, end - start))}`
   throw new UsageError(`${message}\n  ${text}\n  ${caret}`, help ?? null)
+}
+
+/** Addresses given by hand are the whole truth; the packets then only name interfaces. */
+function observedOf(lines: readonly PacketLine[], base: HostConfig): Observed[] {
+  const isGiven = base.interfaces.some(({ addresses }) => addresses.length > 0)
+  const observed = lines.flatMap(observe)
+  return isGiven ? observed.map((one) => ({ ...one, own: [] })) : observed
 }
 
 /** An arriving packet goes to the host, a sent one comes from it. */

@@ -19,6 +19,7 @@ import { readLimits } from './defrag-limits.ts'
 import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import { manipulationAt } from './nat/nat.ts'
+import { endsOf, tellTranslation } from './nat/tell.ts'
 import type { StackParts } from './parts.ts'
 import type { HostSkb } from './skb.ts'
 import { type Place, traverse } from './traverse.ts'
@@ -146,7 +147,11 @@ export class HookRunner {
       return droppedByHost('it leaves by another device than the one its connection is masqueraded by')
     }
     const before = routingKey(skb)
+    const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
+    if (endsBefore !== null) {
+      for (const line of tellTranslation(endsBefore, endsOf(packet))) journey.tell(line)
+    }
     if (hook === 'PREROUTING' && routingKey(skb) !== before) skb.route = null
     return hook === 'OUTPUT' && nat.turnsDestination(info) ? this.#reroute(skb) : null
   }

@@ -78,6 +78,8 @@ export class CommandParts {
   readonly matches: (ExtensionUse | UnknownWords)[] = []
   target: TargetChoice | null = null
   readonly #environment: CommandEnvironment
+  /** What `-p` named is no protocol. */
+  #badProtocol = false
 
   constructor(words: readonly Word[], environment: CommandEnvironment) {
     this.words = words
@@ -102,7 +104,9 @@ export class CommandParts {
     const { option, value, inverted, span } = seen
     if (option.name === 'fragments' && family === 'ipv6') problems.error(complain.noFragmentsInIpv6(), span)
     const name = option.name === 'goto' ? 'jump' : option.name
-    if (this.seen.has(name)) {
+    // A second -p may be what the first, which is none, was meant to be.
+    const isSecondTry = name === 'protocol' && this.#badProtocol && protocolNumber(value!.text) !== null
+    if (this.seen.has(name) && !isSecondTry) {
       problems.error(complain.repeatedOption(shortForm(option)), span)
       return null
     }
@@ -150,13 +154,22 @@ export class CommandParts {
     const { problems } = this.#environment
     const number = protocolNumber(value.text)
     if (number === null) {
-      problems.error(complain.unknownProtocol(value.text), value.span)
+      this.#badProtocol = true
+      problems.error(complain.unknownProtocol(value.text, this.#otherProtocol()), value.span)
       // Options of ports make sense with tcp, the likeliest; better than a second error for each of them.
       this.options.protocol = { number: 6, inverted }
     } else {
       if (number === 0 && inverted) problems.error(complain.protocolNever(), value.span)
       this.options.protocol = number === 0 ? null : { number, inverted }
     }
+  }
+
+  /** A protocol that the line names further on, where another `-p` stands. */
+  #otherProtocol(): string | null {
+    const named = this.words.flatMap(({ text }, at) =>
+      text === '-p' ? (this.words[at + 1]?.text ?? []) : [],
+    )
+    return named.find((name) => protocolNumber(name) !== null) ?? null
   }
 
   /** `span` covers `-m` too. The words of a match nobody knows are to be pushed to what it returns. */

@@ -217,12 +217,13 @@ function gluedWord(code: string, word: string): Refusal {
   })
 }
 
-export const unknownProtocol = (name: string): Refusal => {
+/** `other`: a protocol that another `-p` of the rule names. */
+export const unknownProtocol = (name: string, other: string | null = null): Refusal => {
   if (/^-./.test(name)) return gluedWord('protocol/unknown', name)
   if (/^\d+$/.test(name)) {
     return say('protocol/unknown', `${name} is not a protocol: numbers go from 0 to 255`, {
       notes: ['-p names the protocol; ports are asked for with --dport or --sport'],
-      help: `-p tcp --dport ${name}`,
+      help: other === null ? `-p tcp --dport ${name}` : `leave it out: the rule says -p ${other} as well`,
     })
   }
   return say('protocol/unknown', `there is no protocol "${name}"`, offer(nearest(name, protocolNames())))

@@ -60,8 +60,8 @@ export class Problems {
     this.warn(refusal, span)
   }
 
-  note(refusal: Refusal, span: Span | null): void {
-    this.#add('note', refusal, span)
+  note(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
+    this.#add('note', refusal, span, related)
   }
 
   #add(severity: Severity, refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {

@@ -111,6 +111,12 @@ describe('save text', () => {
     [filter('-A INPUT -j later', ':later - [0:0]'), ['error target/chain-later 2 "later"']],
     [filter('-I INPUT 3 -j DROP'), ['error rule/number-too-big 2 "-I INPUT 3 -j DROP"']],
     [filter('-I 12 INPUT -j DROP'), ['error command/swapped 2 "12 INPUT" > "INPUT 12"']],
+    [filter(':OUTPUT DROP [0:0]', '-A INPUT -j ACCEPT'), ['warning policy/no-way-out 2 "DROP"']],
+    [filter(':OUTPUT DROP [0:0]', '-A INPUT -j ACCEPT', '-A OUTPUT -p tcp -j ACCEPT'), []],
+    [filter(':INPUT DROP [0:0]', ':OUTPUT DROP [0:0]'), []],
+    [filter('-A INPUT -p 7070 -j ACCEPT'), ['error protocol/unknown 2 "7070"']],
+    [filter('-A INPUT -p 7070 -p tcp --dport 80 -j ACCEPT'), ['error protocol/unknown 2 "7070"']],
+    [filter('-A INPUT -p tcp -p 7070'), ['error option/repeated 2 "-p 7070"']],
     [filter('-D INPUT -j DROP'), ['error rule/missing 2 "-D INPUT -j DROP"']],
     [filter('-N LOG'), ['error chain/bad-name 2 "LOG"']],
     [filter('-X INPUT'), ['error chain/base 2 "-X INPUT"']],
@@ -201,11 +207,9 @@ describe('scripts', () => {
 
   it.each([
     ['iptables -A INPUT -j ALLOW', ['error target/unknown 1 "ALLOW" > "ACCEPT"']],
+    ['/etc/rc.d/init.d/iptables restart', ['note script/other-commands 1 "/etc/rc.d/init.d/iptables"']],
     ['sudo /sbin/iptables -I 12 INPUT -p tcp', ['error command/swapped 1 "12 INPUT" > "INPUT 12"']],
-    [
-      'iptables -A FORWARD -p 7070 -p tcp --dport 80',
-      ['error protocol/unknown 1 "7070"', 'error option/repeated 1 "-p tcp"'],
-    ],
+    ['iptables -A FORWARD -p 7070 -p tcp --dport 80', ['error protocol/unknown 1 "7070"']],
     ['iptables -A INPUT -j LOG --log-prefix “a b”', ['error text/curly-quote 1 "“a b”" > "\\"a b\\""']],
     ['iptables -A INPUT -j LOG --log-prefix ‘a b’', ['error text/curly-quote 1 "‘a b’" > "\\"a b\\""']],
     ['iptables -A INPUT -m comment --comment "it’s “fine”"', []],

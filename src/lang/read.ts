@@ -12,6 +12,7 @@ import { newRuleset } from './rule.ts'
 import { readScript } from './script.ts'
 import type { SourceText } from './source.ts'
 import type { Syntax } from './syntax.ts'
+import { reportTranslated } from './translated.ts'
 
 /** `save`: what iptables-save prints and iptables-restore reads; `script`: commands for a shell. */
 export type RulesFormat = 'save' | 'script'
@@ -64,6 +65,7 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
       readRestore(source, ruleset, { syntax, profile, problems, text })
     }
   }
+  for (const ruleset of rulesets.values()) reportTranslated(ruleset, syntax, problems)
   const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
   return {
     format,

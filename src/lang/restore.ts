@@ -228,7 +228,7 @@ class RestoreReader {
       return
     }
     if (policy.text === '-') return
-    const refusal = setPolicy(table, name.text, policy.text, this.#chainCounters(counters))
+    const refusal = setPolicy(table, name.text, policy.text, this.#chainCounters(counters), policy.span)
     if (refusal === null) {
       if (table.name === 'nat' && policy.text === 'DROP')
         this.#problems.warn(complain.natPolicy(), policy.span)

@@ -87,6 +87,8 @@ export interface Chain {
   readonly name: string
   /** Null for user chains. */
   policy: Policy | null
+  /** Where the policy was set; absent where nobody did. */
+  policySpan?: Span
   counters: Counters
   /** Rule numbers in messages count from 1. */
   rules: Rule[]

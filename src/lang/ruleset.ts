@@ -8,6 +8,7 @@ import type { Action } from './command.ts'
 import { type Refusal, say } from './diagnostic.ts'
 import type { Chain, Counters, Policy, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
+import type { Span } from './source.ts'
 import { nearest } from './suggest.ts'
 
 /** The table, made with its base chains when nobody used it before. */
@@ -171,6 +172,7 @@ export function setPolicy(
   name: string,
   policy: string,
   counters: Counters = noCounters,
+  span: Span | null = null,
 ): Refusal | null {
   const chain = table.chains.get(name)
   if (chain === undefined || chain.policy === null) {
@@ -191,6 +193,7 @@ export function setPolicy(
     })
   }
   chain.policy = policy as Policy
+  if (span !== null) chain.policySpan = span
   chain.counters = counters
   return null
 }
@@ -245,7 +248,13 @@ export function applyAction(table: Table, action: Action): Refusal | null {
     case 'rename-chain':
       return renameChain(table, action.chain.text, action.to.text)
     case 'policy':
-      return setPolicy(table, action.chain.text, action.policy.text, action.counters ?? noCounters)
+      return setPolicy(
+        table,
+        action.chain.text,
+        action.policy.text,
+        action.counters ?? noCounters,
+        action.policy.span,
+      )
     case 'flush':
       return flush(table, action.chain?.text ?? null)
     case 'zero':
@@ -280,7 +289,7 @@ const essence = ({ matches, target, ...rule }: Rule) => ({
 })
 
 /** Deep equality of plain data. */
-function sameValue(a: unknown, b: unknown): boolean {
+export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) !== Array.isArray(b)) return false

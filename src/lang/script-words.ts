@@ -25,7 +25,9 @@ export interface Program {
   readonly rest: readonly ShellWord[]
 }
 
-const programName = /^(?:\S*\/)?(ip6?tables)(?:-legacy|-nft)?(?:-(restore|save)(?:-translate)?)?$/
+/** A script of the same name in init.d is another program: it starts and stops a service. */
+const programName =
+  /^(?!\S*\/(?:init|rc)\.d\/)(?:\S*\/)?(ip6?tables)(?:-legacy|-nft)?(?:-(restore|save)(?:-translate)?)?$/
 
 /** The iptables program a command runs, itself or through `sudo` and its like. */
 export function programOf(command: readonly ShellWord[]): Program | null {

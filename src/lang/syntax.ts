@@ -2,8 +2,9 @@
  * What the parser and the printers need to know of an extension. `ext` defines the extensions themselves and
  * hands this room a `Syntax`; this room never asks for an extension by name.
  */
-import type { Family } from '../net/address.ts'
+import type { Address, Family } from '../net/address.ts'
 import type { Refusal } from './diagnostic.ts'
+import type { Range } from './option.ts'
 import type { KernelProfile } from './profile.ts'
 import type { Hook, Rule, TableName } from './rule.ts'
 import type { Span } from './source.ts'
@@ -78,6 +79,21 @@ export interface ListForm {
   readonly protocol: number
 }
 
+export interface AskedPorts {
+  readonly ranges: readonly Range[]
+  /** Whether the match asks for nothing else. */
+  readonly alone: boolean
+}
+
+export interface NewDestination {
+  /** Null leaves the address as it is; `local` is this host's own. */
+  readonly addresses: { readonly min: Address; readonly max: Address } | 'local' | null
+  /** Null leaves the port as it is. */
+  readonly ports: Range | null
+  /** The same in the words of the option, for messages: `192.168.1.43:80`. */
+  readonly text: string
+}
+
 /** The text half of a match or target. */
 export interface ExtensionSyntax<Data = unknown> {
   readonly name: string
@@ -105,6 +121,12 @@ export interface ExtensionSyntax<Data = unknown> {
   list?(data: Data, form: ListForm): string
   /** The word in the column of targets of `iptables -L`, where it is not the name. */
   readonly listName?: string
+  /** Whether it matches every packet, and only says something to readers. */
+  readonly isRemark?: boolean
+  /** Destination ports that a match insists on; null when it asks for none, or in a way that is no list of ranges. */
+  destinationPorts?(data: Data): AskedPorts | null
+  /** What a target makes of the destination of a connection; null when it leaves that alone. */
+  newDestination?(data: Data): NewDestination | null
   /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
   check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
 }

@@ -79,7 +79,27 @@ const ownCode = (name: string, refusal: Refusal): Refusal =>
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
   for (const refusal of refusalsOf(table, context)) problems.error(refusal, refusal.span)
   for (const chain of table.chains.values()) reportUnreachable(chain, problems)
+  if (table.name === 'filter') reportNoWayOut(table, problems)
 }
+
+/** A host that lets packets in, and cannot answer a single one. */
+function reportNoWayOut({ chains }: Table, problems: Problems): void {
+  const output = chains.get('OUTPUT')
+  const letsIn = chains.get('INPUT')?.rules.some(({ target }) => isWayIn(target)) ?? false
+  if (output === undefined || output.policy !== 'DROP' || output.rules.length > 0 || !letsIn) return
+  problems.warn(
+    {
+      code: 'policy/no-way-out',
+      message: 'nothing leaves this host: the policy of OUTPUT is DROP, and it has no rule',
+      notes: ['what INPUT accepts is never answered, and no connection can be made'],
+      help: ':OUTPUT ACCEPT [0:0], or a rule: -A OUTPUT -m state --state ESTABLISHED,RELATED -j ACCEPT',
+    },
+    output.policySpan ?? null,
+  )
+}
+
+const isWayIn = (target: Rule['target']): boolean =>
+  target.kind === 'chain' || (target.kind === 'verdict' && target.verdict === 'ACCEPT')
 
 function reportUnreachable({ name, rules }: Chain, problems: Problems): void {
   const last = rules.findIndex(

@@ -1,7 +1,7 @@
 /** What the matches with `--sport` and `--dport` share. */
 import type { Range } from '../../lang/option.ts'
 import type { Negatable } from '../../lang/rule.ts'
-import type { Seen } from '../../lang/syntax.ts'
+import type { AskedPorts, Seen } from '../../lang/syntax.ts'
 import type { PacketSet, PacketSpace } from '../../space/space.ts'
 
 /** Ports asked for; null when any. The full range, not inverted, is "any" too. */
@@ -19,6 +19,10 @@ export function givenPorts(seen: Seen<Range> | undefined): Ports {
 
 export const portsHold = (ports: Ports, port: number): boolean =>
   ports === null || (ports.value.low <= port && port <= ports.value.high) !== ports.inverted
+
+/** What the registry tells of a test of destination ports; `alone` when the match asks for nothing else. */
+export const askedPorts = (ports: Ports, alone: boolean): AskedPorts | null =>
+  ports === null || ports.inverted ? null : { ranges: [ports.value], alone }
 
 /** `--sport 1:1023`, or '' for any port; the full range is left out even when inverted, as iptables does. */
 export function printPorts(option: string, ports: Ports): string {

@@ -18,6 +18,7 @@ const commentBytes = 255
 export const comment = defineMatch<Comment>()({
   name: 'comment',
   families: bothFamilies,
+  isRemark: true,
   doc: 'Say what the rule is for; matches every packet.',
   options: {
     comment: text({ doc: 'the words, up to 255 bytes', maxLength: commentBytes, required: true }),

@@ -62,6 +62,9 @@ export const multiport = defineMatch<Multiport>()({
   print: ({ side, ports, inverted }) =>
     `${inverted ? '! ' : ''}--${optionOf[side]} ${ports.map(printRange).join(',')}`,
 
+  destinationPorts: ({ side, ports, inverted }) =>
+    side === 'destination' && !inverted ? { ranges: ports, alone: true } : null,
+
   check: (_, { protocol }) =>
     isPorted(protocol)
       ? null

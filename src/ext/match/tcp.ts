@@ -12,7 +12,15 @@ import { exactly, type PacketSet, type PacketSpace } from '../../space/space.ts'
 import type { HookContext } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { tcpOptionsEnd } from '../facts.ts'
-import { analysePorts, explainPorts, givenPorts, type Ports, portsHold, printPorts } from './_ports.ts'
+import {
+  analysePorts,
+  askedPorts,
+  explainPorts,
+  givenPorts,
+  type Ports,
+  portsHold,
+  printPorts,
+} from './_ports.ts'
 import { explainHeader, readableHeader, requireProtocol, withCutHeader, withHeader } from './_transport.ts'
 
 /** Of the flags in `mask`, exactly those in `set` are on; both are bits of the header's flags byte. */
@@ -88,6 +96,9 @@ export const tcp = defineMatch<Tcp>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+
+  destinationPorts: ({ sourcePorts, destinationPorts, flags, option }) =>
+    askedPorts(destinationPorts, sourcePorts === null && flags === null && option === null),
 
   check: (_, rule) => requireProtocol(ipProtocol.tcp, rule),
 

@@ -8,7 +8,15 @@ import * as header from '../../net/headers/udp.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { exactly } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
-import { analysePorts, explainPorts, givenPorts, type Ports, portsHold, printPorts } from './_ports.ts'
+import {
+  analysePorts,
+  askedPorts,
+  explainPorts,
+  givenPorts,
+  type Ports,
+  portsHold,
+  printPorts,
+} from './_ports.ts'
 import { explainHeader, readableHeader, requireProtocol, withCutHeader, withHeader } from './_transport.ts'
 
 export interface Udp {
@@ -37,6 +45,8 @@ export const udp = defineMatch<Udp>()({
     [printPorts('--sport', sourcePorts), printPorts('--dport', destinationPorts)]
       .filter((words) => words !== '')
       .join(' '),
+
+  destinationPorts: ({ sourcePorts, destinationPorts }) => askedPorts(destinationPorts, sourcePorts === null),
 
   check: (_, rule) => requireProtocol(ipProtocol.udp, rule),
 

@@ -6,7 +6,7 @@
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { parseTo, printFlags, printTo, requireNat } from './_nat.ts'
+import { newDestination, parseTo, printFlags, printTo, requireNat } from './_nat.ts'
 
 export type Dnat = NatRange
 
@@ -34,6 +34,8 @@ export const DNAT = defineTarget<Dnat>()({
   }),
 
   print: (data, family) => `--to-destination ${printTo(data, family)}${printFlags(data)}`,
+
+  newDestination: (data) => newDestination(data, data.addresses),
 
   check: (_data, _rule, place) =>
     requireNat(['PREROUTING', 'OUTPUT'], place, 'the destination changes before routing'),

@@ -7,7 +7,7 @@ import { refuse } from '../../lang/diagnostic.ts'
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
+import { newDestination, parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
 
 /** Without addresses. */
 export type Redirect = NatRange
@@ -39,6 +39,8 @@ export const REDIRECT = defineTarget<Redirect>()({
 
   print: (data) =>
     `${data.ports === null ? '' : ` --to-ports ${printPorts(data)}`}${printFlags(data)}`.trimStart(),
+
+  newDestination: (data) => newDestination(data, 'local'),
 
   check: (_data, _rule, place) =>
     requireNat(['PREROUTING', 'OUTPUT'], place, 'the destination changes before routing'),

@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '../../lang/diagnostic.ts'
 import { servicePort } from '../../lang/names.ts'
 import { scanNumber } from '../../lang/numbers.ts'
 import type { Hook } from '../../lang/rule.ts'
-import type { OptionEnvironment, RulePlace } from '../../lang/syntax.ts'
+import type { NewDestination, OptionEnvironment, RulePlace } from '../../lang/syntax.ts'
 import { type Address, type Family, parseAddress, printAddress, sameAddress } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import type { NatRange } from '../context.ts'
@@ -127,6 +127,19 @@ export function printPorts({ ports, basePort }: Ports): string {
 /** The words behind the range, in iptables-save's order. */
 export const printFlags = ({ random, randomFully, persistent }: NatRange): string =>
   `${random ? ' --random' : ''}${randomFully ? ' --random-fully' : ''}${persistent ? ' --persistent' : ''}`
+
+/** What the registry tells of a range for the destination. A shifted range keeps its ports: nothing is certain of them. */
+export function newDestination(
+  { ports, basePort, ...range }: NatRange,
+  addresses: NewDestination['addresses'],
+): NewDestination {
+  const family = range.addresses?.min.family ?? 'ipv4'
+  return {
+    addresses,
+    ports: ports === null || basePort !== null ? null : { low: ports.min, high: ports.max },
+    text: printTo({ addresses: range.addresses, ports, basePort }, family),
+  }
+}
 
 /** What the kernel checks when a rule of a translation is loaded. Source: `table` and `hooks` of struct xt_target. */
 export function requireNat(allowed: readonly Hook[], place: RulePlace, why: string): Refusal | null {
