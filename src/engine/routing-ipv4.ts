@@ -42,6 +42,9 @@ const igmp = 2
 const allHosts = parseAddress('224.0.0.1')!
 const loopbackAddress = parseAddress('127.0.0.1')!
 
+/** Source: IP_MAX_MTU, include/net/ip.h. */
+const maxMtu = 65535
+
 export class Ipv4Routing implements FamilyRouting {
   readonly #interfaces: Interfaces
   readonly #config: HostConfig
@@ -197,6 +200,11 @@ export class Ipv4Routing implements FamilyRouting {
 
   isOwn({ words }: Address): boolean {
     return this.#own.has(words[0]!)
+  }
+
+  mtuToward(address: Address): number | null {
+    const route = this.output(address)
+    return route.kind === 'unicast' || route.kind === 'local' ? Math.min(route.device.mtu, maxMtu) : null
   }
 
   /** Source: __inet_dev_addr_type(), which asks the local table only. */

@@ -142,6 +142,11 @@ export class Ipv6Routing implements FamilyRouting {
     return type === 'LOCAL' || type === 'ANYCAST'
   }
 
+  mtuToward(address: Address): number | null {
+    const route = this.output(address)
+    return route.kind === 'unicast' || route.kind === 'local' ? route.device.mtu : null
+  }
+
   /** Source: match_lookup_rt6(), net/netfilter/xt_addrtype.c. */
   addressType(address: Address, device: Device | null): RouteType {
     if (device !== null) {

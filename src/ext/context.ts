@@ -127,6 +127,8 @@ export type RouteType =
 export interface Routing {
   /** `inet_dev_addr_type()` for IPv4, `ipv6_addr_type` + route look-up for IPv6; any device when null. */
   addressType(address: Address, device: Device | null): RouteType
+  /** Bytes of the largest packet that the host could send to an address; null where it has no way there. */
+  mtuToward(address: Address): number | null
 }
 
 /** One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. */

@@ -24,8 +24,13 @@ import { state } from './match/state.ts'
 import { tcp } from './match/tcp.ts'
 import { ttl } from './match/ttl.ts'
 import { udp } from './match/udp.ts'
+import { CHECKSUM } from './target/CHECKSUM.ts'
+import { CLASSIFY } from './target/CLASSIFY.ts'
 import { CT } from './target/CT.ts'
 import { DNAT } from './target/DNAT.ts'
+import { DSCP } from './target/DSCP.ts'
+import { ECN } from './target/ECN.ts'
+import { HL } from './target/HL.ts'
 import { LOG } from './target/LOG.ts'
 import { MARK } from './target/MARK.ts'
 import { MASQUERADE } from './target/MASQUERADE.ts'
@@ -34,6 +39,10 @@ import { NOTRACK } from './target/NOTRACK.ts'
 import { REDIRECT } from './target/REDIRECT.ts'
 import { REJECT } from './target/REJECT.ts'
 import { SNAT } from './target/SNAT.ts'
+import { TCPMSS } from './target/TCPMSS.ts'
+import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.ts'
+import { TOS } from './target/TOS.ts'
+import { TTL } from './target/TTL.ts'
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
@@ -58,8 +67,13 @@ export const matches: readonly AnyMatch[] = [
 ]
 
 export const targets: readonly AnyTarget[] = [
+  CHECKSUM,
+  CLASSIFY,
   CT,
   DNAT,
+  DSCP,
+  ECN,
+  HL,
   LOG,
   MARK,
   MASQUERADE,
@@ -68,6 +82,10 @@ export const targets: readonly AnyTarget[] = [
   REDIRECT,
   REJECT,
   SNAT,
+  TCPMSS,
+  TCPOPTSTRIP,
+  TOS,
+  TTL,
 ]
 
 export interface Registry extends Syntax {

@@ -7,6 +7,7 @@
  */
 export * from './address.ts'
 export * from './capture.ts'
+export * from './change.ts'
 export * from './checksum.ts'
 export * from './decode.ts'
 export * from './encode.ts'

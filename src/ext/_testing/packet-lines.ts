@@ -77,6 +77,7 @@ function socketOf({ uid, gid }: PacketLine, words: readonly string[]): LocalSock
 const groupList = (word: string | undefined): number[] => (word?.match(/\d+/g) ?? []).map(Number)
 
 const routingOf = (routes: RouteTypes): HostServices['routing'] => ({
+  mtuToward: () => null,
   addressType(address, device) {
     const text = printAddress(address)
     return routes[device === null ? text : `${text}@${device.name}`] ?? 'UNICAST'

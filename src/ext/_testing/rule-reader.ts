@@ -88,6 +88,12 @@ export class RuleReader<Data> {
     return this.#ruleText(text).words
   }
 
+  /** Whether the rule stands in that table and chain. */
+  stands(text: string, table: TableName, chain: Hook): boolean {
+    const place = this.#ruleText(text)
+    return place.table === table && place.chain === chain
+  }
+
   /** What `askKernel` would answer. */
   asKernel(text: string): KernelAnswer {
     const reading = this.read(text)

@@ -77,6 +77,7 @@ const arbitraryRouting = {
     const folded = address.words.reduce((sum, word) => Math.imul(sum ^ word, 0x9e3779b1), device?.index ?? 0)
     return routeTypes[((folded ^ (folded >>> 15)) >>> 0) % routeTypes.length]!
   },
+  mtuToward: () => null,
 }
 
 const never = (): never => {

@@ -41,15 +41,19 @@ export function explainHeader(
 }
 
 /**
- * Refuses a rule whose `-p` is not the match's protocol. Source: `proto` of struct xt_match, checked by
- * xt_check_match(), net/netfilter/x_tables.c.
+ * Refuses a rule whose `-p` is not the protocol of the match or target. Source: `proto` of struct xt_match and xt_target,
+ * checked by xt_check_match() and xt_check_target(), net/netfilter/x_tables.c.
  */
-export function requireProtocol(number: number, { protocol }: Rule): Refusal | null {
+export function requireProtocol(
+  number: number,
+  { protocol }: Rule,
+  kind: 'match' | 'target' = 'match',
+): Refusal | null {
   if (protocol !== null && protocol.value === number && !protocol.inverted) return null
   const option = `-p ${protocolName(number)}`
   return {
     code: 'needs-protocol',
-    message: `this match needs ${option} in the same rule`,
+    message: `this ${kind} needs ${option} in the same rule`,
     notes: ['the kernel reads the header only where the rule itself says which protocol it is'],
     help: option,
   }
