@@ -27,13 +27,19 @@ const files = [
     'state',
     'conntrack',
     'MARK',
+    'CHECKSUM',
+    'CLASSIFY',
+    'DSCP',
+    'TOS',
+    'TCPMSS',
+    'TCPOPTSTRIP',
     'NOTRACK',
     'REDIRECT',
   ].map((name) => `libxt_${name}.t`),
-  ...['icmp', 'ttl', 'DNAT', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+  ...['icmp', 'ttl', 'DNAT', 'ECN', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT', 'TTL'].map(
     (name) => `libipt_${name}.t`,
   ),
-  ...['icmp6', 'hl', 'DNAT', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+  ...['icmp6', 'hl', 'DNAT', 'HL', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
     (name) => `libip6t_${name}.t`,
   ),
 ]
