@@ -12,6 +12,9 @@ import type { Family } from '../net/address.ts'
 import type { Bounds, PacketSet, PacketSpace } from '../space/space.ts'
 import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
 
+/** Whether a proposition holds, given what its name says behind the `=`. */
+export type FactJudge = (value: string, skb: Skb, context: HookContext) => boolean
+
 export interface MatchDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
   /** Whether the answer depends on more than the packet and the host's configuration. */
   readonly stateful?: boolean
@@ -30,6 +33,8 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
   analyse(data: Data, space: PacketSpace): Bounds
   /** The packets it drops at once instead of answering (`hotdrop`); none when left out. */
   hotdrops?(data: Data, space: PacketSpace): PacketSet
+  /** Propositions of `analyse` that only this match knows to judge, by kind; `facts.ts` knows the others. */
+  readonly facts?: Readonly<Record<string, FactJudge>>
   /** For traces: why it did not match this packet ("dport 23 is not 22"). Only called after a miss. */
   explain?(data: Data, skb: Skb, context: HookContext, state: State): string | null
 }

@@ -7,11 +7,13 @@ import { ipProtocol } from '../net/protocol.ts'
 import type { FieldName, Point } from '../space/space.ts'
 import { connectionFacts } from './connection-questions.ts'
 import type { Device, HookContext, PacketType, Skb } from './context.ts'
+import type { FactJudge } from './define.ts'
 
-type Judge = (value: string, skb: Skb, context: HookContext) => boolean
+/** Kinds of propositions, and how to judge them. */
+export type FactJudges = Readonly<Record<string, FactJudge>>
 
-/** Every kind of proposition, and whether it holds. */
-const kinds: Readonly<Record<string, Judge>> = {
+/** Those that matches share. */
+const kinds: FactJudges = {
   ...connectionFacts,
   /** `transport-bytes=20`: the packet has so many bytes from the transport header on, and is no later fragment. */
   'transport-bytes': (value, { packet }) =>
@@ -45,17 +47,25 @@ const kinds: Readonly<Record<string, Judge>> = {
     isOwned(skb) && (skb.socket!.supplementaryGids ?? []).some((group) => inRange(value, group)),
 }
 
-/** Whether a proposition holds; a kind nobody knows throws, for it would be silently false. */
-export function factHolds(name: string, skb: Skb, context: HookContext): boolean {
+/**
+ * Whether a proposition holds; `own` judges those of single matches (`MatchDefinition.facts`). A kind nobody knows
+ * throws, for it would be silently false.
+ */
+export function factHolds(name: string, skb: Skb, context: HookContext, own: FactJudges = {}): boolean {
   const equals = name.indexOf('=')
   const kind = equals < 0 ? name : name.slice(0, equals)
-  const judge = kinds[kind]
+  const judge = kinds[kind] ?? own[kind]
   if (judge === undefined) throw new Error(`nobody knows how to judge the proposition ${name}`)
   return judge(equals < 0 ? '' : name.slice(equals + 1), skb, context)
 }
 
 /** The packet as a point of the packet space, with the given propositions (`PacketSpace.facts`) judged. */
-export function pointOf(skb: Skb, context: HookContext, facts: Iterable<string>): Point {
+export function pointOf(
+  skb: Skb,
+  context: HookContext,
+  facts: Iterable<string>,
+  own: FactJudges = {},
+): Point {
   const { packet } = skb
   const fields: Partial<Record<FieldName, bigint>> = {
     source: wordsValue(packet.source.words),
@@ -71,7 +81,7 @@ export function pointOf(skb: Skb, context: HookContext, facts: Iterable<string>)
   if (packet.fragmentOffset === 0) addTransport(fields, skb)
   if (hasEthernetSource(skb, context)) fields.sourceMac = bytesValue(ethernetSource(skb))
   const holding = new Set<string>()
-  for (const name of facts) if (factHolds(name, skb, context)) holding.add(name)
+  for (const name of facts) if (factHolds(name, skb, context, own)) holding.add(name)
   return { fields, facts: holding }
 }
 

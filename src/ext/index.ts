@@ -8,5 +8,5 @@
 export * from './context.ts'
 export * from './define.ts'
 export { documentExtension, type ExtensionDoc, type ExtensionKind, type OptionDoc, printHelp } from './doc.ts'
-export { factHolds, pointOf } from './facts.ts'
+export { type FactJudges, factHolds, pointOf } from './facts.ts'
 export { makeRegistry, matches, type Registry, registry, targets } from './registry.ts'

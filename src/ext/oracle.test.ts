@@ -26,6 +26,16 @@ const files = [
     'limit',
     'state',
     'conntrack',
+    'dccp',
+    'dscp',
+    'ecn',
+    'esp',
+    'ipcomp',
+    'sctp',
+    'string',
+    'tcpmss',
+    'tos',
+    'u32',
     'MARK',
     'CHECKSUM',
     'CLASSIFY',
@@ -36,10 +46,10 @@ const files = [
     'NOTRACK',
     'REDIRECT',
   ].map((name) => `libxt_${name}.t`),
-  ...['icmp', 'ttl', 'DNAT', 'ECN', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT', 'TTL'].map(
+  ...['icmp', 'ah', 'ttl', 'DNAT', 'ECN', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT', 'TTL'].map(
     (name) => `libipt_${name}.t`,
   ),
-  ...['icmp6', 'hl', 'DNAT', 'HL', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+  ...['icmp6', 'ah', 'hl', 'DNAT', 'HL', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
     (name) => `libip6t_${name}.t`,
   ),
 ]

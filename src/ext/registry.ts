@@ -6,11 +6,17 @@ import type { Syntax } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
+import { ah } from './match/ah.ts'
 import { comment } from './match/comment.ts'
 import { conntrack } from './match/conntrack.ts'
+import { dccp } from './match/dccp.ts'
+import { dscp } from './match/dscp.ts'
+import { ecn } from './match/ecn.ts'
+import { esp } from './match/esp.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
+import { ipcomp } from './match/ipcomp.ts'
 import { iprange } from './match/iprange.ts'
 import { length } from './match/length.ts'
 import { limit } from './match/limit.ts'
@@ -20,9 +26,14 @@ import { multiport } from './match/multiport.ts'
 import { owner } from './match/owner.ts'
 import { pkttype } from './match/pkttype.ts'
 import { recent } from './match/recent.ts'
+import { sctp } from './match/sctp.ts'
 import { state } from './match/state.ts'
+import { string } from './match/string.ts'
 import { tcp } from './match/tcp.ts'
+import { tcpmss } from './match/tcpmss.ts'
+import { tos } from './match/tos.ts'
 import { ttl } from './match/ttl.ts'
+import { u32 } from './match/u32.ts'
 import { udp } from './match/udp.ts'
 import { CHECKSUM } from './target/CHECKSUM.ts'
 import { CLASSIFY } from './target/CLASSIFY.ts'
@@ -46,11 +57,17 @@ import { TTL } from './target/TTL.ts'
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
+  ah,
   comment,
   conntrack,
+  dccp,
+  dscp,
+  ecn,
+  esp,
   hl,
   icmp,
   icmp6,
+  ipcomp,
   iprange,
   length,
   limit,
@@ -60,9 +77,14 @@ export const matches: readonly AnyMatch[] = [
   owner,
   pkttype,
   recent,
+  sctp,
   state,
+  string,
   tcp,
+  tcpmss,
+  tos,
   ttl,
+  u32,
   udp,
 ]
 

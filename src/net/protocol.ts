@@ -19,7 +19,11 @@ export const ipProtocol = {
   /** IPv6: nothing follows. */
   none: 59,
   destination: 60,
+  /** RFC 3173. */
+  ipcomp: 108,
   sctp: 132,
+  /** IPv6 mobility header, RFC 6275. */
+  mobility: 135,
   udplite: 136,
 } as const
 

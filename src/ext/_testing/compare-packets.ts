@@ -4,8 +4,9 @@ import { expect } from 'vitest'
 import type { Rule } from '../../lang/rule.ts'
 import type { RulePlace } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
+import { decodeFrame } from '../../net/decode.ts'
 import type { MatchDefinition } from '../define.ts'
-import { askKernelPackets, type PacketAnswer } from './kernel-packets.ts'
+import { askKernelPackets, numbered, type PacketAnswer } from './kernel-packets.ts'
 import { anySample, type Hints, type Sample } from './samples.ts'
 
 interface JudgedRule<Data> {
@@ -43,15 +44,15 @@ export async function compareWithKernel<Data, State>(
     .filter(({ skb }) => skb.packet.linkOffset === 0 && destinationMacs[skb.packetType] !== undefined)
     .slice(0, packetsEach)
   const pairs = taken.flatMap((rule) => samples.map((sample) => ({ ...rule, sample })))
-  const theirs = await askKernelPackets(
-    family,
-    pairs.map(({ source, sample: { skb } }) => {
-      const frame = Uint8Array.from(skb.packet.bytes)
-      frame.set(destinationMacs[skb.packetType]!)
-      return { rule: source, frame, mark: skb.mark }
-    }),
-  )
+  const questions = pairs.map(({ source, sample: { skb } }) => {
+    const frame = Uint8Array.from(skb.packet.bytes)
+    frame.set(destinationMacs[skb.packetType]!)
+    return { rule: source, frame, mark: skb.mark }
+  })
+  const theirs = await askKernelPackets(family, questions)
   const differences = pairs.flatMap(({ text, data, rule, sample }, at) => {
+    // A match may look at the very bytes that tell the kernel which question it is.
+    decodeFrame(sample.skb.packet, numbered(family, questions[at]!.frame, at + 1))
     const ours = answer(match, data, rule, sample)
     const judged = theirs[at]!
     return judged === 'lost' || judged === ours

@@ -21,7 +21,7 @@ import { compareWithKernel } from './compare-packets.ts'
 import { kernelHostIsOutOfReach } from './kernel-host.ts'
 import { packetSample, type RouteTypes } from './packet-lines.ts'
 import { describeText, RuleReader, type TextFixtures, textsOf } from './rule-reader.ts'
-import { anySample, hintsOf, type Sample } from './samples.ts'
+import { anySample, type Hints, hintsOf, type Sample } from './samples.ts'
 
 export interface MatchFixtures extends TextFixtures {
   /** Of what may run in both families. Default: the first family of the match. */
@@ -35,6 +35,8 @@ export interface MatchFixtures extends TextFixtures {
    * with state have timelines of their own instead.
    */
   readonly packets?: Readonly<Record<string, PacketTable>>
+  /** Of the random packets: `Hints.wantsHeaders`, `Hints.strings`. */
+  readonly samples?: Pick<Hints, 'wantsHeaders' | 'strings'>
   /** What the routing table says of the addresses in `packets`. */
   readonly routes?: RouteTypes
 }
@@ -78,7 +80,8 @@ export function describeMatch<Data, State>(
       })
     })
 
-    const samples = anySample(family, fixtures.hook ?? 'FORWARD', hintsOf(texts, family))
+    const hints = { ...hintsOf(texts, family), ...fixtures.samples }
+    const samples = anySample(family, fixtures.hook ?? 'FORWARD', hints)
     const rules = texts.map((text) => ({ text, source: reader.words(text), ...reader.data(text) }))
 
     it('evaluates every packet as its analysis says', () => {
@@ -90,7 +93,7 @@ export function describeMatch<Data, State>(
       }))
       fc.assert(
         fc.property(samples, (sample) => {
-          const point = pointOf(sample.skb, sample.context, space.facts)
+          const point = pointOf(sample.skb, sample.context, space.facts, match.facts)
           for (const { text, data, place, bounds, hotdrops } of analysed) {
             const answer = evaluate(match, data, place, sample)
             if (answer === null) continue
@@ -110,7 +113,7 @@ export function describeMatch<Data, State>(
     if (fixtures.hook === undefined && fixtures.routes === undefined) {
       const lack = kernelHostIsOutOfReach
       it.skipIf(lack !== null)(`decides as the kernel does${lack ? ` (${lack})` : ''}`, async () => {
-        await compareWithKernel(match, family, rules, hintsOf(texts, family))
+        await compareWithKernel(match, family, rules, hints)
       })
     }
 

@@ -45,8 +45,8 @@ function rulesText(family: Family, questions: readonly PacketQuestion[]): string
   ].join('\n')
 }
 
-/** The frame with a number where the rules look for it. */
-function numbered(family: Family, frame: Uint8Array, number: number): Uint8Array {
+/** The frame with a number where the rules look for it: the one that `askKernelPackets` sends for question `number - 1`. */
+export function numbered(family: Family, frame: Uint8Array, number: number): Uint8Array {
   const bytes = Uint8Array.from(frame)
   if (family === 'ipv4') {
     setU16(bytes, linkBytes + 4, number)

@@ -28,6 +28,10 @@ export interface Hints {
   readonly numbers: readonly number[]
   readonly addresses: readonly Address[]
   readonly macs: readonly Uint8Array[]
+  /** Whether IPv6 packets shall have extension headers of every kind, with options, often broken. */
+  readonly wantsHeaders?: boolean
+  /** Strings that payloads shall hold now and then, whole or in pieces. */
+  readonly strings?: readonly Uint8Array[]
 }
 
 /** Numbers, addresses and MACs in the texts of rules, each number with its neighbours. */
@@ -105,7 +109,8 @@ export function contextOf(packet: Packet, hook: Hook, devices: Pick<HookContext,
     ...devices,
     nowNs: 0n,
     jiffies: 0,
-    transportOffset: packet.transportOffset,
+    // As in rules with -p. Later fragments have none in IPv6.
+    transportOffset: packet.family === 'ipv6' && packet.fragmentOffset > 0 ? -1 : packet.transportOffset,
     fragmentOffset: packet.fragmentOffset,
     hotdrop: false,
     note: null,
@@ -222,6 +227,11 @@ function anyIpPacket(family: Family, hints: Hints): fc.Arbitrary<Uint8Array> {
       // Padding that only makes the header longer: IPv4 options, or an IPv6 destination header.
       headerWords: fc.constantFrom(0, 0, 1, 10),
     })
+    .chain(({ payload, ...fields }) =>
+      (family === 'ipv6' && hints.wantsHeaders ? withHeaders(hints, payload) : fc.constant(payload)).map(
+        (behind) => ({ payload: behind, ...fields }),
+      ),
+    )
     .map(({ payload: [protocol, transport], headerWords, ...fields }) =>
       family === 'ipv4'
         ? encode.encodeIpv4(
@@ -258,12 +268,91 @@ function encodeIpv6(parts: Ipv6Parts, transport: Uint8Array): Uint8Array {
   return encode.encodeIpv6({ source, destination, nextHeader, hopLimit, trafficClass }, payload)
 }
 
+/** Up to three extension headers before the payload, of fitting, shorter and longer lengths. */
+function withHeaders(
+  hints: Hints,
+  payload: [protocol: number, bytes: Uint8Array],
+): fc.Arbitrary<[protocol: number, bytes: Uint8Array]> {
+  const kinds = fc.constantFrom<number>(
+    ipProtocol.destination,
+    ipProtocol.destination,
+    ipProtocol.routing,
+    ipProtocol.routing,
+    ipProtocol.ah,
+    ipProtocol.fragment,
+    ipProtocol.none,
+    ipProtocol.hopByHop,
+  )
+  const header = fc.record({
+    kind: kinds,
+    body: fc.oneof(
+      { weight: 3, arbitrary: fc.array(anyOption(hints), { maxLength: 4 }).map((all) => all.flat()) },
+      { weight: 2, arbitrary: anyRouting(hints) },
+      { weight: 1, arbitrary: fc.array(near(hints, 255), { maxLength: 40 }) },
+    ),
+    units: fc.option(fc.constantFrom(0, 1, 2, 3), { freq: 8 }),
+    frag: fc.constantFrom(0, 0, 1, 6, 8, 9),
+  })
+  return fc.array(header, { maxLength: 3 }).map((headers) =>
+    headers.reduceRight<[number, Uint8Array]>(([nextHeader, bytes], { kind, body, units, frag }) => {
+      const isFragment = kind === ipProtocol.fragment
+      const unit = kind === ipProtocol.ah ? 4 : 8
+      const size = isFragment
+        ? 8
+        : Math.max(kind === ipProtocol.ah ? 12 : 8, Math.ceil((body.length + 2) / unit) * unit)
+      const header = new Uint8Array(size)
+      header.set(body.slice(0, size - 2), 2)
+      header[0] = nextHeader
+      header[1] = isFragment ? (body[0] ?? 0) & 1 : (units ?? (unit === 4 ? size / 4 - 2 : size / 8 - 1))
+      if (isFragment) header.set([0, frag], 2)
+      return [kind, encode.concatBytes(header, bytes)]
+    }, payload),
+  )
+}
+
+/** Type, length and as many bytes; often PadN, sometimes Pad1. */
+const anyOption = (hints: Hints): fc.Arbitrary<number[]> =>
+  fc.oneof(
+    fc.constant<number[]>([0]),
+    fc
+      .tuple(near(hints, 63), fc.constantFrom(0, 1, 2, 4))
+      .map(([type, length]) => (type === 0 ? [0] : [type, length, ...new Array<number>(length).fill(0)])),
+  )
+
+/** What stands behind the length of a routing header: type, segments left, and words or addresses. */
+const anyRouting = (hints: Hints): fc.Arbitrary<number[]> =>
+  fc
+    .tuple(
+      fc.constantFrom(0, 2, 4, 4),
+      near(hints, 255),
+      fc.array(near(hints, 255), { minLength: 4, maxLength: 4 }),
+      fc.array(anyAddress('ipv6', hints), { maxLength: 3 }),
+    )
+    .map(([type, left, four, addresses]) => [
+      type,
+      left % 4,
+      (four[0]! % 4) & 255,
+      ...four.slice(1),
+      ...addresses.flatMap(({ words }) =>
+        words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
+      ),
+    ])
+
 const portedProtocols = [ipProtocol.udp, ipProtocol.udplite, ipProtocol.sctp, ipProtocol.dccp]
 
 /** A protocol and the bytes behind the IP header, often cut. */
 function anyTransport(family: Family, hints: Hints): fc.Arbitrary<[protocol: number, bytes: Uint8Array]> {
   const port = near(hints, 0xffff)
-  const junk = fc.uint8Array({ maxLength: 24 })
+  const plain = fc.uint8Array({ maxLength: 24 })
+  const { strings = [] } = hints
+  const junk =
+    strings.length === 0
+      ? plain
+      : fc
+          .array(fc.oneof(fc.constantFrom(...strings), fc.constantFrom(...strings).chain(pieceOf), plain), {
+            maxLength: 6,
+          })
+          .map((parts) => encode.concatBytes(...parts))
   const ports = fc.tuple(port, port).map(([source, destination]) => {
     const bytes = new Uint8Array(4)
     encode.setU16(bytes, 0, source)
@@ -299,14 +388,66 @@ function anyTransport(family: Family, hints: Hints): fc.Arbitrary<[protocol: num
       family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6,
       encode.concatBytes(Uint8Array.of(type, code, 0, 0, 0, 0, 0, 0), rest),
     ])
+  const sctp = fc
+    .tuple(ports, fc.array(anyChunk(hints), { maxLength: 3 }))
+    .map(([ports, chunks]): [number, Uint8Array] => [
+      ipProtocol.sctp,
+      encode.concatBytes(ports, new Uint8Array(8), ...chunks),
+    ])
+  const dccp = fc
+    .tuple(
+      ports,
+      fc.constantFrom(0, 3, 4, 5, 6, 7, 8),
+      fc.nat(31),
+      fc.array(near(hints, 255), { maxLength: 28 }),
+    )
+    .map(([ports, words, type, rest]): [number, Uint8Array] => [
+      ipProtocol.dccp,
+      encode.concatBytes(ports, Uint8Array.of(words, 0, 0, 0, type, 0, 0, 0, ...rest)),
+    ])
+  const spi = near(hints, 0xffff_ffff).chain((number) =>
+    fc.tuple(fc.constantFrom(0, 2, 4), junk).map(([before, rest]) => {
+      const bytes = new Uint8Array(12)
+      bytes.set([before === 4 ? ipProtocol.tcp : 0, 4, rest[0] ?? 0, 0])
+      encode.setU32(bytes, before, number)
+      return encode.concatBytes(bytes, rest)
+    }),
+  )
+  const ipsec = fc.tuple(fc.constantFrom<number>(ipProtocol.esp, ipProtocol.ah, ipProtocol.ipcomp), spi)
+  const mobility = fc
+    .tuple(near(hints, 255), fc.constantFrom(59, 59, 59, 6))
+    .map(([type, next]): [number, Uint8Array] => [
+      ipProtocol.mobility,
+      Uint8Array.of(next, 0, type, 0, 0, 0, 0, 0),
+    ])
   const other = fc.tuple(fc.constantFrom<number>(ipProtocol.gre, ipProtocol.esp, 99), junk)
   const whole = fc.oneof(
     { weight: 3, arbitrary: tcp.map((bytes): [number, Uint8Array] => [ipProtocol.tcp, bytes]) },
     { weight: 2, arbitrary: ported },
     { weight: 2, arbitrary: icmp },
     { weight: 1, arbitrary: other },
+    { weight: 1, arbitrary: fc.oneof(sctp, dccp) },
+    { weight: 1, arbitrary: fc.oneof(ipsec, ipsec, mobility) },
   )
   return fc
     .tuple(whole, fc.option(fc.nat(22), { freq: 4 }))
     .map(([[protocol, bytes], cut]) => [protocol, cut === null ? bytes : bytes.subarray(0, cut)])
 }
+
+const pieceOf = (bytes: Uint8Array): fc.Arbitrary<Uint8Array> =>
+  fc.tuple(fc.nat(bytes.length), fc.nat(bytes.length)).map(([from, to]) => bytes.subarray(from, to))
+
+/** An SCTP chunk, seldom with a length that lies. */
+const anyChunk = (hints: Hints): fc.Arbitrary<Uint8Array> =>
+  fc
+    .tuple(
+      fc.oneof(fc.constantFrom(0, 1, 3, 7, 64), near(hints, 255)),
+      fc.nat(15),
+      fc.constantFrom(0, 1, 4),
+      fc.option(fc.constantFrom(0, 1, 5, 40), { freq: 6 }),
+    )
+    .map(([type, flags, size, lie]) => {
+      const chunk = new Uint8Array(4 + ((size + 3) & ~3))
+      chunk.set([type, flags, 0, lie ?? 4 + size])
+      return chunk
+    })

@@ -18,6 +18,13 @@ export function readableHeader({ packet }: Skb, context: HookContext, length: nu
   return context.transportOffset
 }
 
+/**
+ * Where matches that do not ask whether this is a later fragment look for the transport header: in IPv4 behind the
+ * header, in IPv6 at the packet's very beginning, for there the kernel found none (`thoff` stays 0).
+ */
+export const kernelTransportOffset = ({ packet }: Skb, { transportOffset }: HookContext): number =>
+  transportOffset < 0 ? packet.networkOffset : transportOffset
+
 /** Packets whose transport header can be read. */
 export const withHeader = (space: PacketSpace, length: number): PacketSet =>
   firstFragment(space).and(space.fact(`transport-bytes=${length}`))

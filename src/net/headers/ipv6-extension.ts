@@ -121,3 +121,37 @@ function jumboFault(packet: Packet, at: number, optionBytes: number): HopByHopFa
   if (packet.totalLength !== 40) return { ...wrongField, pointer: offset }
   return jumboLength > packet.endOffset - packet.networkOffset - 40 ? 'silent' : null
 }
+
+/**
+ * Offset of the first extension header (or transport header) of a protocol; `absent` when there is none, `broken` when
+ * the chain ends within a header. A later fragment has only the headers before its data.
+ *
+ * Source: ipv6_find_hdr() with a target, net/ipv6/exthdrs_core.c, Linux 6.18.
+ *
+ * Preconditions: the fixed IPv6 header is there.
+ */
+export function findHeader(packet: Packet, target: number): number | 'absent' | 'broken' {
+  const end = packet.endOffset
+  let nextHeader = packet.nextHeader
+  let at = packet.networkOffset + 40
+  for (;;) {
+    const isFound = nextHeader === target
+    if (!isExtensionHeader(nextHeader) || nextHeader === ipProtocol.none) return isFound ? at : 'absent'
+    const fixedBytes = nextHeader === ipProtocol.fragment || nextHeader === ipProtocol.routing ? 4 : 2
+    if (end < at + fixedBytes) return 'broken'
+    if (isFound) return at
+    if (nextHeader === ipProtocol.fragment) {
+      if ((packet.u16(at + 2) & ~7) !== 0) return 'absent'
+    }
+    const next = packet.u8(at)
+    at += headerLength(packet, at, nextHeader)
+    nextHeader = next
+  }
+}
+
+/** Bytes of the extension header at `at`. Preconditions: its first two bytes are there. */
+export function headerLength(packet: Packet, at: number, protocol: number): number {
+  if (protocol === ipProtocol.fragment) return 8
+  const units = packet.u8(at + 1)
+  return protocol === ipProtocol.ah ? (units + 2) * 4 : (units + 1) * 8
+}
