@@ -1,20 +1,27 @@
-/** What happens in a step: exactly one of `packet`, `frame`, `local`, `write`, `run`. */
+/** What happens in a step: exactly one of `packet`, `flow`, `frame`, `local`, `write`, `run`. */
 import type { HostConfig } from '../engine/config.ts'
 import { encodePacketLine, parsePacketLine } from '../net/notation.ts'
+import type { FlowLine } from './flow/line.ts'
+import { checkDevice, type FlowReader } from './flow/read.ts'
 import { frameOfLine } from './frame.ts'
 import type { Complain } from './host-file.ts'
 import type { Action } from './scenario.ts'
 import type { StepFile } from './schema.ts'
 
-export interface ReadAction {
-  readonly action: Action
-  readonly text: string
-}
+export type ReadAction = { readonly text: string } & (
+  | { readonly action: Action }
+  | { readonly flow: FlowLine }
+)
 
-const kinds = ['packet', 'frame', 'local', 'write', 'run'] as const
+const kinds = ['packet', 'flow', 'frame', 'local', 'write', 'run'] as const
 
 /** The action and its line for timelines, or null after a complaint. */
-export function readAction(file: StepFile, host: HostConfig, complain: Complain): ReadAction | null {
+export function readAction(
+  file: StepFile,
+  host: HostConfig,
+  flows: FlowReader,
+  complain: Complain,
+): ReadAction | null {
   const given = kinds.filter((kind) => file[kind] !== undefined)
   if (given.length !== 1) {
     const seen = given.length === 0 ? 'none of them' : given.join(' and ')
@@ -22,6 +29,10 @@ export function readAction(file: StepFile, host: HostConfig, complain: Complain)
     return null
   }
   if (file.packet !== undefined) return readPacket(file.packet, host, complain)
+  if (file.flow !== undefined) {
+    const flow = flows.read(file.flow, complain)
+    return flow === null ? null : { flow, text: file.flow }
+  }
   if (file.frame !== undefined) return readFrame(file.frame, host, complain)
   if (file.local !== undefined) return readLocal(file.local, complain)
   if (file.write !== undefined) {
@@ -83,17 +94,6 @@ function readLocal(file: NonNullable<StepFile['local']>, complain: Complain): Re
   if (packet === null) return null
   const socket = { uid: file.uid ?? 0, gid: file.gid ?? 0 }
   return { action: { kind: 'send', packet, socket, mark: 0 }, text: `out packet of ${packet.length} bytes` }
-}
-
-function checkDevice(name: string, host: HostConfig, path: readonly string[], complain: Complain): boolean {
-  if (host.interfaces.some((device) => device.name === name)) return true
-  const known = host.interfaces.map((device) => device.name).join(', ')
-  complain(
-    path,
-    `the host has no interface "${name}"`,
-    known === '' ? 'name it under host: interfaces:' : `one of: ${known}`,
-  )
-  return false
 }
 
 /** Hex with any blanks, colons or line breaks between the bytes. */

@@ -3,8 +3,8 @@ import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef } from '../engine/outcome.ts'
 import { runCommand } from './command.ts'
 import { durationSeconds } from './duration.ts'
+import { hexOfBytes } from './hex.ts'
 import { loadRules } from './rules.ts'
-import { hexOfBytes } from './run.ts'
 import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
 
 export class EngineJudge implements Judge {
@@ -37,6 +37,8 @@ export class EngineJudge implements Judge {
       }
       case 'run':
         return { ...common, ...this.#quietResult(runCommand(host, action.command), []) }
+      case 'socket':
+        throw new Error('the host has no sockets')
     }
   }
 

@@ -1,5 +1,6 @@
 /** Compares what a step should have done with what it did. */
 import { parseAddress, printAddress } from '../net/address.ts'
+import { outcomeFits, printOutcome } from './flow/outcome.ts'
 import type { Expectation, StepResult } from './scenario.ts'
 
 /** One place where expectation and outcome part. */
@@ -37,6 +38,10 @@ export function compareExpectation(
   }
   if (expect.state !== undefined && result.state !== undefined && expect.state !== result.state) {
     differ('state', expect.state, result.state ?? 'not tracked')
+  }
+  if (expect.flow !== undefined && (result.flow === undefined || !outcomeFits(expect.flow, result.flow))) {
+    const why = result.why === undefined ? '' : `: ${result.why}`
+    differ('flow', expect.flow, result.flow === undefined ? 'no flow' : `${printOutcome(result.flow)}${why}`)
   }
   if (expect.sent !== undefined) {
     const sent = result.sent.map(describeFrame)

@@ -1,14 +1,16 @@
 /** Scenario text (YAML) to a `Scenario`, with every mistake reported at its place. */
 import { isMap, isNode, isScalar, parseDocument, type YAMLParseError } from 'yaml'
 import { bareHost, type HostConfig } from '../engine/config.ts'
+import type { Verdict } from '../engine/outcome.ts'
 import { binaryKind, isBinary } from '../lang/bytes.ts'
 import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText, type Span } from '../lang/source.ts'
 import { type Family, parseAddress, printAddress } from '../net/address.ts'
 import { readAction } from './action.ts'
 import { parseDuration, printDuration } from './duration.ts'
-import { readHost, type TextPart } from './host-file.ts'
-import type { Case, Expectation, RulesText, Scenario, Step } from './scenario.ts'
+import { FlowReader } from './flow/read.ts'
+import { type Complain, readHost, type TextPart } from './host-file.ts'
+import type { Case, CaseStep, Expectation, RulesText, Scenario } from './scenario.ts'
 import { type HostFile, type ScenarioFile, type StepFile, scenarioShape } from './schema.ts'
 import { complaintsOf, type Path } from './shape-complaints.ts'
 
@@ -158,17 +160,18 @@ class Reader {
     }
   }
 
-  #readSteps(files: readonly StepFile[], path: Path, host: HostConfig): Step[] {
-    const steps: Step[] = []
+  #readSteps(files: readonly StepFile[], path: Path, host: HostConfig): CaseStep[] {
+    const steps: CaseStep[] = []
+    const flows = new FlowReader(host)
     if (files.length === 0) this.#complain(path, 'there are no steps here, so nothing would be tested')
     let nowNs = 0n
     for (const [at, file] of files.entries()) {
       const stepPath = [...path, at]
       nowNs = this.#readTime(file, nowNs, stepPath)
       const everyNs = this.#readDuration(file.every ?? 0, [...stepPath, 'every']) ?? 0n
-      const read = readAction(file, host, (inner, message, help, part) =>
-        this.#complain([...stepPath, ...inner], message, help, part),
-      )
+      const complain: Complain = (inner, message, help, part) =>
+        this.#complain([...stepPath, ...inner], message, help, part)
+      const read = readAction(file, host, flows, complain)
       if (read === null) continue
       const expect = this.#readExpectation(file.expect, [...stepPath, 'expect'])
       for (let repetition = 0; repetition < (file.repeat ?? 1); repetition++) {
@@ -203,14 +206,15 @@ class Reader {
 
   #readExpectation(file: StepFile['expect'], path: Path): Expectation | null {
     if (file === undefined) return null
-    if (typeof file === 'string') return { verdict: file }
-    const { verdict, by, sent, log, recent, state, delivered, refused } = file
+    if (typeof file === 'string') return isVerdict(file) ? { verdict: file } : { flow: file }
+    const { verdict, by, sent, log, recent, state, delivered, refused, flow } = file
     return {
       ...(verdict !== undefined && { verdict }),
       ...(by !== undefined && { by }),
       ...(state !== undefined && { state }),
       ...(delivered !== undefined && { delivered }),
       ...(refused !== undefined && { refused }),
+      ...(flow !== undefined && { flow }),
       ...(sent !== undefined && { sent: [sent].flat() }),
       ...(log !== undefined && { log: [log].flat() }),
       ...(recent !== undefined && { recent: this.#readRecent(recent, [...path, 'recent']) }),
@@ -309,6 +313,8 @@ const omittedNote = (count: number): Diagnostic => ({
   notes: [],
   help: null,
 })
+
+const isVerdict = (word: string): word is Verdict => word === 'accept' || word === 'drop' || word === 'reject'
 
 /** Frames show one line; a value of many is pointed at by its first. */
 function firstLineEnd(text: string, start: number, end: number): number {

@@ -5,11 +5,15 @@ import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
 import { durationSeconds } from './duration.ts'
 import { compareExpectation, type Mismatch } from './expect.ts'
-import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
+import { FlowPlayer, type PlayedPacket } from './flow/player.ts'
+import { bytesOfHex } from './hex.ts'
+import type { Case, CaseStep, EndResult, Expectation, Judge, StepResult } from './scenario.ts'
 
 export interface StepReport {
-  readonly step: Step
+  readonly step: CaseStep
   readonly result: StepResult
+  /** Of a flow: its packets, with the steps that the judge took. Empty for other steps. */
+  readonly packets: readonly PlayedPacket[]
   readonly mismatches: readonly Mismatch[]
 }
 
@@ -27,12 +31,16 @@ export async function runCase(part: Case, judge: Judge): Promise<CaseReport> {
   const steps: StepReport[] = []
   // Judges count time from the first step, whatever the scenario calls it.
   const startNs = part.steps[0]?.atNs ?? 0n
+  const player = new FlowPlayer(part.host, judge)
   for (const step of part.steps) {
-    const judged = await judge.step({ ...step, atNs: step.atNs - startNs })
+    const atNs = step.atNs - startNs
+    const { result: judged, packets } =
+      'flow' in step
+        ? await player.play({ ...step, atNs })
+        : { result: await judge.step({ ...step, atNs }), packets: [] }
     const result = { ...judged, at: durationSeconds(step.atNs) }
-    const expect = step.action.kind === 'run' ? { refused: false, ...step.expect } : step.expect
-    const mismatches = expect === null ? [] : compareExpectation(expect, result, describeFrame)
-    steps.push({ step, result, mismatches })
+    const mismatches = compareExpectation(expectationOf(step), result, describeFrame)
+    steps.push({ step, result, packets, mismatches })
   }
   const end = await judge.end()
   return {
@@ -44,15 +52,13 @@ export async function runCase(part: Case, judge: Judge): Promise<CaseReport> {
   }
 }
 
+/** A command must be accepted unless the step says otherwise. */
+const expectationOf = (step: CaseStep): Expectation =>
+  'action' in step && step.action.kind === 'run' ? { refused: false, ...step.expect } : (step.expect ?? {})
+
 /** A sent frame in packet notation. */
 export function describeFrame({ if: device, hex }: StepResult['sent'][number]): string {
   const packet = new Packet()
   decodeFrame(packet, bytesOfHex(hex))
   return printPacketLine(describePacket(packet, device))
 }
-
-export const bytesOfHex = (hex: string): Uint8Array =>
-  Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
-
-export const hexOfBytes = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

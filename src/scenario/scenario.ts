@@ -10,6 +10,8 @@ import type { Verdict } from '../engine/outcome.ts'
 import type { LocalSocket } from '../ext/context.ts'
 import type { SourceText, Span } from '../lang/source.ts'
 import type { Family } from '../net/address.ts'
+import type { FlowLine } from './flow/line.ts'
+import type { FlowReport } from './flow/outcome.ts'
 
 export interface Scenario {
   readonly source: SourceText
@@ -23,7 +25,7 @@ export interface Case {
   readonly host: HostConfig
   /** Texts of rules, loaded in this order before the first step. */
   readonly rules: readonly RulesText[]
-  readonly steps: readonly Step[]
+  readonly steps: readonly CaseStep[]
 }
 
 export interface RulesText {
@@ -31,17 +33,29 @@ export interface RulesText {
   readonly source: SourceText
 }
 
-export interface Step {
+/** What all steps have. */
+interface StepBase {
   /** From 1, counted over all steps of the case. */
   readonly number: number
   /** Nanoseconds since the case began; never falls. */
   readonly atNs: bigint
-  readonly action: Action
   readonly expect: Expectation | null
   /** One line for timelines: the packet notation, or what is written or run. */
   readonly text: string
   readonly span: Span | null
 }
+
+/** A step that a judge takes. */
+export interface Step extends StepBase {
+  readonly action: Action
+}
+
+/** A step that becomes several: the packets of a conversation. */
+export interface FlowStep extends StepBase {
+  readonly flow: FlowLine
+}
+
+export type CaseStep = Step | FlowStep
 
 export type Action =
   /** A whole Ethernet frame arrives on `device`. `mark`: set before any table sees it. */
@@ -57,6 +71,16 @@ export type Action =
   | { readonly kind: 'write'; readonly list: string; readonly text: string }
   /** An `iptables` or `ip6tables` command. */
   | { readonly kind: 'run'; readonly command: string }
+  /**
+   * What a process of the host does with a socket of its own. `connection`: as `StepResult.accepted` named it.
+   * `payload`: what it sends.
+   */
+  | {
+      readonly kind: 'socket'
+      readonly connection: string
+      readonly does: 'send' | 'close' | 'abort'
+      readonly payload: Uint8Array
+    }
 
 export interface Expectation {
   readonly verdict?: Verdict
@@ -73,6 +97,8 @@ export interface Expectation {
   readonly delivered?: boolean
   /** Whether a write or a command is turned down. A `run` that says nothing of it must be accepted. */
   readonly refused?: boolean
+  /** What becomes of a flow: `established`, `dropped`, `dropped at syn-ack` ... */
+  readonly flow?: string
 }
 
 /** What one step did; the contract of `--json`, an object a line. */
@@ -95,6 +121,22 @@ export interface StepResult {
   readonly state?: string | null
   /** What a write or a command answered: null when it was accepted, else the message. */
   readonly error?: string | null
+  /**
+   * What listening sockets of the host got, where it is given any: `tcp LOCAL < REMOTE` for a connection that stands
+   * now, `udp LOCAL < REMOTE` for a datagram.
+   */
+  readonly accepted?: readonly string[]
+  /** Who dropped what the host answered, where a judge can tell. */
+  readonly lostBy?: string
+  /** Of a flow: what became of it, and its packets, each with the result it has on its own. */
+  readonly flow?: FlowReport
+  readonly packets?: readonly PacketResult[]
+}
+
+/** A packet of a flow: its name in the conversation, its notation, and what happened. */
+export type PacketResult = Omit<StepResult, 'step' | 'at' | 'recent'> & {
+  readonly name: string
+  readonly packet: string
 }
 
 /** The last line of `--json`. */

@@ -2,6 +2,7 @@
  * The shape of a scenario file, once: validation, types and the JSON schema for editors derive from it.
  */
 import { z } from 'zod'
+import { outcomeWords } from './flow/outcome.ts'
 
 const time = z
   .union([z.number().nonnegative(), z.string()])
@@ -35,6 +36,10 @@ export const hostShape = z
 
 const verdict = z.enum(['accept', 'drop', 'reject'])
 
+const flowOutcome = z
+  .enum(outcomeWords)
+  .describe('what becomes of a flow, where it was bad perhaps with the packet: `dropped at syn-ack`')
+
 const expectShape = z
   .strictObject({
     verdict: verdict.optional(),
@@ -57,6 +62,7 @@ const expectShape = z
       .describe(
         'whether a write or a command is turned down; a `run` must be accepted unless this says otherwise',
       ),
+    flow: flowOutcome.optional(),
   })
   .describe('what must hold after the step')
 
@@ -85,11 +91,18 @@ export const stepShape = z
       .optional()
       .describe('one write to /proc/net/xt_recent/NAME'),
     run: z.string().optional().describe('an iptables or ip6tables command'),
+    flow: z
+      .string()
+      .optional()
+      .describe(
+        'a conversation, or how it goes on: `ssh: connect eth0 198.51.100.7 > 203.0.113.1:22`, then ' +
+          '`ssh: request 200 response 5000`, `ssh: close`; also `udp ...`, `ping ...`, `reset`',
+      ),
     repeat: z.number().int().min(1).max(100000).optional().describe('how often; 1 by default'),
     every: time.optional().describe('time between repetitions'),
-    expect: z.union([verdict, expectShape]).optional(),
+    expect: z.union([verdict, flowOutcome, expectShape]).optional(),
   })
-  .describe('one thing that happens: exactly one of packet, frame, local, write, run')
+  .describe('one thing that happens: exactly one of packet, flow, frame, local, write, run')
 
 const caseFields = {
   host: hostShape.optional(),

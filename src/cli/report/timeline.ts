@@ -2,6 +2,7 @@
 
 import { printDuration } from '../../scenario/duration.ts'
 import type { Mismatch } from '../../scenario/expect.ts'
+import { printOutcome } from '../../scenario/flow/outcome.ts'
 import type { CaseReport, StepReport } from '../../scenario/run.ts'
 import { type Palette, paintVerdict } from '../style.ts'
 
@@ -18,7 +19,10 @@ export function renderTimeline(
 ): string[] {
   const { steps } = report
   const timeWidth = Math.max(...steps.map(({ step }) => printDuration(step.atNs).length), 2)
-  const byWidth = Math.min(28, Math.max(...steps.map(({ result }) => decider(result.by).length), 6))
+  const deciders = steps.flatMap(({ result }) =>
+    [result, ...(result.packets ?? [])].map(({ by }) => decider(by)),
+  )
+  const byWidth = Math.min(28, Math.max(...deciders.map(({ length }) => length), 6))
   return steps.flatMap((step) => renderStep(step, { colors, columns, timeWidth, byWidth, parted }))
 }
 
@@ -37,18 +41,27 @@ function renderStep({ step, result, mismatches }: StepReport, layout: Layout): s
   const time = printDuration(step.atNs).padStart(timeWidth)
   const verdict = result.verdict ?? (result.error ? 'error' : 'done')
   const by = decider(result.by).padEnd(byWidth)
-  const room = columns - (2 + 2 + timeWidth + 2 + 6 + 2 + byWidth + 2)
-  const text =
-    columns > 0 && step.text.length > room ? `${step.text.slice(0, Math.max(room - 1, 8))}…` : step.text
+  const indent = 2 + 2 + timeWidth + 2
+  const room = columns > 0 ? Math.max(8, columns - (indent + 6 + 2 + byWidth + 2)) : 0
+  const outcome = result.flow === undefined ? '' : `  → ${printOutcome(result.flow)}`
+  const text = cut(step.text, room === 0 ? 0 : Math.max(8, room - outcome.length))
   const painted =
     result.verdict === null
       ? colors.blue(verdict.padEnd(6))
       : paintVerdict(colors, verdict, verdict.padEnd(6))
-  const lines = [`  ${mark} ${colors.dim(time)}  ${painted}  ${by}  ${text}`]
+  const lines = [`  ${mark} ${colors.dim(time)}  ${painted}  ${by}  ${text}${colors.bold(outcome)}`]
+  for (const { verdict: its, by: itsBy, packet } of result.packets ?? []) {
+    const columnsOfIt = [(its ?? 'done').padEnd(6), decider(itsBy).padEnd(byWidth), cut(packet, room)]
+    lines.push(colors.dim(' '.repeat(indent) + columnsOfIt.join('  ')))
+  }
   if (result.error) lines.push(`      ${colors.red(result.error)}`)
   for (const line of result.log) lines.push(colors.dim(`      log: ${line}`))
   return [...lines, ...mismatches.flatMap((mismatch) => renderMismatch(mismatch, colors))]
 }
+
+/** Cut to `room` characters; 0 leaves it whole. */
+const cut = (text: string, room: number): string =>
+  room > 0 && text.length > room ? `${text.slice(0, room - 1)}…` : text
 
 const decider = (by: string | null): string => (by ?? '').replace(/^filter\//, '')
 

@@ -7,8 +7,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { HostConfig } from '../../engine/config.ts'
-import type { Family } from '../../net/address.ts'
-import { parseAddress } from '../../net/address.ts'
+import { type Address, addressOf, type Family, parseAddress } from '../../net/address.ts'
 import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
 import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
@@ -153,6 +152,8 @@ export class Lab implements Judge {
         ;[this.#counters, this.#arrivals] = this.#readCounters()
         return { ...this.#quietResult(step, timing), error }
       }
+      case 'socket':
+        throw new Error('the host has no sockets')
       default:
         return this.#takePacket(step, action)
     }
@@ -197,12 +198,7 @@ export class Lab implements Judge {
         timing = this.#time(step, act)
       }),
     )
-    const sent = taps.flatMap((tap) =>
-      tap
-        .readAll()
-        .filter((frame) => ((frame[12]! << 8) | frame[13]!) !== ETHERTYPE_ARP)
-        .map((frame) => ({ if: tap.name, hex: Buffer.from(frame).toString('hex') })),
-    )
+    const sent = this.#readSent()
     const before = { counters: this.#counters, arrivals: this.#arrivals }
     ;[this.#counters, this.#arrivals] = this.#readCounters()
     const family = this.#packet.family ?? 'ipv4'
@@ -214,6 +210,23 @@ export class Lab implements Judge {
       sent.length > 0,
     )
     return { ...this.#quietResult(step, timing!), ...derived, sent, log: lines }
+  }
+
+  /** What left. Who is asked for by ARP gets a link address, so that what waits for it leaves, too. */
+  #readSent(): { if: string; hex: string }[] {
+    const sent: { if: string; hex: string }[] = []
+    for (;;) {
+      const asked: Address[] = []
+      for (const tap of this.#parts.taps) {
+        for (const frame of tap.readAll()) {
+          const isArp = ((frame[12]! << 8) | frame[13]!) === ETHERTYPE_ARP
+          if (isArp) asked.push(...askedBy(frame))
+          else sent.push({ if: tap.name, hex: Buffer.from(frame).toString('hex') })
+        }
+      }
+      if (asked.length === 0) return sent
+      this.#parts.neighbours.learn(asked)
+    }
   }
 
   #tap(device: string): Tap {
@@ -318,10 +331,17 @@ function logged(log: KernelLog | null, act: () => void): string[] {
 
 const addressBytes = (family: Family): number => (family === 'ipv4' ? 4 : 16)
 
-/** Addresses that rules name, so that a translated packet finds its neighbour. */
-function addressesIn(text: string) {
+/** Addresses that rules name, with or without a port, so that a translated packet finds its neighbour. */
+function addressesIn(text: string): Address[] {
   const words = text.match(/[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]+/g) ?? []
-  return words.flatMap((word) => parseAddress(word) ?? [])
+  return words.flatMap((word) => parseAddress(word) ?? parseAddress(word.replace(/:\d+$/, '')) ?? [])
+}
+
+/** Whom an ARP request asks for. Source: RFC 826. */
+function askedBy(frame: Uint8Array): Address[] {
+  const view = Buffer.from(frame)
+  const isRequest = view.length >= 42 && view.readUInt16BE(20) === 1
+  return isRequest ? [addressOf('ipv4', [view.readUInt32BE(38)])] : []
 }
 
 async function waitUntil(dueNs: bigint): Promise<void> {

@@ -1,5 +1,6 @@
 /** Many cases on the kernel, side by side, each at its own times. */
-import { type CaseReport, runCase } from '../../scenario/run.ts'
+import { printOutcome } from '../../scenario/flow/outcome.ts'
+import { type CaseReport, runCase, type StepReport } from '../../scenario/run.ts'
 import type { Case } from '../../scenario/scenario.ts'
 import type { Backend } from './_load.ts'
 import { compareEnds, compareSteps } from './compare.ts'
@@ -80,13 +81,30 @@ async function runBatch(
 const wasLate = ({ steps }: CaseReport): boolean =>
   steps.some(({ result }) => (result as KernelStepResult).lateMs > toleratedLateMs)
 
+/** Packet by packet; then how the flow ended. */
+function compareFlows(engine: StepReport, kernel: StepReport): string | null {
+  for (const [at, { name, step, result }] of engine.packets.entries()) {
+    const other = kernel.packets[at]
+    if (other === undefined) return `packet ${at + 1} (${name}) was sent on the engine, and not on the kernel`
+    const what = compareSteps(step, result, other.result)
+    if (what !== null) return `packet ${at + 1} (${step.text}): ${what}`
+  }
+  const more = kernel.packets[engine.packets.length]
+  if (more !== undefined)
+    return `packet ${engine.packets.length + 1} (${more.name}) was sent on the kernel, and not on the engine`
+  const [mine, other] = [engine, kernel].map(({ result }) => printOutcome(result.flow!))
+  return mine === other ? null : `the flow is ${mine} on the engine, and ${other} on the kernel`
+}
+
 /** The first place where two reports of one case part: the step (null for the end) and what differs, in words. */
 export function firstDifference(
   engine: CaseReport,
   kernel: CaseReport,
 ): { readonly step: number | null; readonly what: string } | null {
-  for (const [at, { step, result }] of engine.steps.entries()) {
-    const what = compareSteps(step, result, kernel.steps[at]!.result)
+  for (const [at, mine] of engine.steps.entries()) {
+    const other = kernel.steps[at]!
+    const { step } = mine
+    const what = 'flow' in step ? compareFlows(mine, other) : compareSteps(step, mine.result, other.result)
     if (what !== null) return { step: step.number, what }
   }
   const what = compareEnds(engine.end, kernel.end)

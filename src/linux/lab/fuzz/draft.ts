@@ -3,7 +3,7 @@
 import type { Policy, TableName } from '../../../lang/rule.ts'
 import { SourceText } from '../../../lang/source.ts'
 import type { Family } from '../../../net/address.ts'
-import type { Action, Case, HostConfig } from '../../../scenario/scenario.ts'
+import type { Action, Case, HostConfig, Step } from '../../../scenario/scenario.ts'
 
 export interface RuleDraft {
   /** `-s 198.51.100.7`, `-m recent --name a --set`: each can be left out, some only together with others. */
@@ -56,7 +56,7 @@ function tableText({ name, chains }: TableDraft): string {
   return `${[`*${name}`, ...declared, ...rules, 'COMMIT'].join('\n')}\n`
 }
 
-export function caseOf(draft: CaseDraft): Case {
+export function caseOf(draft: CaseDraft): Omit<Case, 'steps'> & { readonly steps: readonly Step[] } {
   return {
     name: `seed ${draft.seed}`,
     host: draft.host,

@@ -49,6 +49,8 @@ function stepOf(action: Action) {
       return { write: { recent: action.list, text: action.text } }
     case 'run':
       return { run: action.command }
+    case 'socket':
+      throw new Error('a step of a scenario file cannot move a socket')
   }
 }
 
@@ -63,6 +65,7 @@ export function timelineOf(draft: CaseDraft): string {
 function lineOf(action: Action): string {
   if (action.kind === 'write') return `write ${JSON.stringify(action.text)} to ${action.list}`
   if (action.kind === 'run') return action.command
+  if (action.kind === 'socket') return `${action.connection} ${action.does}`
   const packet = new Packet()
   if (action.kind === 'receive') decodeFrame(packet, action.frame)
   else decodeIp(packet, action.packet)
