@@ -95,22 +95,24 @@ function addFlag(flags: Map<number, ChunkFlags>, type: number, letter: string, l
   flags.set(type, { type, mask: mask | bit, set: set | (/[A-Z]/.test(letter) ? bit : 0) })
 }
 
-export function printChunks({ how, types, flags }: ChunkTest): string {
+/** `any DATA:B,INIT`; `any 0x0000:B,0x0001` in numbers. */
+export function printChunks({ how, types, flags }: ChunkTest, numeric = false): string {
   if (types === null) return `${how} ALL`
   if (types.length === 0) return `${how} NONE`
-  return `${how} ${types.map((type) => printType(type, flags)).join(',')}`
+  return `${how} ${types.map((type) => printType(type, flags, numeric)).join(',')}`
 }
 
-function printType(type: number, flags: readonly ChunkFlags[]): string {
+function printType(type: number, flags: readonly ChunkFlags[], numeric: boolean): string {
   const [name, , letters] = names.find(([, number]) => number === type)!
+  const shown = numeric ? `0x${type.toString(16).toUpperCase().padStart(4, '0')}` : name
   const test = flags.find((each) => each.type === type)
-  if (test === undefined) return name
+  if (test === undefined) return shown
   const printed = [...letters].flatMap((letter, at) => {
     const bit = 1 << (7 - at)
     if ((test.mask & bit) === 0) return []
     return [(test.set & bit) !== 0 ? letter : letter.toLowerCase()]
   })
-  return `${name}:${printed.join('')}`
+  return `${shown}:${printed.join('')}`
 }
 
 /**

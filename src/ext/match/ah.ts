@@ -14,7 +14,8 @@ import type { HookContext, Skb } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
 import { explainMissing, locateHeader } from './_header.ts'
-import { explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
+import { listRange } from './_list.ts'
+import { anySpi, explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
 import { explainHeader, readableHeader, requireProtocol } from './_transport.ts'
 
 export interface Ah {
@@ -56,6 +57,13 @@ export const ah = defineMatch<Ah>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+
+  list: ({ spis, length, reservedIsZero }) =>
+    [
+      ` ah ${listRange('spi', spis, anySpi.high)}`,
+      length === null ? '' : `length:${length.inverted ? '!' : ''}${length.value}`,
+      reservedIsZero ? ' reserved' : '',
+    ].join(''),
 
   check: (_, rule, { family }) => (family === 'ipv4' ? requireProtocol(ipProtocol.ah, rule) : null),
 

@@ -14,6 +14,7 @@ import { ipProtocol } from '../../net/protocol.ts'
 import type { HookContext, Skb } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
+import { listPorts } from './_list.ts'
 import { explainPorts, portsHold, printRange } from './_ports.ts'
 import { explainHeader, readableHeader, requireProtocol } from './_transport.ts'
 
@@ -64,6 +65,17 @@ export const dccp = defineMatch<Dccp>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+
+  list: ({ sourcePorts, destinationPorts, types, option }, form) =>
+    [
+      ' dccp',
+      listPorts('spt', sourcePorts, 'dccp', form),
+      listPorts('dpt', destinationPorts, 'dccp', form),
+      types === null
+        ? ''
+        : `${types.inverted ? ' !' : ''} ${form.numeric ? bitsOf(types.value).join(',') : printTypes(types.value)}`,
+      option === null ? '' : ` option=${option.inverted ? '!' : ''}${option.value}`,
+    ].join(''),
 
   check: (_, rule) => requireProtocol(ipProtocol.dccp, rule),
 
@@ -118,6 +130,10 @@ function parseTypes(text: string): number {
   }
   return mask
 }
+
+/** Numbers of the bits that are on. */
+const bitsOf = (mask: number): number[] =>
+  Array.from({ length: 16 }, (_, bit) => bit).filter((bit) => (mask >> bit) & 1)
 
 const printTypes = (mask: number): string => typeNames.filter((_, at) => (mask >> at) & 1).join(',')
 

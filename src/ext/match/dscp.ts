@@ -4,9 +4,10 @@
  * Kernel: net/netfilter/xt_dscp.c, `dscp_mt()` and `dscp_mt6()`. Syntax: iptables extensions/libxt_dscp.c.
  */
 import { refuse } from '../../lang/diagnostic.ts'
+import { uint8 } from '../../lang/options.ts'
 import { exactly } from '../../space/space.ts'
+import { hexByte, serviceClass } from '../_service-type.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
-import { dscpClass, dscpValue, printByte } from '../traffic-class.ts'
 
 export interface Dscp {
   /** 0 to 63. */
@@ -19,8 +20,8 @@ export const dscp = defineMatch<Dscp>()({
   families: bothFamilies,
   doc: 'Match packets by their DiffServ code point.',
   options: {
-    dscp: dscpValue({ doc: 'the code point', invertible: true, excludes: ['dscp-class'] }),
-    'dscp-class': dscpClass({ doc: 'the code point by its class', invertible: true, excludes: ['dscp'] }),
+    dscp: uint8({ max: 63, doc: 'the code point', invertible: true, excludes: ['dscp-class'] }),
+    'dscp-class': serviceClass({ doc: 'the code point by its class', invertible: true, excludes: ['dscp'] }),
   },
   examples: ['--dscp 0x2e', '! --dscp 0x00'],
 
@@ -30,7 +31,9 @@ export const dscp = defineMatch<Dscp>()({
     return { codePoint: seen.value, inverted: seen.inverted }
   },
 
-  print: ({ codePoint, inverted }) => `${inverted ? '! ' : ''}--dscp ${printByte(codePoint)}`,
+  print: ({ codePoint, inverted }) => `${inverted ? '! ' : ''}--dscp ${hexByte(codePoint)}`,
+
+  list: ({ codePoint, inverted }) => ` DSCP match ${inverted ? '!' : ''}${hexByte(codePoint)}`,
 
   evaluate: ({ codePoint, inverted }, { packet }) => (packet.tos >>> 2 === codePoint) !== inverted,
 
@@ -40,5 +43,5 @@ export const dscp = defineMatch<Dscp>()({
   },
 
   explain: ({ codePoint, inverted }, { packet }) =>
-    `code point ${printByte(packet.tos >>> 2)} is ${inverted ? '' : 'not '}${printByte(codePoint)}`,
+    `code point ${hexByte(packet.tos >>> 2)} is ${inverted ? '' : 'not '}${hexByte(codePoint)}`,
 })

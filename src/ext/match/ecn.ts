@@ -53,6 +53,14 @@ export const ecn = defineMatch<Ecn>()({
       .filter((words) => words !== '')
       .join(' '),
 
+  list: ({ ece, cwr, ect }) =>
+    [
+      ' ECN match',
+      ece === null ? '' : ` ${ece.inverted ? '!' : ''}ECE`,
+      cwr === null ? '' : ` ${cwr.inverted ? '!' : ''}CWR`,
+      ect === null ? '' : ` ${ect.inverted ? '!' : ''}ECT=${ect.value}`,
+    ].join(''),
+
   check: ({ ece, cwr }, rule) =>
     ece === null && cwr === null ? null : requireProtocol(ipProtocol.tcp, rule),
 

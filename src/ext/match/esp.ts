@@ -7,7 +7,8 @@ import { esp as header } from '../../net/headers/ipsec.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
-import { explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
+import { listRange } from './_list.ts'
+import { anySpi, explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
 import { explainHeader, readableHeader, requireProtocol } from './_transport.ts'
 
 export const esp = defineMatch<Spis>()({
@@ -21,6 +22,8 @@ export const esp = defineMatch<Spis>()({
   parse: ({ espspi }) => givenSpis(espspi),
 
   print: (data) => printSpis('espspi', data),
+
+  list: (data) => ` esp ${listRange('spi', data, anySpi.high)}`.trimEnd(),
 
   check: (_, rule) => requireProtocol(ipProtocol.esp, rule),
 

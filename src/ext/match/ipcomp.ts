@@ -7,7 +7,8 @@ import { flag } from '../../lang/options.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
-import { explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
+import { listRange } from './_list.ts'
+import { anySpi, explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
 import { explainHeader, readableHeader, requireProtocol } from './_transport.ts'
 
 export interface IpComp {
@@ -39,6 +40,9 @@ export const ipcomp = defineMatch<IpComp>()({
 
   print: ({ indices, reserved }) =>
     [printSpis('ipcompspi', indices), reserved ? '--compres' : ''].filter((words) => words !== '').join(' '),
+
+  list: ({ indices, reserved }) =>
+    ` comp ${listRange('spi', indices, anySpi.high)}${reserved ? ' reserved' : ''}`,
 
   check: (_, rule) => requireProtocol(ipProtocol.ipcomp, rule),
 

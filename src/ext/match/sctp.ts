@@ -11,6 +11,7 @@ import { ipProtocol } from '../../net/protocol.ts'
 import { exactly, type PacketSet, type PacketSpace } from '../../space/space.ts'
 import type { HookContext, Skb } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
+import { listPorts } from './_list.ts'
 import { analysePorts, explainPorts, portsHold, printRange } from './_ports.ts'
 import { type ChunkTest, findChunks, parseChunks, printChunks } from './_sctp-chunks.ts'
 import { explainHeader, readableHeader, requireProtocol, withCutHeader, withHeader } from './_transport.ts'
@@ -63,6 +64,14 @@ export const sctp = defineMatch<Sctp>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+
+  list: ({ sourcePorts, destinationPorts, chunks }, form) =>
+    [
+      ' sctp',
+      listPorts('spt', sourcePorts, 'sctp', form),
+      listPorts('dpt', destinationPorts, 'sctp', form),
+      chunks === null ? '' : `${chunks.inverted ? ' !' : ''} ${printChunks(chunks.value, form.numeric)}`,
+    ].join(''),
 
   check: (_, rule) => requireProtocol(ipProtocol.sctp, rule),
 

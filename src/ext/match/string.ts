@@ -86,6 +86,14 @@ export const string = defineMatch<StringMatch>()({
       .filter((words) => words !== '')
       .join(' '),
 
+  list: ({ pattern, algorithm, from, to, ignoreCase, inverted }) =>
+    [
+      ` STRING match ${inverted ? '!' : ''} ${quotedPattern(pattern)} ALGO name ${algorithm}`,
+      from === 0 ? '' : ` FROM ${from}`,
+      to === wholePacket ? '' : ` TO ${to}`,
+      ignoreCase ? ' ICASE' : '',
+    ].join(''),
+
   check: ({ pattern, algorithm, from, to }) => {
     if (to < from) {
       const message = `--to ${to} lies before --from ${from}`
@@ -186,8 +194,13 @@ function hexByte(bytes: Uint8Array, at: number): number {
 }
 
 /** In hex when a byte cannot be printed, or the last is a backslash, which would spoil the quotes. */
-function printPattern(pattern: readonly number[]): string {
-  const isText = pattern.every((byte) => 0x20 <= byte && byte <= 0x7e) && pattern.at(-1) !== backslash
-  if (!isText) return `--hex-string "|${pattern.map((byte) => byte.toString(16).padStart(2, '0')).join('')}|"`
-  return `--string "${String.fromCharCode(...pattern).replace(/["\\]/g, '\\$&')}"`
+const isText = (pattern: readonly number[]): boolean =>
+  pattern.every((byte) => 0x20 <= byte && byte <= 0x7e) && pattern.at(-1) !== backslash
+
+const printPattern = (pattern: readonly number[]): string =>
+  `--${isText(pattern) ? '' : 'hex-'}string ${quotedPattern(pattern)}`
+
+function quotedPattern(pattern: readonly number[]): string {
+  if (!isText(pattern)) return `"|${pattern.map((byte) => byte.toString(16).padStart(2, '0')).join('')}|"`
+  return `"${String.fromCharCode(...pattern).replace(/["\\]/g, '\\$&')}"`
 }

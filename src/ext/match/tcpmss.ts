@@ -36,6 +36,8 @@ export const tcpmss = defineMatch<TcpMss>()({
 
   print: (data) => `${data.inverted ? '! ' : ''}--mss ${printRange(data)}`,
 
+  list: (data) => ` tcpmss match ${data.inverted ? '!' : ''}${printRange(data)}`,
+
   check: (_, rule) => requireProtocol(ipProtocol.tcp, rule),
 
   ...opaque<TcpMss>('tcpmss', ({ low, high, inverted }, skb, context) => {

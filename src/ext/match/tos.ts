@@ -4,8 +4,8 @@
  * Kernel: net/netfilter/xt_dscp.c, `tos_mt()`. Syntax: iptables extensions/libxt_tos.c.
  */
 import { exactly } from '../../space/space.ts'
+import { hexByte, printTosMask, type TosMask, tosMask, tosName } from '../_service-type.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
-import { printByte, type TosMask, tosMask } from '../traffic-class.ts'
 
 export interface Tos extends TosMask {
   readonly inverted: boolean
@@ -18,7 +18,6 @@ export const tos = defineMatch<Tos>()({
   options: {
     tos: tosMask({
       doc: 'the byte, ANDed with MASK, equals VALUE; a name speaks of the lower six bits',
-      namedMask: 0x3f,
       invertible: true,
       required: true,
     }),
@@ -27,7 +26,12 @@ export const tos = defineMatch<Tos>()({
 
   parse: ({ tos }) => ({ ...tos!.value, inverted: tos!.inverted }),
 
-  print: (data) => `${data.inverted ? '! ' : ''}--tos ${printMask(data)}`,
+  print: (data) => `${data.inverted ? '! ' : ''}--tos ${printTosMask(data)}`,
+
+  list: (data, { numeric }) => {
+    const name = numeric ? null : tosName(data)
+    return ` tos match${data.inverted ? '!' : ''}${name === null ? printTosMask(data) : ` ${name}`}`
+  },
 
   evaluate: ({ value, mask, inverted }, { packet }) => ((packet.tos & mask) === value) !== inverted,
 
@@ -37,7 +41,5 @@ export const tos = defineMatch<Tos>()({
   },
 
   explain: (data, { packet }) =>
-    `tos ${printByte(packet.tos)} is ${data.inverted ? '' : 'not '}${printMask(data)}`,
+    `tos ${hexByte(packet.tos)} is ${data.inverted ? '' : 'not '}${printTosMask(data)}`,
 })
-
-const printMask = ({ value, mask }: TosMask): string => `${printByte(value)}/${printByte(mask)}`

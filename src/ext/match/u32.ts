@@ -53,6 +53,8 @@ export const u32 = defineMatch<U32>()({
 
   print: ({ tests, inverted }) => `${inverted ? '! ' : ''}--u32 "${tests.map(printTest).join('&&')}"`,
 
+  list: ({ tests, inverted }) => ` u32${inverted ? ' !' : ''} "${tests.map(printTest).join('&&')}"`,
+
   check: ({ tests }) => {
     const shift = tests
       .flatMap(({ steps }) => steps)
