@@ -104,6 +104,7 @@ export class Host {
       defaultTtl,
       acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
       releaseRecentList: (list) => this.recent.release(list),
+      tracking: this.#conntrack,
       random: this.#random,
     }
     const stack = new Stack({

@@ -132,6 +132,12 @@ type Judge = (value: string, skb: Skb, context: HookContext) => boolean
 export const connectionFacts: Readonly<Record<string, Judge>> = {
   ctstate: (name, skb) => hasState(name as StateName, skb),
   connection: (_, skb, context) => meetingOf(skb, context) !== null,
+  /** `connmark=5/255`: the connection's mark, ANDed with the second number, is the first. */
+  connmark: (name, { conntrack }) => {
+    const [mark, mask] = name.split('/').map(Number)
+    const connection = conntrack?.connection ?? null
+    return connection !== null && (connection.mark & mask!) >>> 0 === mark
+  },
   ...Object.fromEntries(
     Object.entries(questions as unknown as Record<string, Question<unknown>>).map(
       ([kind, question]): [string, Judge] => [

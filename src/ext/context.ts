@@ -76,8 +76,8 @@ export interface Connection {
   readonly helper: string | null
   /** Packets and bytes in each direction; null where `nf_conntrack_acct` was off when it began. */
   readonly counters: ConnectionCounters | null
-  /** 128 bits, the lowest first; null where no rule spoke of labels when it began. */
-  readonly labels: Uint32Array | null
+  /** 128 bits; null where no rule spoke of labels when it began. */
+  labels: bigint | null
   /**
    * Not null where it is no connection but what CT put in its place, from CT to connection tracking: to matches in raw
    * it looks like a new connection without addresses.
@@ -161,6 +161,25 @@ export interface RecentEntry {
   readonly newest: number
 }
 
+/** Connection tracking, as far as rules reach for it when they are loaded. Both families share it. */
+export interface TrackingServices {
+  /** From now on connections that begin count their packets and bytes, whatever `nf_conntrack_acct` says. */
+  countTraffic(): void
+  /** While somebody uses labels, connections that begin have room for them. */
+  useLabels(): void
+  releaseLabels(): void
+  newCounter(): ConnectionCounter
+}
+
+/** Which connections stand under a key (`struct nf_conncount_data`). */
+export interface ConnectionCounter {
+  /**
+   * Puts the packet's connection under the key, and says how many live ones are there; 0 where the kernel drops the
+   * packet because there is nothing to count.
+   */
+  count(key: string, skb: Skb, nowNs: bigint): number
+}
+
 /** Services of the host that stay the same from packet to packet. */
 export interface HostServices {
   readonly family: Family
@@ -174,6 +193,7 @@ export interface HostServices {
    */
   acquireRecentList(name: string, mask: Address, slots: number): RecentList
   releaseRecentList(list: RecentList): void
+  readonly tracking: TrackingServices
   /** A seeded generator: unsigned 32 bits. */
   random(): number
 }

@@ -8,6 +8,10 @@ import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
 import { ah } from './match/ah.ts'
 import { comment } from './match/comment.ts'
+import { connbytes } from './match/connbytes.ts'
+import { connlabel } from './match/connlabel.ts'
+import { connlimit } from './match/connlimit.ts'
+import { connmark } from './match/connmark.ts'
 import { conntrack } from './match/conntrack.ts'
 import { dccp } from './match/dccp.ts'
 import { dscp } from './match/dscp.ts'
@@ -37,6 +41,8 @@ import { u32 } from './match/u32.ts'
 import { udp } from './match/udp.ts'
 import { CHECKSUM } from './target/CHECKSUM.ts'
 import { CLASSIFY } from './target/CLASSIFY.ts'
+import { CONNMARK } from './target/CONNMARK.ts'
+import { CONNSECMARK } from './target/CONNSECMARK.ts'
 import { CT } from './target/CT.ts'
 import { DNAT } from './target/DNAT.ts'
 import { DSCP } from './target/DSCP.ts'
@@ -59,6 +65,10 @@ export const matches: readonly AnyMatch[] = [
   addrtype,
   ah,
   comment,
+  connbytes,
+  connlabel,
+  connlimit,
+  connmark,
   conntrack,
   dccp,
   dscp,
@@ -91,6 +101,8 @@ export const matches: readonly AnyMatch[] = [
 export const targets: readonly AnyTarget[] = [
   CHECKSUM,
   CLASSIFY,
+  CONNMARK,
+  CONNSECMARK,
   CT,
   DNAT,
   DSCP,

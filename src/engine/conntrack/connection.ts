@@ -35,7 +35,7 @@ export class TrackedConnection implements Connection {
   timeout = 0
   track: ProtocolTrack = 0
   counters: ConnectionCounters | null = null
-  labels: Uint32Array | null = null
+  labels: bigint | null = null
   readonly zone: Zone
   helper: string | null = null
   /** Index of the device whose address masquerading took; 0 for none. */

@@ -6,13 +6,20 @@
  * dropped on the way leaves nothing behind.
  * Kernel: nf_conntrack_in(), __nf_conntrack_confirm(), net/netfilter/nf_conntrack_core.c, Linux 6.18.
  */
-import type { ConnectionTemplate, ConntrackState, Skb } from '../../ext/context.ts'
+import type {
+  ConnectionCounter,
+  ConnectionTemplate,
+  ConntrackState,
+  Skb,
+  TrackingServices,
+} from '../../ext/context.ts'
 import type { Hook } from '../../lang/rule.ts'
 import type { Family } from '../../net/address.ts'
 import { netfilterChecksumOk } from '../../net/checksum.ts'
 import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, TrackedConnection, tickAt } from './connection.ts'
+import { ConnectionCounts } from './count.ts'
 import { trackGeneric, trackGre, trackIcmp, trackUdp, trackUdpLite } from './datagram.ts'
 import { highestIcmpType, icmp6IsUntracked, icmpIsError } from './icmp-types.ts'
 import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protocol.ts'
@@ -78,7 +85,7 @@ const sweepChains = 4
 /** UDP, UDP-Lite, ICMP and everything generic may race with itself. Source: `.allow_clash` of the l4protos. */
 const mayClash = (protocol: number): boolean => protocol !== ipProtocol.tcp && protocol !== ipProtocol.sctp
 
-export class Conntrack implements PacketAtHook {
+export class Conntrack implements PacketAtHook, TrackingServices {
   readonly settings: ConntrackSettings
   readonly #table: TupleTable
   readonly #key = new TupleKey()
@@ -88,6 +95,9 @@ export class Conntrack implements PacketAtHook {
   /** Connections in the table, ended ones included until they are swept. */
   #count = 0
   #nextFullSweepTick = 0
+  #countsTraffic: boolean
+  /** Rules that speak of labels. */
+  #labelUsers = 0
 
   // The packet at hand, for the trackers.
   packet!: Packet
@@ -102,7 +112,28 @@ export class Conntrack implements PacketAtHook {
   constructor(settings: ConntrackSettings, seed: number) {
     this.settings = settings
     this.#table = new TupleTable(seed)
+    this.#countsTraffic = settings.numbers.acct !== 0
   }
+
+  // --- What rules need
+
+  countTraffic(): void {
+    this.#countsTraffic = true
+  }
+
+  useLabels(): void {
+    this.#labelUsers++
+  }
+
+  releaseLabels(): void {
+    this.#labelUsers--
+  }
+
+  newCounter(): ConnectionCounter {
+    return new ConnectionCounts(this.#table, this.settings.hz)
+  }
+
+  // --- Packets
 
   /** Connections in the table, as `nf_conntrack_count` says. */
   get count(): number {
@@ -289,14 +320,15 @@ export class Conntrack implements PacketAtHook {
     if (!key.invert()) return null
     key.invert()
     key.setZone(zoneIdOf(zone, 0))
-    const { max, acct } = this.settings.numbers
+    const { max } = this.settings.numbers
     if (max !== 0 && this.#count >= max && !this.#makeRoom(this.#table.hash(key))) return 'full'
     const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz, zone)
     if (template !== null && template.helper !== null) {
       connection.helper = template.helper
       connection.status |= connectionStatus.helper
     }
-    if (acct !== 0) connection.counters = { packets: [0, 0], bytes: [0, 0] }
+    if (this.#countsTraffic) connection.counters = { packets: [0, 0], bytes: [0, 0] }
+    if (this.#labelUsers > 0) connection.labels = 0n
     return connection.originalNode
   }
 

@@ -98,6 +98,7 @@ export const hostOf = (
   defaultTtl: 64,
   acquireRecentList: never,
   releaseRecentList: never,
+  tracking: { countTraffic: never, useLabels: never, releaseLabels: never, newCounter: never },
   random: never,
 })
 
