@@ -115,8 +115,8 @@ const wordsOf = ({ message, notes, help, fix }: Diagnostic): string =>
   [message, ...notes, help, fix].join('\n')
 
 describe('what is wrong with the rules as printed is found', () => {
-  test.each(find(/article\.sh$/))('%s', (file) => {
-    const findings = parse(read(file.replace(/sh$/, 'findings.yaml'))) as Finding[]
+  test.each(find(/article\.(sh|v4)$/))('%s', (file) => {
+    const findings = parse(read(file.replace(/(sh|v4)$/, 'findings.yaml'))) as Finding[]
     const { diagnostics } = parseRules(source(file), { syntax: registry })
     for (const { line, says } of findings) {
       const words = diagnostics.filter((each) => lineOf(each) === line).map(wordsOf)
