@@ -77,6 +77,29 @@ export function loadRules(text: string, family: Family, backend: Backend): void 
  * the policies of the others set to what they are.
  */
 export function completeTables(existing: readonly TableCounters[]): void {
+  setPolicies(existing, ({ policy }) => policy?.counts === false)
+}
+
+/**
+ * Zeroes the counters of a table's policies, as iptables-legacy does whenever a command changes the table; the nft
+ * backend leaves them.
+ */
+export function zeroPolicies(existing: readonly TableCounters[], words: readonly string[]): void {
+  if (words.some((word) => /^(-[LSC]|--(list|list-rules|check))$/.test(word))) return
+  const family: Family = /ip6tables/.test(words[0] ?? '') ? 'ipv6' : 'ipv4'
+  const at = words.findIndex((word) => word === '-t' || word === '--table')
+  const name = at < 0 ? 'filter' : words[at + 1]
+  setPolicies(
+    existing.filter((table) => table.family === family && table.name === name),
+    () => true,
+  )
+}
+
+/** Makes the base chains that are missing, and sets the chosen policies to what they are. */
+function setPolicies(
+  existing: readonly TableCounters[],
+  isChosen: (chain: TableCounters['chains'][number]) => boolean,
+): void {
   for (const family of ['ipv4', 'ipv6'] as const) {
     const lines = existing
       .filter((table) => table.family === family)
@@ -84,7 +107,7 @@ export function completeTables(existing: readonly TableCounters[]): void {
         const chains = (tableHooks[table.name as TableName] ?? []).flatMap((hook) => {
           const chain = table.chains.find(({ name }) => name === hook)
           if (chain === undefined) return [`:${hook} ACCEPT`]
-          return chain.policy?.counts === false ? [`:${hook} ${chain.policy.verdict.toUpperCase()}`] : []
+          return isChosen(chain) ? [`:${hook} ${(chain.policy?.verdict ?? 'accept').toUpperCase()}`] : []
         })
         return chains.length === 0 ? [] : [`*${table.name}`, ...chains, 'COMMIT']
       })

@@ -28,6 +28,7 @@ import {
   runIptables,
   runTool,
   splitWords,
+  zeroPolicies,
 } from './_load.ts'
 import { NetworkNamespace } from './_namespace.ts'
 import { NftCounterReader } from './_nft-counters.ts'
@@ -144,11 +145,15 @@ export class Lab implements Judge {
       }
       case 'run': {
         let error: string | null = null
+        const words = splitWords(action.command)
         const timing = this.#time(step, () => {
-          const { status, stderr } = runIptables(splitWords(action.command), this.#backend)
+          const { status, stderr } = runIptables(words, this.#backend)
           error = status === 0 ? null : stderr.trim()
         })
-        if (this.#backend === 'nft') completeTables(this.#parts.counters.read())
+        if (this.#backend === 'nft') {
+          completeTables(this.#parts.counters.read())
+          if (error === null) zeroPolicies(this.#parts.counters.read(), words)
+        }
         ;[this.#counters, this.#arrivals] = this.#readCounters()
         return { ...this.#quietResult(step, timing), error }
       }
