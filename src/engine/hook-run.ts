@@ -6,7 +6,7 @@
  */
 import type { Device, NatRange, TargetResult, Translator } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
-import { type Address, parseAddress } from '../net/address.ts'
+import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
@@ -85,13 +85,17 @@ export class HookRunner {
         if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
           return droppedByHost('the table of connections is full')
         }
-        if (isNew) journey.tell(`its connection is ${skb.conntrack?.state ?? 'not tracked'}`)
+        if (isNew) tellConnection(skb, journey)
         return null
       }
-      case 'confirm':
+      case 'confirm': {
+        const isBackByLo = hook === 'INPUT' && skb.device?.kind === 'loopback'
+        const refused = this.#parts.helpers.look(skb, isBackByLo, journey.nowNs, (text) => journey.tell(text))
+        if (refused !== null) return droppedByHost(refused)
         return conntrack.confirm(skb, journey.nowNs) === 'drop'
           ? droppedByHost('another packet began the same connection meanwhile')
           : null
+      }
     }
   }
 
@@ -243,6 +247,21 @@ export class HookRunner {
 }
 
 const loopbackAddress = { ipv4: parseAddress('127.0.0.1')!, ipv6: parseAddress('::1')! }
+
+function tellConnection({ conntrack, packet }: HostSkb, journey: Journey): void {
+  const { connection = null, state } = (conntrack ?? {}) as Partial<ConntrackInfo>
+  const master = state === 'RELATED' && !isIcmp(packet) ? (connection?.master ?? null) : null
+  const why = master === null ? '' : `, expected by the ${master.helper} connection ${describeEnds(master)}`
+  journey.tell(`its connection is ${state ?? 'not tracked'}${why}`)
+}
+
+function describeEnds({ original }: TrackedConnection): string {
+  const { source, sourcePort, destination, destinationPort } = original
+  return `${printEnd(source, sourcePort)} > ${printEnd(destination, destinationPort)}`
+}
+
+const printEnd = (address: Address, port: number): string =>
+  address.family === 'ipv4' ? `${printAddress(address)}:${port}` : `[${printAddress(address)}]:${port}`
 
 const isIcmp = ({ family, protocol }: Packet): boolean =>
   protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)

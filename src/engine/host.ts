@@ -18,8 +18,10 @@ import { type LoadedTable, loadTable, unloadTable } from './compile.ts'
 import type { HostConfig } from './config.ts'
 import { tickAt } from './conntrack/connection.ts'
 import { Conntrack } from './conntrack/conntrack.ts'
+import { printExpectation } from './conntrack/expectation.ts'
 import { printConnection } from './conntrack/listing.ts'
 import { readSettings } from './conntrack/settings.ts'
+import { HelperRunner } from './helper/run.ts'
 import { planHooks } from './hooks.ts'
 import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
@@ -73,6 +75,7 @@ export class Host {
   readonly #random: () => number
   readonly #conntrack: Conntrack
   readonly #nat: Nat
+  readonly #helpers: HelperRunner
   readonly #families: Readonly<Record<Family, FamilyState>>
   #lastId: number
   #lastFragmentId: number
@@ -86,6 +89,7 @@ export class Host {
     this.#random = makeRandom(config.seed)
     this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
     this.#nat = new Nat(this.#conntrack, this.#random)
+    this.#helpers = new HelperRunner(this.#conntrack, this.#nat, this.#random)
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
@@ -115,6 +119,7 @@ export class Host {
       loopback: interfaces.loopback,
       conntrack: this.#conntrack,
       nat: this.#nat,
+      helpers: this.#helpers,
       isForwarding: config.forwarding[family],
       sysctls: config.sysctls,
       defaultTtl,
@@ -270,6 +275,13 @@ export class Host {
     return this.#conntrack
       .list(nowNs)
       .map((connection) => printConnection(connection, tick, this.#conntrack.settings))
+  }
+
+  /** The lines of `/proc/net/nf_conntrack_expect`, in the order in which they were announced. */
+  expectations(nowNs: bigint): string[] {
+    const tick = this.jiffiesAt(nowNs)
+    const { expectations, settings } = this.#conntrack
+    return expectations.list(tick).map((expectation) => printExpectation(expectation, tick, settings.hz))
   }
 
   /** Writes to `/proc/net/xt_recent/NAME`; `recent` has the lists themselves. */

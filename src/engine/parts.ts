@@ -2,6 +2,7 @@
 import type { Device, HostServices } from '../ext/context.ts'
 import type { Family } from '../net/address.ts'
 import type { Conntrack } from './conntrack/conntrack.ts'
+import type { HelperRunner } from './helper/run.ts'
 import type { Nat } from './nat/nat.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { FamilyRouting } from './routing.ts'
@@ -15,6 +16,7 @@ export interface StackParts {
   /** One table for both families; it sees packets only where a rule of their family wants it. */
   readonly conntrack: Conntrack
   readonly nat: Nat
+  readonly helpers: HelperRunner
   readonly isForwarding: boolean
   /** By full dotted name. */
   readonly sysctls: ReadonlyMap<string, string>

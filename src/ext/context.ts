@@ -74,6 +74,8 @@ export interface Connection {
   readonly zone: Zone
   /** Name of the helper that reads along, or null. */
   readonly helper: string | null
+  /** The connection whose helper expected this one, or null; it may be over. */
+  readonly master: Connection | null
   /** Packets and bytes in each direction; null where `nf_conntrack_acct` was off when it began. */
   readonly counters: ConnectionCounters | null
   /** 128 bits; null where no rule spoke of labels when it began. */

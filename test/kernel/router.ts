@@ -149,7 +149,16 @@ export class Router {
 
   /** `/proc/net/nf_conntrack`, one line an entry. */
   conntrack(): string[] {
-    return readFileSync('/proc/net/nf_conntrack', 'utf8')
+    return this.#lines('/proc/net/nf_conntrack')
+  }
+
+  /** `/proc/net/nf_conntrack_expect`. */
+  expectations(): string[] {
+    return this.#lines('/proc/net/nf_conntrack_expect')
+  }
+
+  #lines(path: string): string[] {
+    return readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
   }

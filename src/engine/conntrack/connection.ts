@@ -1,5 +1,6 @@
 /** One tracked connection (`struct nf_conn`). */
 import type { Connection, ConnectionCounters, Tuple, Zone } from '../../ext/context.ts'
+import type { ConnectionHelp } from './helper.ts'
 import type { SctpTrack } from './sctp.ts'
 import type { TcpTrack } from './tcp.ts'
 import { type TupleKey, TupleNode, tupleOf } from './tuple.ts'
@@ -37,9 +38,12 @@ export class TrackedConnection implements Connection {
   counters: ConnectionCounters | null = null
   labels: bigint | null = null
   readonly zone: Zone
-  helper: string | null = null
   /** Index of the device whose address masquerading took; 0 for none. */
   masqueradeDevice = 0
+  /** Where a rule attached a helper. */
+  help: ConnectionHelp | null = null
+  /** The connection that announced this one; it may be over. */
+  master: TrackedConnection | null = null
   /** Counts up; listings follow it. */
   readonly serial: number
   readonly hz: number
@@ -67,6 +71,10 @@ export class TrackedConnection implements Connection {
 
   get reply(): Tuple {
     return tupleOf(this.replyNode)
+  }
+
+  get helper(): string | null {
+    return this.help?.helper.name ?? null
   }
 
   has(bits: number): boolean {

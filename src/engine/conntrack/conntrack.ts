@@ -21,6 +21,8 @@ import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, TrackedConnection, tickAt } from './connection.ts'
 import { ConnectionCounts } from './count.ts'
 import { trackGeneric, trackGre, trackIcmp, trackUdp, trackUdpLite } from './datagram.ts'
+import { Expectations } from './expectation.ts'
+import { ConnectionHelp } from './helper.ts'
 import { highestIcmpType, icmp6IsUntracked, icmpIsError } from './icmp-types.ts'
 import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protocol.ts'
 import { trackSctp } from './sctp.ts'
@@ -87,6 +89,7 @@ const mayClash = (protocol: number): boolean => protocol !== ipProtocol.tcp && p
 
 export class Conntrack implements PacketAtHook, TrackingServices {
   readonly settings: ConntrackSettings
+  readonly expectations: Expectations
   readonly #table: TupleTable
   readonly #key = new TupleKey()
   readonly #place = new TransportPlace()
@@ -111,6 +114,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   /** `seed` decides which tuples fall together. */
   constructor(settings: ConntrackSettings, seed: number) {
     this.settings = settings
+    this.expectations = new Expectations(settings.numbers.expect_max)
     this.#table = new TupleTable(seed)
     this.#countsTraffic = settings.numbers.acct !== 0
   }
@@ -176,7 +180,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     }
 
     for (;;) {
-      const found = this.#resolve(template)
+      const found = this.#resolve(template, nowNs)
       if (found === null) return 'accept'
       if (found === 'full') {
         skb.conntrack = null
@@ -215,7 +219,10 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     const rival =
       this.#table.find(originalNode, tick, isOneZone ? 'any' : 'original') ??
       this.#table.find(replyNode, tick, isOneZone ? 'any' : 'reply')
-    if (rival !== null) return this.#yieldTo(rival, skb, info!, tick)
+    if (rival !== null) {
+      if (connection.help !== null) this.expectations.removeOf(connection)
+      return this.#yieldTo(rival, skb, info!, tick)
+    }
     connection.timeout += tick
     this.#table.insert(originalNode)
     this.#table.insert(replyNode)
@@ -302,6 +309,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   #end(connection: TrackedConnection): void {
     if (connection.has(connectionStatus.dying)) return
     connection.status |= connectionStatus.dying
+    if (connection.help !== null) this.expectations.removeOf(connection)
     if (!connection.has(connectionStatus.confirmed)) return
     if (!connection.has(connectionStatus.natClash)) this.#table.remove(connection.originalNode)
     this.#table.remove(connection.replyNode)
@@ -310,7 +318,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   }
 
   /** The node of the packet's tuple, in a new connection if there is none; null where the packet can begin none. */
-  #resolve(template: ConnectionTemplate | null): TupleNode | null | 'full' {
+  #resolve(template: ConnectionTemplate | null, nowNs: bigint): TupleNode | null | 'full' {
     const { packet, family } = this
     const key = this.#key
     if (!key.read(packet.bytes, family, packet.networkOffset, this.#place, packet.endOffset, 0)) return null
@@ -322,13 +330,19 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     key.setZone(zoneIdOf(zone, 0))
     const { max } = this.settings.numbers
     if (max !== 0 && this.#count >= max && !this.#makeRoom(this.#table.hash(key))) return 'full'
+    const expectation = this.expectations.meet(key, zone, this.tick)
     const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz, zone)
-    if (template !== null && template.helper !== null) {
-      connection.helper = template.helper
-      connection.status |= connectionStatus.helper
-    }
     if (this.#countsTraffic) connection.counters = { packets: [0, 0], bytes: [0, 0] }
     if (this.#labelUsers > 0) connection.labels = 0n
+    if (expectation !== null) {
+      connection.status |= connectionStatus.expected
+      connection.master = expectation.master
+      connection.mark = expectation.master.mark
+      expectation.whenMet?.(connection, nowNs)
+    } else if (template !== null && template.helper !== null) {
+      connection.help = new ConnectionHelp(template.helper)
+      connection.status |= connectionStatus.helper
+    }
     return connection.originalNode
   }
 

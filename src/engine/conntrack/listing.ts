@@ -70,7 +70,8 @@ function printState({ track, original }: TrackedConnection, settings: ConntrackS
   return `timeout=${timeout / settings.hz}, stream_timeout=${stream / settings.hz} `
 }
 
-function printTuple(tuple: Tuple): string {
+/** Addresses, and ports or what stands for them; a blank behind each. */
+export function printTuple(tuple: Tuple): string {
   return `src=${printLong(tuple.source)} dst=${printLong(tuple.destination)} ${printPorts(tuple)}`
 }
 

@@ -40,6 +40,8 @@ const defaultNumbers = {
   max: 262_144,
   /** Hash buckets; they decide which connections are in reach of an early drop. */
   buckets: 262_144,
+  /** Expectations that the host keeps at once. */
+  expect_max: 4096,
   /** 1: a packet with a wrong checksum is invalid. */
   checksum: 1,
   /** 1: count packets and bytes of connections made from now on. */

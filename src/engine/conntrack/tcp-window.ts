@@ -72,6 +72,8 @@ export interface Segment {
   /** Sequence number behind its last byte; SYN and FIN count one each. */
   readonly end: number
   readonly acknowledgement: number
+  /** How much longer translation has made what it acknowledges. */
+  readonly acknowledgementShift: number
   /** The field as it stands. */
   readonly window: number
 }
@@ -98,6 +100,8 @@ export function judgeWindow(
   const isAck = (segment.flags & 16) !== 0
   let { sequence, end, acknowledgement: ack } = segment
   let sack = receiver.flags & tcpFlag.sackPermitted ? readSackEdge(segment, ack) : ack
+  ack = (ack - segment.acknowledgementShift) | 0
+  sack = (sack - segment.acknowledgementShift) | 0
   let window = segment.window
 
   const reinitialised =

@@ -30,7 +30,11 @@ export class TcpTrack {
 }
 
 /** A header that is whole, with a right checksum and flags that can be; else null. */
-function readSegment(at: PacketAtHook, settings: ConntrackSettings): Segment | null {
+function readSegment(
+  connection: TrackedConnection,
+  at: PacketAtHook,
+  settings: ConntrackSettings,
+): Segment | null {
   const { packet, transportOffset: headerOffset } = at
   const length = packet.endOffset + packet.missingBytes - headerOffset
   if (packet.endOffset - headerOffset < 20) return null
@@ -40,6 +44,7 @@ function readSegment(at: PacketAtHook, settings: ConntrackSettings): Segment | n
   const flags = packet.u8(headerOffset + 13)
   if (!flagsAreValid(flags)) return null
   const sequence = packet.u32(headerOffset + 4) | 0
+  const acknowledgement = packet.u32(headerOffset + 8) | 0
   const phantomBytes = ((flags & 2) >>> 1) + (flags & 1)
   return {
     packet,
@@ -49,7 +54,8 @@ function readSegment(at: PacketAtHook, settings: ConntrackSettings): Segment | n
     flags,
     sequence,
     end: (sequence + length - headerLength + phantomBytes) | 0,
-    acknowledgement: packet.u32(headerOffset + 8) | 0,
+    acknowledgement,
+    acknowledgementShift: connection.help?.sequence?.[1 - at.direction]?.at(acknowledgement - 1) ?? 0,
     window: packet.u16(headerOffset + 14),
   }
 }
@@ -94,7 +100,7 @@ export function trackTcp(
   at: PacketAtHook,
   settings: ConntrackSettings,
 ): TrackerVerdict {
-  const segment = readSegment(at, settings)
+  const segment = readSegment(connection, at, settings)
   if (segment === null) return 'invalid'
   if (!connection.has(connectionStatus.confirmed)) {
     const begun = beginTrack(segment, settings)

@@ -6,14 +6,14 @@
  */
 import type { NatRange } from '../../ext/context.ts'
 import type { Hook } from '../../lang/rule.ts'
-import { addressOf, sameAddress } from '../../net/address.ts'
+import { type Address, addressOf, sameAddress } from '../../net/address.ts'
 import { internetChecksum, netfilterChecksumOk, pseudoHeaderSum } from '../../net/checksum.ts'
 import { setU16 } from '../../net/encode.ts'
 import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from '../conntrack/connection.ts'
 import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
-import { familyOf, protocolOf, TupleKey, TupleNode } from '../conntrack/tuple.ts'
+import { familyOf, protocolOf, TupleKey, TupleNode, tupleOf } from '../conntrack/tuple.ts'
 import { type Manipulation, manipulate, otherManipulation } from './manipulate.ts'
 import { chooseTuple } from './unique.ts'
 
@@ -58,13 +58,25 @@ export class Nat {
     connection.status |= doneBit[manipulation]
   }
 
+  /**
+   * A connection that another, which is translated, has announced: it comes from where `look`, a direction of that one,
+   * goes to, and goes to where `look` comes from, there to `port`.
+   *
+   * Source: nf_nat_follow_master().
+   */
+  follow(connection: TrackedConnection, look: TupleNode, port: number, nowNs: bigint): void {
+    const { source, destination } = tupleOf(look)
+    this.settle(connection, { ...rangeTo(destination), ...notRandom }, 'source', nowNs)
+    const ports = { min: port, max: port }
+    this.settle(connection, { ...rangeTo(source), ports, ...notRandom }, 'destination', nowNs)
+  }
+
   /** No rule translated it: it keeps its looks, unless they are another connection's. */
   settleUnchanged(connection: TrackedConnection, manipulation: Manipulation, nowNs: bigint): void {
     const { source, destination } = connection.reply
     const own = manipulation === 'source' ? destination : source
     const address = addressOf(own.family, own.words)
-    const range = { addresses: { min: address, max: address }, ports: null, basePort: null, ...notRandom }
-    this.settle(connection, range, manipulation, nowNs)
+    this.settle(connection, { ...rangeTo(address), ...notRandom }, manipulation, nowNs)
   }
 
   /** Whether packets in this direction go elsewhere than they were sent to. */
@@ -122,6 +134,12 @@ export class Nat {
     )
   }
 }
+
+const rangeTo = (address: Address) => ({
+  addresses: { min: address, max: address },
+  ports: null,
+  basePort: null,
+})
 
 const notRandom = { random: false, randomFully: false, persistent: false }
 

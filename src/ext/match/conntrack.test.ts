@@ -88,6 +88,7 @@ const anyTuple = (family: Family): fc.Arbitrary<Tuple> =>
 const plain = {
   zone: { id: 0, direction: 'both' },
   helper: null,
+  master: null,
   counters: null,
   labels: null,
   template: null,

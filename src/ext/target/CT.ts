@@ -222,6 +222,7 @@ function templateOf({ zone: itsZone, isZoneOfMark, helper }: TrackingWish, famil
     mark: 0,
     zone: itsZone,
     helper: helper === '' ? null : helper,
+    master: null,
     counters: null,
     labels: null,
     template: { zone: itsZone, isZoneOfMark, helper: helper === '' ? null : helper },

@@ -1,0 +1,39 @@
+/**
+ * Connection helpers: code that reads what is said on a connection, and expects the others that are arranged there.
+ *
+ * Since Linux 6.0 no helper comes to a connection by its port: a rule attaches it (`-j CT --helper ftp`).
+ * Kernel: net/netfilter/nf_conntrack_helper.c, Linux 6.18.
+ */
+import type { SequenceOffsets } from './sequence.ts'
+
+export interface HelperDefinition {
+  readonly name: string
+  /** Connections that a master may expect at once; the oldest gives way. */
+  readonly mostExpected: number
+  /** Seconds for which one is expected. */
+  readonly expectSeconds: number
+}
+
+/** Those that the engine has code for. Source: ftp_exp_policy, tftp_exp_policy. */
+const modelled: readonly HelperDefinition[] = [
+  { name: 'ftp', mostExpected: 1, expectSeconds: 300 },
+  { name: 'tftp', mostExpected: 1, expectSeconds: 300 },
+]
+
+/** A helper that the kernel has and the engine does not know is there, too, and expects nothing. */
+const helperNamed = (name: string): HelperDefinition =>
+  modelled.find((helper) => helper.name === name) ?? { name, mostExpected: 0, expectSeconds: 0 }
+
+/** What a connection with a helper remembers (`struct nf_conn_help`, `struct nf_conn_seqadj`). */
+export class ConnectionHelp {
+  readonly helper: HelperDefinition
+  /** For ftp: sequence numbers at which a line begins, the two latest of each direction. */
+  readonly lineStarts: readonly [original: number[], reply: number[]] = [[], []]
+  /** Null until translation has changed the length of a segment. */
+  sequence: SequenceOffsets | null = null
+
+  /** By the name that rules give it. */
+  constructor(name: string) {
+    this.helper = helperNamed(name)
+  }
+}

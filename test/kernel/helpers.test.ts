@@ -1,0 +1,486 @@
+/** FTP and TFTP through the kernel's helpers and the engine's: random conversations, translations and accidents. */
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Family, type parseAddress, printAddress } from '../../src/net/address.ts'
+import { decodeFrame } from '../../src/net/decode.ts'
+import * as encode from '../../src/net/encode.ts'
+import { Packet } from '../../src/net/packet.ts'
+import { ipProtocol } from '../../src/net/protocol.ts'
+import { runs } from './budget.ts'
+import { bytesOf, type End, flag, TcpTalk, textOf, wrap } from './ftp-talk.ts'
+import { routerUnavailable } from './router.ts'
+import { type Device, type Excuse, type SentFrame, TwinRouter } from './twin-router.ts'
+
+/** Hosts outside (eth0) and inside (eth1), the router's addresses, and some that only translation knows. */
+const hosts = {
+  ipv4: {
+    out: '203.0.113.7',
+    out2: '203.0.113.8',
+    in: '192.168.1.9',
+    in2: '192.168.1.10',
+    gateway: '203.0.113.1',
+    inner: '192.168.1.1',
+    long: '203.0.113.200',
+    short: '8.8.8.8',
+    far: '198.51.100.99',
+  },
+  ipv6: {
+    out: '2001:db8:1::7',
+    out2: '2001:db8:1::8',
+    in: '2001:db8:2::9',
+    in2: '2001:db8:2::10',
+    gateway: '2001:db8:1::1',
+    inner: '2001:db8:2::1',
+    long: '2001:db8:1:0:abcd:abcd:abcd:abcd',
+    short: '2001:db8:1::2',
+    far: '2001:db8:9::99',
+  },
+} as const
+type Name = keyof (typeof hosts)['ipv4']
+
+interface Way {
+  readonly client: Name
+  readonly server: Name
+  /** Whom the client calls. */
+  readonly calls: Name
+  readonly nat: readonly string[]
+}
+
+/** How the two meet. `{name}` is an address; port 21 for TCP and 69 for UDP are called. */
+const ways: readonly Way[] = [
+  { client: 'out', server: 'in', calls: 'in', nat: [] },
+  { client: 'in', server: 'out', calls: 'out', nat: [] },
+  { client: 'in', server: 'out', calls: 'out', nat: ['-A POSTROUTING -o eth0 -j MASQUERADE'] },
+  { client: 'in', server: 'out', calls: 'out', nat: ['-A POSTROUTING -o eth0 -j SNAT --to-source {long}'] },
+  { client: 'in', server: 'out', calls: 'out', nat: ['-A POSTROUTING -o eth0 -j SNAT --to-source {short}'] },
+  {
+    client: 'in',
+    server: 'out',
+    calls: 'out',
+    nat: ['-A POSTROUTING -o eth0 -p tcp -j SNAT --to-source [gateway]:5000-5010'],
+  },
+  {
+    client: 'out',
+    server: 'in',
+    calls: 'gateway',
+    nat: ['-A PREROUTING -i eth0 -j DNAT --to-destination {in}'],
+  },
+  {
+    client: 'out',
+    server: 'in',
+    calls: 'gateway',
+    nat: ['-A PREROUTING -i eth0 -p tcp --dport 21 -j DNAT --to-destination [in]:2121'],
+  },
+  {
+    client: 'out',
+    server: 'in',
+    calls: 'gateway',
+    nat: [
+      '-A PREROUTING -i eth0 -j DNAT --to-destination {in}',
+      '-A POSTROUTING -o eth1 -j SNAT --to-source {inner}',
+    ],
+  },
+]
+
+const marking = [
+  '-A PREROUTING -m conntrack --ctstate RELATED',
+  '-A PREROUTING -m conntrack --ctstate ESTABLISHED',
+  '-A PREROUTING -m conntrack --ctstate NEW',
+  '-A PREROUTING -m conntrack --ctstate INVALID',
+  '-A FORWARD -m conntrack --ctstatus EXPECTED',
+]
+
+const filters = [
+  '',
+  '-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n-A FORWARD -p tcp --dport 21 -j ACCEPT\n-A FORWARD -p tcp --dport 2121 -j ACCEPT\n-A FORWARD -p udp --dport 69 -j ACCEPT\n-A FORWARD -j DROP',
+]
+
+function rulesText(family: Family, nat: readonly string[], filter: string): string {
+  const names = hosts[family]
+  return [
+    '*raw',
+    '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp',
+    '-A PREROUTING -p udp --dport 69 -j CT --helper tftp',
+    'COMMIT',
+    '*mangle',
+    ...marking,
+    'COMMIT',
+    '*nat',
+    ...nat,
+    'COMMIT',
+    '*filter',
+    // Or the router's own stack would answer what it knows nothing of.
+    '-A INPUT -j DROP',
+    filter,
+    'COMMIT',
+    '',
+  ]
+    .join('\n')
+    .replaceAll(/\{(\w+)\}/g, (_, name: Name) => names[name])
+    .replaceAll(/\[(\w+)\]/g, (_, name: Name) => (family === 'ipv4' ? names[name] : `[${names[name]}]`))
+}
+
+// --- What is said
+
+/** `{me}` and `{peer}` are addresses, with commas before `,PORT` and in full or short words elsewhere. */
+const clientWords = [
+  'USER anonymous\r\n',
+  'PORT {me,},{high},{low}\r\n',
+  'PORT {me,},{high},{low}\r\n',
+  'EPRT |{af}|{me}|{port}|\r\n',
+  'EPRT |{af}|{me}|{port}|\r\n',
+  'eprt !{af}!{me}!{port}!\r\n',
+  'EPRT |{af}|{me}|{port}\r\n',
+  'EPRT |3|{me}|{port}|\r\n',
+  'EPRT a{af}a{me}a{port}a\r\n',
+  'EPRT |{af}|{other}|{port}|\r\n',
+  'EPRT |{af}||{port}|\r\n',
+  'EPRT |{af}|{me}|0|\r\n',
+  'EPRT |{af}|{me}|70000|\r\n',
+  'EPRT |2|::ffff:1.2.3.4|{port}|\r\n',
+  'EPRT  |{af}|{me}|{port}|\r\n',
+  'port {me,},{high},{low}\r\n',
+  'PORT {me,},{high},{low} \r\n',
+  'PORT {me,},{high},{low}\n',
+  'PORT {me,},{high},{low}',
+  'PORT {other,},{high},{low}\r\n',
+  'PORT {me,},300,{low}\r\n',
+  'PORT {me,},0,0\r\n',
+  'PORT {me,},255,255\r\n',
+  'PORT {me,},{low}\r\n',
+  'PORT  {me,},{high},{low}\r\n',
+  'PORT',
+  'PO',
+  'POR\r\n',
+  'PASV\r\n',
+  'EPSV\r\n',
+  'NOOP\r\nPORT {me,},{high},{low}\r\n',
+  'PORT {me,},{high},{low}\r\nRETR file\r\n',
+  '\r\n',
+  'x',
+]
+const serverWords = [
+  '220 ready\r\n',
+  '200 done\r\n',
+  '227 Entering Passive Mode ({me,},{high},{low}).\r\n',
+  '227 Entering Passive Mode ({me,},{high},{low}).\r\n',
+  '227 Entering Passive Mode {me,},{high},{low}\r\n',
+  '227 ={me,},{high},{low}\r\n',
+  '227 {me,},{high},{low}',
+  '227 Entering Passive Mode ({other,},{high},{low}).\r\n',
+  '227 Entering Passive Mode\r\n',
+  '227 ({me,},256,{low})\r\n',
+  '227 ({me,},0,0)\r\n',
+  '227-more\r\n',
+  '229 Entering Extended Passive Mode (|||{port}|)\r\n',
+  '229 Entering Extended Passive Mode (|||{port}|)\r\n',
+  '229 Entering Extended Passive Mode (!!!{port}!)\r\n',
+  '229 Entering Extended Passive Mode (|||{port})\r\n',
+  '229 Entering Extended Passive Mode (|{af}|{me}|{port}|)\r\n',
+  '229 Entering Extended Passive Mode |||{port}|\r\n',
+  '229 (|||0|)\r\n',
+  '229 (',
+  '22',
+  '229',
+  '150 here\r\n227 Entering Passive Mode ({me,},{high},{low}).\r\n',
+]
+
+type Who = 'client' | 'server'
+
+type Move =
+  | {
+      readonly kind: 'say'
+      readonly who: Who
+      readonly words: string
+      readonly port: number
+      readonly ackShift: number
+      readonly cutAt: number
+    }
+  | { readonly kind: 'again'; readonly who: Who; readonly which: number }
+  | {
+      readonly kind: 'ack'
+      readonly who: Who
+      readonly ackShift: number
+      readonly sackAt: number | null
+      readonly style: 'aligned' | 'odd' | 'broken'
+    }
+  | { readonly kind: 'error'; readonly who: Who; readonly type: number }
+  | { readonly kind: 'close'; readonly who: Who; readonly flags: number }
+  /** The other end opens the data connection that it heard of last, and the two talk a little. */
+  | { readonly kind: 'data'; readonly who: Who; readonly fromPort: number }
+  | { readonly kind: 'second' }
+
+const who = fc.constantFrom<Who>('client', 'server')
+const ackShift = fc.constantFrom(0, 0, 0, 0, -3, -30, 5)
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: who.chain((speaker) =>
+      fc.record({
+        kind: fc.constant('say' as const),
+        who: fc.constant(speaker),
+        words: fc.constantFrom(...(speaker === 'client' ? clientWords : serverWords)),
+        port: fc.constantFrom(50000, 1025, 20, 21, 65535, 4660),
+        ackShift,
+        cutAt: fc.constantFrom(0, 0, 0, 0, 0, 2, 7, 20),
+      }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('again' as const), who, which: fc.nat({ max: 3 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('ack' as const),
+      who,
+      ackShift,
+      sackAt: fc.constantFrom(null, -40, -12, -3, 10),
+      style: fc.constantFrom('aligned' as const, 'aligned' as const, 'odd' as const, 'broken' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('error' as const), who, type: fc.constantFrom(3, 11) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('close' as const),
+      who,
+      flags: fc.constantFrom(flag.fin | flag.ack, flag.rst, flag.rst | flag.ack),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('data' as const), who, fromPort: fc.constantFrom(20, 33333) }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'second' as const }) },
+)
+
+function fill(words: string, family: Family, end: End, port: number): string {
+  const me = printAddress(end.address)
+  return words
+    .replaceAll('{me,}', me.replaceAll('.', ','))
+    .replaceAll('{other,}', hosts[family].far.replaceAll('.', ','))
+    .replaceAll('{me}', me)
+    .replaceAll('{other}', hosts[family].far)
+    .replaceAll('{af}', family === 'ipv4' ? '1' : '2')
+    .replaceAll('{port}', String(port))
+    .replaceAll('{high}', String(port >> 8))
+    .replaceAll('{low}', String(port & 255))
+}
+
+/** The address and port that words name, as their hearer reads them; where none is named, the address of the speaker. */
+function endNamed(words: string, speaker: string): { address: string; port: number } | null {
+  const six = /(\d+,\d+,\d+,\d+),(\d+),(\d+)/.exec(words)
+  if (six !== null) {
+    return { address: six[1]!.replaceAll(',', '.'), port: (Number(six[2]) * 256 + Number(six[3])) & 0xffff }
+  }
+  const extended = /\|\d\|([^|]+)\|(\d+)\|/.exec(words)
+  if (extended !== null) return { address: extended[1]!, port: Number(extended[2]) & 0xffff }
+  const passive = /\|\|\|(\d+)\|/.exec(words)
+  return passive === null ? null : { address: speaker, port: Number(passive[1]) & 0xffff }
+}
+
+/**
+ * Whether the two differ in a port that was taken and had to be replaced by chance: the payloads then differ from each
+ * other in numbers alone.
+ */
+const differInChosenPort: Excuse = (kernel, engine) => {
+  if (kernel.length !== 1 || engine.length !== 1) return false
+  const texts = [kernel, engine].map(([sent]) => {
+    const packet = new Packet()
+    decodeFrame(packet, (sent as SentFrame).frame)
+    if (packet.protocol !== ipProtocol.tcp) return ''
+    const at = packet.transportOffset
+    return textOf(packet.bytes.slice(at + (packet.u8(at + 12) >>> 4) * 4, packet.endOffset))
+  })
+  if (texts[0] === texts[1]) return sourcePortsDiffer(kernel, engine)
+  const numbers = /(,\d+,\d+|\|\d+\|)/
+  return (
+    texts.every((text) => numbers.test(text)) &&
+    texts[0]!.replace(numbers, '') === texts[1]!.replace(numbers, '')
+  )
+}
+
+const sourcePortsDiffer = (kernel: readonly SentFrame[], engine: readonly SentFrame[]): boolean => {
+  const [a, b] = [kernel, engine].map(([sent]) => {
+    const packet = new Packet()
+    decodeFrame(packet, sent!.frame)
+    return packet.transportLength < 4 || packet.protocol !== ipProtocol.tcp
+      ? null
+      : packet.u16(packet.transportOffset)
+  })
+  return a !== b
+}
+
+// --- The story
+
+class Story {
+  readonly #twin: TwinRouter
+  readonly #family: Family
+  readonly #way: Way
+  readonly #talks: TcpTalk[] = []
+  #nextPort = 40000
+
+  constructor(twin: TwinRouter, family: Family, way: Way) {
+    this.#twin = twin
+    this.#family = family
+    this.#way = way
+    this.#openControl()
+  }
+
+  get isOver(): boolean {
+    return this.#talks.some(({ isOver }) => isOver)
+  }
+
+  readonly #pass = (
+    device: Device,
+    packet: Uint8Array,
+    sender: ReturnType<typeof parseAddress>,
+    note: string,
+  ) => this.#twin.pass(device, packet, sender!, note, differInChosenPort)
+
+  #openControl(): void {
+    const { client, server, calls, nat } = this.#way
+    const names = hosts[this.#family]
+    const deviceOf = (name: Name): Device => (name.startsWith('in') ? 'eth1' : 'eth0')
+    const talk = new TcpTalk(
+      this.#pass,
+      this.#family,
+      { device: deviceOf(client), address: names[client], port: this.#nextPort++, sequence: 0xffffff00 },
+      {
+        device: deviceOf(server),
+        address: names[server],
+        port: nat.some((rule) => rule.includes('2121')) ? 2121 : 21,
+        sequence: 5000,
+      },
+      { address: names[calls], port: 21 },
+    )
+    this.#talks.unshift(talk)
+    talk.open()
+    talk.say(talk.server, { text: '220 ready\r\n' })
+    talk.say(talk.client, { text: 'USER me\r\n' })
+  }
+
+  take(move: Move): void {
+    const talk = this.#talks[0]!
+    if (move.kind === 'second') {
+      if (this.#talks.length < 3) this.#openControl()
+      return
+    }
+    const end = talk[move.who]
+    switch (move.kind) {
+      case 'say': {
+        const text = fill(move.words, this.#family, end, move.port)
+        const cut = Math.min(move.cutAt, text.length - 1)
+        if (cut > 0) talk.say(end, { text: text.slice(0, cut), ackShift: move.ackShift })
+        talk.say(end, { text: text.slice(cut), ackShift: move.ackShift })
+        return
+      }
+      case 'again':
+        return talk.again(end, move.which)
+      case 'ack':
+        return talk.say(end, {
+          ackShift: move.ackShift,
+          sack:
+            move.sackAt === null
+              ? []
+              : [
+                  [move.sackAt, move.sackAt + 2],
+                  [move.sackAt - 30, move.sackAt - 5],
+                ],
+          optionsStyle: move.style,
+        })
+      case 'error':
+        return talk.complain(end, move.type)
+      case 'close':
+        return talk.say(end, { flags: move.flags })
+      case 'data':
+        return this.#openData(talk, end, move.fromPort)
+    }
+  }
+
+  /** `end` goes where it was told to. */
+  #openData(control: TcpTalk, end: End, fromPort: number): void {
+    const named = (control.said.get(end) ?? [])
+      .map((words) => endNamed(words, printAddress(end.peer.address)))
+      .findLast((found) => found !== null)
+    // The kernel is slow to answer for addresses it has no way to.
+    const known: readonly string[] = Object.values(hosts[this.#family])
+    if (named == null || !known.includes(named.address) || named.port === 0) return
+    const listener = control.other(end)
+    // What the listener listens at is what it said itself.
+    const said = listener.sent
+      .map((packet) => endNamed(textOf(packet), printAddress(listener.address)))
+      .findLast((found) => found !== null)
+    const talk = new TcpTalk(
+      this.#pass,
+      this.#family,
+      {
+        device: end.device,
+        address: printAddress(end.address),
+        port: fromPort === 20 ? 20 : this.#nextPort++,
+        sequence: 77,
+      },
+      {
+        device: listener.device,
+        address: printAddress(listener.address),
+        port: said?.port ?? named.port,
+        sequence: 99,
+      },
+      named,
+    )
+    talk.open()
+    talk.say(talk.client, { text: 'data' })
+    talk.say(talk.server, { text: '227 Entering Passive Mode (1,2,3,4,5,6)\r\n' })
+    if (talk.isOver) control.isOver = true
+  }
+}
+
+describe('helpers through the kernel', () => {
+  const lack = routerUnavailable()
+  let twin: TwinRouter
+
+  beforeEach((context) => {
+    if (lack !== null) context.skip(lack)
+  })
+  beforeAll(() => {
+    if (lack !== null) return
+    const at = (...names: Name[]) => names.flatMap((name) => [hosts.ipv4[name], hosts.ipv6[name]])
+    twin = new TwinRouter({ eth0: at('out', 'out2', 'long', 'short', 'far'), eth1: at('in', 'in2') }, [
+      `${hosts.ipv4.short}/32 dev eth0`,
+      `${hosts.ipv4.far}/32 dev eth0`,
+      `${hosts.ipv6.far}/128 dev eth0`,
+    ])
+  })
+  afterAll(() => {
+    if (lack === null) twin.close()
+  })
+
+  test('conversations of FTP', { timeout: 600_000 }, () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('ipv4' as const, 'ipv4' as const, 'ipv6' as const),
+        fc.constantFrom(...ways),
+        fc.constantFrom(...filters),
+        fc.array(move, { minLength: 5, maxLength: 30 }),
+        (family, way, filter, moves) => {
+          twin.begin({ [family]: rulesText(family, way.nat, filter) })
+          const story = new Story(twin, family, way)
+          for (const each of moves) {
+            if (story.isOver) return
+            story.take(each)
+          }
+          if (!story.isOver) twin.end([family])
+        },
+      ),
+      { numRuns: runs(60) },
+    )
+  })
+})
+void encode
+void bytesOf
+void wrap
