@@ -1,13 +1,13 @@
 /** FTP and TFTP through the kernel's helpers and the engine's: random conversations, translations and accidents. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Family, type parseAddress, printAddress } from '../../src/net/address.ts'
+import { type Address, type Family, parseAddress, printAddress } from '../../src/net/address.ts'
 import { decodeFrame } from '../../src/net/decode.ts'
-import * as encode from '../../src/net/encode.ts'
+import { encodeUdp } from '../../src/net/encode.ts'
 import { Packet } from '../../src/net/packet.ts'
 import { ipProtocol } from '../../src/net/protocol.ts'
 import { runs } from './budget.ts'
-import { bytesOf, type End, flag, TcpTalk, textOf, wrap } from './ftp-talk.ts'
+import { type End, flag, TcpTalk, textOf, wrap } from './ftp-talk.ts'
 import { routerUnavailable } from './router.ts'
 import { type Device, type Excuse, type SentFrame, TwinRouter } from './twin-router.ts'
 
@@ -318,6 +318,8 @@ const sourcePortsDiffer = (kernel: readonly SentFrame[], engine: readonly SentFr
 
 // --- The story
 
+const deviceOf = (name: Name): Device => (name.startsWith('in') ? 'eth1' : 'eth0')
+
 class Story {
   readonly #twin: TwinRouter
   readonly #family: Family
@@ -336,17 +338,12 @@ class Story {
     return this.#talks.some(({ isOver }) => isOver)
   }
 
-  readonly #pass = (
-    device: Device,
-    packet: Uint8Array,
-    sender: ReturnType<typeof parseAddress>,
-    note: string,
-  ) => this.#twin.pass(device, packet, sender!, note, differInChosenPort)
+  readonly #pass = (device: Device, packet: Uint8Array, sender: Address, note: string) =>
+    this.#twin.pass(device, packet, sender, note, differInChosenPort)
 
   #openControl(): void {
     const { client, server, calls, nat } = this.#way
     const names = hosts[this.#family]
-    const deviceOf = (name: Name): Device => (name.startsWith('in') ? 'eth1' : 'eth0')
     const talk = new TcpTalk(
       this.#pass,
       this.#family,
@@ -381,9 +378,10 @@ class Story {
         return
       }
       case 'again':
-        return talk.again(end, move.which)
+        talk.again(end, move.which)
+        return
       case 'ack':
-        return talk.say(end, {
+        talk.say(end, {
           ackShift: move.ackShift,
           sack:
             move.sackAt === null
@@ -394,12 +392,16 @@ class Story {
                 ],
           optionsStyle: move.style,
         })
+        return
       case 'error':
-        return talk.complain(end, move.type)
+        talk.complain(end, move.type)
+        return
       case 'close':
-        return talk.say(end, { flags: move.flags })
+        talk.say(end, { flags: move.flags })
+        return
       case 'data':
-        return this.#openData(talk, end, move.fromPort)
+        this.#openData(talk, end, move.fromPort)
+        return
     }
   }
 
@@ -440,6 +442,93 @@ class Story {
   }
 }
 
+// --- TFTP
+
+type TftpMove =
+  /** A client (one of two ports) sends an opcode to the port it called. */
+  | { readonly kind: 'ask'; readonly port: number; readonly opcode: number; readonly bytes: number }
+  /** The server answers what it heard last, from some port. */
+  | { readonly kind: 'answer'; readonly port: number; readonly opcode: number }
+  /** The client answers what it heard last. */
+  | { readonly kind: 'go-on' }
+
+const tftpMove: fc.Arbitrary<TftpMove> = fc.oneof(
+  fc.record({
+    kind: fc.constant('ask' as const),
+    port: fc.constantFrom(4000, 4000, 4001),
+    opcode: fc.constantFrom(1, 1, 2, 3, 5, 256),
+    bytes: fc.constantFrom(20, 20, 2, 1, 0),
+  }),
+  fc.record({
+    kind: fc.constant('answer' as const),
+    port: fc.constantFrom(69, 30000, 30001),
+    opcode: fc.constantFrom(3, 4, 1),
+  }),
+  fc.record({ kind: fc.constant('go-on' as const) }),
+)
+
+class TftpStory {
+  isOver = false
+  readonly #twin: TwinRouter
+  readonly #family: Family
+  readonly #way: Way
+  /** What came out to each side last: addresses and ports. */
+  readonly #heard: Partial<Record<Who, UdpEnds>> = {}
+
+  constructor(twin: TwinRouter, family: Family, way: Way) {
+    this.#twin = twin
+    this.#family = family
+    this.#way = way
+  }
+
+  take(move: TftpMove): void {
+    const address = (name: Name): Address => parseAddress(hosts[this.#family][name])!
+    const { client, calls } = this.#way
+    if (move.kind === 'ask') {
+      const ends = { source: address(client), destination: address(calls) }
+      const ports = { sourcePort: move.port, destinationPort: 69 }
+      this.#send(
+        'client',
+        { ...ends, ...ports },
+        Uint8Array.of(0, move.opcode, ...Array(20).fill(97)).slice(0, move.bytes),
+      )
+      return
+    }
+    const from = move.kind === 'answer' ? 'server' : 'client'
+    const heard = this.#heard[from]
+    if (heard === undefined) return
+    const back = {
+      source: heard.destination,
+      destination: heard.source,
+      sourcePort: move.kind === 'answer' ? move.port : heard.destinationPort,
+      destinationPort: heard.sourcePort,
+    }
+    this.#send(from, back, Uint8Array.of(0, move.kind === 'answer' ? move.opcode : 4, 0, 1))
+  }
+
+  #send(from: Who, ends: UdpEnds, payload: Uint8Array): void {
+    const packet = wrap(ends, ipProtocol.udp, encodeUdp(ends, payload, ends))
+    const device = deviceOf(this.#way[from])
+    const frames = this.#twin.pass(device, packet, ends.source, from, differInChosenPort)
+    if (frames === null) this.isOver = true
+    for (const { device: leaves, frame } of frames ?? []) {
+      const heard = new Packet()
+      decodeFrame(heard, frame)
+      if (heard.protocol !== ipProtocol.udp || leaves === device) continue
+      const { source, destination, transportOffset: at } = heard
+      const ports = { sourcePort: heard.u16(at), destinationPort: heard.u16(at + 2) }
+      this.#heard[from === 'client' ? 'server' : 'client'] = { source, destination, ...ports }
+    }
+  }
+}
+
+interface UdpEnds {
+  readonly source: Address
+  readonly destination: Address
+  readonly sourcePort: number
+  readonly destinationPort: number
+}
+
 describe('helpers through the kernel', () => {
   const lack = routerUnavailable()
   let twin: TwinRouter
@@ -460,27 +549,57 @@ describe('helpers through the kernel', () => {
     if (lack === null) twin.close()
   })
 
+  /** The rules of a story, and how its two sides meet. */
+  const scene = fc.record({
+    family: fc.constantFrom('ipv4' as const, 'ipv4' as const, 'ipv6' as const),
+    way: fc.constantFrom(...ways),
+    filter: fc.constantFrom(...filters),
+  })
+
   test('conversations of FTP', { timeout: 600_000 }, () => {
+    let expected = 0
     fc.assert(
       fc.property(
-        fc.constantFrom('ipv4' as const, 'ipv4' as const, 'ipv6' as const),
-        fc.constantFrom(...ways),
-        fc.constantFrom(...filters),
+        scene,
         fc.array(move, { minLength: 5, maxLength: 30 }),
-        (family, way, filter, moves) => {
+        ({ family, way, filter }, moves) => {
           twin.begin({ [family]: rulesText(family, way.nat, filter) })
           const story = new Story(twin, family, way)
           for (const each of moves) {
             if (story.isOver) return
             story.take(each)
           }
-          if (!story.isOver) twin.end([family])
+          if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
         },
       ),
       { numRuns: runs(60) },
     )
+    expect(expected).toBeGreaterThan(10)
+  })
+
+  test('conversations of TFTP', { timeout: 600_000 }, () => {
+    let expected = 0
+    fc.assert(
+      fc.property(
+        scene,
+        fc.array(tftpMove, { minLength: 1, maxLength: 15 }),
+        ({ family, way, filter }, moves) => {
+          twin.begin({ [family]: rulesText(family, way.nat, filter) })
+          const story = new TftpStory(twin, family, way)
+          for (const each of moves) {
+            if (story.isOver) return
+            story.take(each)
+          }
+          if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
+        },
+      ),
+      { numRuns: runs(30) },
+    )
+    expect(expected).toBeGreaterThan(5)
   })
 })
-void encode
-void bytesOf
-void wrap
+
+const packetsOfExpected = (saved: readonly string[]): number =>
+  saved
+    .filter((line) => line.includes('--ctstatus EXPECTED'))
+    .reduce((sum, line) => sum + Number(/^\[(\d+):/.exec(line)![1]), 0)

@@ -120,18 +120,19 @@ export class TwinRouter {
     expect(sortedWithoutSeconds(engine), this.log.join('\n')).toEqual(sortedWithoutSeconds(kernel))
   }
 
-  /** The end of a story: connections and rule counters. */
-  end(families: readonly Family[]): void {
+  /** The end of a story: connections and rule counters. The rules as they were saved, with their counters. */
+  end(families: readonly Family[]): string[] {
     const engine = this.#host.connections(process.hrtime.bigint() - this.#startNs)
     expect(sortedWithoutSeconds(engine.map(tidy)), this.log.join('\n')).toEqual(
       sortedWithoutSeconds(this.router.conntrack().map(tidy)),
     )
-    for (const family of families) {
+    return families.flatMap((family) => {
       const command = family === 'ipv4' ? 'iptables-legacy-save -c' : 'ip6tables-legacy-save -c'
       const theirs = rulesWithCounters(this.router.run(command))
       const own = rulesWithCounters(this.#host.save(family, { counters: true }))
       expect(own, this.log.join('\n')).toEqual(theirs)
-    }
+      return own
+    })
   }
 
   close(): void {
