@@ -217,7 +217,7 @@ describe('iptables’ own test tables', () => {
 
   // These may only become shorter.
   const lackedMatches = `
-    bpf cgroup cluster cpu dst eui64 frag hashlimit hbh helper
+    bpf cgroup cluster cpu dst eui64 frag hashlimit hbh
     ipv6header ipvs mh nfacct osf physdev policy quota rateest realm rpfilter rt set socket srh
     statistic time
   `

@@ -124,6 +124,16 @@ export function meetingOf({ conntrack }: Skb, { nowNs }: HookContext): Meeting |
   return { connection: conntrack.connection, isReply: conntrack.isReply, nowNs }
 }
 
+/** Name of the helper that expected the packet's connection, or null. */
+export const helperOfMaster = ({ conntrack }: Skb): string | null =>
+  conntrack?.connection?.master?.helper ?? null
+
+/** An empty name is any helper; of a longer one than the helper's own only its beginning counts. Source: helper_mt(). */
+export function isExpectedBy(helper: string, skb: Skb): boolean {
+  const name = helperOfMaster(skb)
+  return name !== null && (helper === '' || helper.startsWith(name))
+}
+
 // --- Propositions
 
 type Judge = (value: string, skb: Skb, context: HookContext) => boolean
@@ -131,6 +141,8 @@ type Judge = (value: string, skb: Skb, context: HookContext) => boolean
 /** Judges of propositions by kind: `ctstate=NEW`, `connection` (there is one), and each question with its value. */
 export const connectionFacts: Readonly<Record<string, Judge>> = {
   ctstate: (name, skb) => hasState(name as StateName, skb),
+  /** `helper=ftp`, as `-m helper` compares it. */
+  helper: isExpectedBy,
   connection: (_, skb, context) => meetingOf(skb, context) !== null,
   /** `connmark=5/255`: the connection's mark, ANDed with the second number, is the first. */
   connmark: (name, { conntrack }) => {

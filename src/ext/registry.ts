@@ -17,6 +17,7 @@ import { dccp } from './match/dccp.ts'
 import { dscp } from './match/dscp.ts'
 import { ecn } from './match/ecn.ts'
 import { esp } from './match/esp.ts'
+import { helper } from './match/helper.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
@@ -74,6 +75,7 @@ export const matches: readonly AnyMatch[] = [
   dscp,
   ecn,
   esp,
+  helper,
   hl,
   icmp,
   icmp6,

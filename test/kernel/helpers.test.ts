@@ -88,6 +88,10 @@ const marking = [
   '-A PREROUTING -m conntrack --ctstate NEW',
   '-A PREROUTING -m conntrack --ctstate INVALID',
   '-A FORWARD -m conntrack --ctstatus EXPECTED',
+  '-A FORWARD -m helper --helper ftp-2121',
+  '-A FORWARD -m helper ! --helper tftp',
+  '-A FORWARD -m helper --helper ""',
+  '-A FORWARD -m helper --helper f',
 ]
 
 const filters = [

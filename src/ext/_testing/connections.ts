@@ -24,6 +24,7 @@ export const connectionWith = (parts: Partial<Connection> = {}): Connection => (
   mark: 0,
   zone: { id: 0, direction: 'both' },
   helper: null,
+  master: null,
   counters: null,
   labels: null,
   template: null,
