@@ -9,11 +9,14 @@ import { listTable } from '../src/lang/listing.ts'
 import { parseRuleText } from '../src/lang/parse-rule.ts'
 import { printRule, printRuleset } from '../src/lang/print.ts'
 import { linux618 } from '../src/lang/profile.ts'
+import type { Machine } from '../src/lang/program/answer.ts'
+import { runIptables } from '../src/lang/program/iptables.ts'
 import { parseRules } from '../src/lang/read.ts'
-import { type Family, newTable, noCounters, type Rule, type TableName } from '../src/lang/rule.ts'
+import { type Family, newRuleset, newTable, noCounters, type Rule, type TableName } from '../src/lang/rule.ts'
 import { SourceText } from '../src/lang/source.ts'
 import type { ExtensionSyntax } from '../src/lang/syntax.ts'
 import { refusalsOf } from '../src/lang/verify.ts'
+import { splitRestoreLine } from '../src/lang/words.ts'
 import { absent, sharedPath } from './shared.ts'
 
 /** Matches and targets that the registry lacks, as `match NAME` and `target NAME`. */
@@ -98,6 +101,10 @@ describe('iptables’ own test tables', () => {
     readonly rule: string
     readonly add_rc: number
     readonly saved?: string
+    readonly add_err: string
+    readonly check_rc?: number
+    readonly del_rc?: number
+    readonly del_err?: string
     /** The rule's line in `-L -nvx --line-numbers` and in `-L`, without the newline. */
     readonly list_nv?: string
     readonly list_plain?: string
@@ -202,6 +209,43 @@ describe('iptables’ own test tables', () => {
     // May only become shorter.
     const listed = new Set([...words('match', unlistedMatches), ...words('target', unlistedTargets)])
     expect([...lacked].filter((name) => !listed.has(name))).toEqual([])
+  })
+
+  it.skipIf(path === null)('answer alike to -A, -C and -D: exit codes and messages', () => {
+    const counts = { add: 0, message: 0, check: 0, delete: 0 }
+    const parted: string[] = []
+    let compared = 0
+    for (const line of lines) {
+      const { tool, table, chain, rule: text, file, line: number } = line
+      const family: Family = tool === 'ip6tables' ? 'ipv6' : 'ipv4'
+      if (ours(line).lacks.length > 0) continue
+      compared++
+      const machine: Machine = {
+        rulesets: { ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') },
+        syntax: registry,
+        profile: linux618,
+      }
+      const source = new SourceText('rule', text)
+      const rule = splitRestoreLine(source, 0, text.length).words.map((word) => word.text)
+      const run = (verb: string) => runIptables(['-t', table, verb, chain, ...rule], family, machine)
+      const add = run('-A')
+      if (add.exitCode === line.add_rc) counts.add++
+      else parted.push(`${file}:${number} ${text}: exit ${add.exitCode}, not ${line.add_rc}`)
+      if (add.stderr === line.add_err) counts.message++
+      else parted.push(`${file}:${number} ${text}\n  ours   ${add.stderr}  theirs ${line.add_err}`)
+      if (run('-C').exitCode === (line.check_rc ?? run('-C').exitCode)) counts.check++
+      else parted.push(`${file}:${number} -C ${text}`)
+      const deleted = run('-D')
+      const theirs = line.del_rc ?? deleted.exitCode
+      if (deleted.exitCode === theirs && deleted.stderr === (line.del_err ?? deleted.stderr)) counts.delete++
+      else parted.push(`${file}:${number} -D ${text}: ${deleted.stderr}, not ${line.del_err}`)
+    }
+    if (process.env.ORACLE !== undefined) console.log(JSON.stringify(counts), compared, parted.join('\n'))
+    expect(counts.add).toBe(compared)
+    expect(counts.check).toBe(compared)
+    expect(counts.delete).toBe(compared)
+    // May only grow.
+    expect(counts.message / compared).toBeGreaterThanOrEqual(0.5)
   })
 
   const words = (kind: string, text: string) =>

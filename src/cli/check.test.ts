@@ -39,6 +39,9 @@ async function postern(...argv: string[]): Promise<{ code: number; out: string; 
     createFile: () => {
       throw new Error('not used')
     },
+    replaceFile: () => Promise.reject(new Error('not used')),
+    exclusively: () => Promise.reject(new Error('not used')),
+    variable: () => undefined,
     exists: (path) => path in files,
     color: { stdout: false, stderr: false },
     interactive: false,

@@ -33,6 +33,8 @@ export interface Command {
   readonly arguments: readonly ArgumentRow[]
   readonly options: readonly OptionRow[]
   readonly examples: readonly Example[]
+  /** Whether it reads its words itself, options and all, as another program's command line. */
+  readonly ownWords?: boolean
   /** Returns the exit status. `args` are the arguments as given, variadic ones flattened. */
   run(args: readonly string[], options: OptionValues, environment: Environment): Promise<number>
 }

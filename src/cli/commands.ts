@@ -2,8 +2,9 @@
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { fmt } from './fmt.ts'
+import { programCommands } from './programs.ts'
 import { replay } from './replay.ts'
 import { test } from './test.ts'
 import { trace } from './trace.ts'
 
-export const commands: readonly Command[] = [check, fmt, trace, test, replay]
+export const commands: readonly Command[] = [check, fmt, trace, test, replay, ...programCommands]

@@ -13,6 +13,12 @@ export interface Environment {
   /** Creates a file, for output larger than memory. */
   createFile(path: string): Promise<FileSink>
   exists(path: string): boolean
+  /** Replaces a file as a whole: whoever reads it meanwhile sees the old text or the new one. */
+  replaceFile(path: string, data: Uint8Array): Promise<void>
+  /** Runs an action while no other process holds the lock of that file; waits for its turn. */
+  exclusively<T>(path: string, action: () => Promise<T>): Promise<T>
+  /** A variable of the process's environment. */
+  variable(name: string): string | undefined
   /** Colours wanted on stdout and stderr (a terminal, and NO_COLOR unset; or FORCE_COLOR). */
   readonly color: { readonly stdout: boolean; readonly stderr: boolean }
   /** Whether stderr is a terminal, so that a progress line may rewrite itself. */

@@ -2,6 +2,7 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { encodeText } from '../lang/bytes.ts'
+import { exclusively, replaceFile } from '../linux/files.ts'
 import type { Environment, FileSink } from './environment.ts'
 import { run } from './run.ts'
 
@@ -62,6 +63,9 @@ export async function main(): Promise<void> {
     readChunks,
     createFile,
     exists: existsSync,
+    replaceFile,
+    exclusively,
+    variable: (name) => process.env[name],
     color: { stdout: wantsColor(process.stdout), stderr: wantsColor(process.stderr) },
     interactive: process.stderr.isTTY === true,
     columns: process.stdout.columns ?? 80,

@@ -17,6 +17,8 @@ export async function run(argv: readonly string[], outside: Environment): Promis
     status = code
   })
   try {
+    const other = commands.find(({ name, ownWords }) => ownWords && name === argv[0])
+    if (other !== undefined) return await other.run(argv.slice(1), {}, environment)
     await program.parseAsync([...argv], { from: 'user' })
     return status
   } catch (error) {

@@ -3,7 +3,13 @@
  *
  * Source: GNU getopt_long as iptables 1.8.9 calls it (`do_parse()`, `command_default()`, iptables/xshared.c).
  */
-import { type BaseOption, baseOptionByLetter, type CommandName, shortForm } from './base-options.ts'
+import {
+  type BaseOption,
+  baseOptionByLetter,
+  baseOptions,
+  type CommandName,
+  shortForm,
+} from './base-options.ts'
 import type { CommandEnvironment } from './command.ts'
 import { CommandParts, type CommandSeen } from './command-parts.ts'
 import * as complain from './complaints.ts'
@@ -284,7 +290,10 @@ export class CommandLine {
     const names = this.#options.extensionNames()
     const near = written.startsWith('--') ? nearest(written.slice(2), names) : null
     problems.error(
-      complain.secondCommand(written, `--${first.name}`, near === null ? null : `--${near}`),
+      complain.secondCommand(written, `--${first.name}`, near === null ? null : `--${near}`, [
+        shortForm(option),
+        shortForm(baseOptions.find(({ name }) => name === first.name)!),
+      ]),
       word.span,
     )
     if (near === null) {

@@ -13,24 +13,35 @@ const offer = (text: string | null): More => (text === null ? {} : { help: text,
 // Words and options
 
 export const noCommand = () =>
-  say('command/missing', 'no command: a line needs one of -A -I -D -R -C -N -X -E -P -F -Z -L -S')
+  say('command/missing', 'no command: a line needs one of -A -I -D -R -C -N -X -E -P -F -Z -L -S', {
+    said: 'no command specified',
+  })
 
-export const secondCommand = (second: string, first: string, near: string | null) =>
+/** `letters`: the short forms of the two. */
+export const secondCommand = (
+  second: string,
+  first: string,
+  near: string | null,
+  letters: readonly [second: string, first: string],
+) =>
   say('command/second', `${second} cannot stand beside ${first}`, {
+    said: `Cannot use ${letters[0]} with ${letters[1]}`,
     notes:
       near === null ? [] : [`${second} is a command of iptables itself; the match calls its option ${near}`],
     ...offer(near),
   })
 
 export const badArgument = (word: string, more: More = {}) =>
-  say('syntax/bad-argument', `"${word}" belongs to no option`, more)
+  say('syntax/bad-argument', `"${word}" belongs to no option`, { said: `Bad argument \`${word}'`, ...more })
 
-export const doubleBang = () => say('syntax/double-bang', 'two "!" in a row')
+export const doubleBang = () =>
+  say('syntax/double-bang', 'two "!" in a row', { said: 'multiple consecutive ! not allowed' })
 
-export const trailingBang = () => say('syntax/trailing-bang', 'nothing follows the "!"')
+export const trailingBang = () =>
+  say('syntax/trailing-bang', 'nothing follows the "!"', { said: 'nothing appropriate following !' })
 
 export const unknownOption = (option: string, more: More) =>
-  say('option/unknown', `there is no option ${option} here`, more)
+  say('option/unknown', `there is no option ${option} here`, { said: `unknown option "${option}"`, ...more })
 
 export const nearOption = (near: string): More => offer(near)
 
@@ -50,7 +61,9 @@ export const optionOfOthers = (
 }
 
 export const ambiguousOption = (option: string, candidates: readonly string[]) =>
-  say('option/ambiguous', `${option} may be any of ${candidates.map((name) => `--${name}`).join(', ')}`)
+  say('option/ambiguous', `${option} may be any of ${candidates.map((name) => `--${name}`).join(', ')}`, {
+    said: `unknown option "${option}"`,
+  })
 
 export const singleDash = (word: string) =>
   say('option/single-dash', `${word} reads as -${word[1]} with the value "${word.slice(2)}"`, {
@@ -59,7 +72,9 @@ export const singleDash = (word: string) =>
   })
 
 export const missingValue = (option: string, metavar: string | null = null) =>
-  say('option/missing-value', `${option} needs a value${metavar === null ? '' : ` (${metavar})`}`)
+  say('option/missing-value', `${option} needs a value${metavar === null ? '' : ` (${metavar})`}`, {
+    said: `option "${option}" requires an argument`,
+  })
 
 export const twoWords = (option: string, metavar: string) =>
   say('option/missing-value', `${option} needs two values (${metavar})`)
@@ -67,38 +82,56 @@ export const twoWords = (option: string, metavar: string) =>
 export const needlessValue = (option: string) => say('option/no-value', `${option} takes no value`)
 
 export const repeatedOption = (option: string) =>
-  say('option/repeated', `${option} stands twice; a rule takes it once`)
+  say('option/repeated', `${option} stands twice; a rule takes it once`, {
+    said: `multiple ${option} flags not allowed`,
+  })
 
 export const notInvertible = (option: string) =>
-  say('option/not-invertible', `${option} cannot be inverted with "!"`)
+  say('option/not-invertible', `${option} cannot be inverted with "!"`, {
+    said: `cannot have ! before ${option}`,
+  })
 
 export const illegalOption = (option: string) =>
-  say('option/not-for-command', `${option} does not go with this command`)
+  say('option/not-for-command', `${option} does not go with this command`, {
+    said: `Illegal option \`${option}' with this command`,
+  })
 
 export const bannedInRestore = (option: string) =>
   say('option/not-in-restore', `${option} is not allowed in iptables-restore text`, {
+    said: `The ${option} option cannot be used in iptables-restore.\n`,
     notes: option === '-t' ? ['the table is named by the line "*TABLE" above'] : [],
   })
 
 // Options of extensions
 
 export const extensionRepeated = (name: string, option: string) =>
-  say(`${name}/repeated`, `${option} stands twice; ${name} takes it once`)
+  say(`${name}/repeated`, `${option} stands twice; ${name} takes it once`, {
+    said: `${name}: option "${option}" can only be used once.\n`,
+  })
 
 export const extensionNotInvertible = (name: string, option: string) =>
-  say(`${name}/not-invertible`, `${option} cannot be inverted with "!"`)
+  say(`${name}/not-invertible`, `${option} cannot be inverted with "!"`, {
+    said: `${name}: option "${option}" cannot be inverted.\n`,
+  })
 
 export const extensionExcludes = (name: string, option: string, other: string) =>
-  say(`${name}/excluded`, `${option} cannot stand beside ${other}`)
+  say(`${name}/excluded`, `${option} cannot stand beside ${other}`, {
+    said: `${name}: option "${option}" cannot be used together with "${other}".\n`,
+  })
 
 export const extensionNeeds = (name: string, option: string, other: string) =>
-  say(`${name}/needs`, `${option} needs ${other} beside it`)
+  say(`${name}/needs`, `${option} needs ${other} beside it`, {
+    said: `${name}: option "${option}" also requires "${other}".\n`,
+  })
 
 export const extensionMissing = (name: string, option: string, metavar: string | undefined) =>
-  say(`${name}/missing-option`, `${name} needs ${option}${metavar === undefined ? '' : ` ${metavar}`}`)
+  say(`${name}/missing-option`, `${name} needs ${option}${metavar === undefined ? '' : ` ${metavar}`}`, {
+    said: `${name}: option "${option}" must be specified\n`,
+  })
 
 export const unknownMatch = (name: string, known: Iterable<string>, otherFamily: string | null) =>
   say('match/unknown', `there is no match "${name}"${otherFamily === null ? '' : ` for ${otherFamily}`}`, {
+    said: `Couldn't load match \`${name}':No such file or directory\n`,
     ...offer(nearest(name, [...known, ...otherMatches])),
   })
 
@@ -134,6 +167,9 @@ const verdictWords: Readonly<Record<string, string>> = {
   log: 'LOG',
 }
 
+const noTarget = (name: string, goto: boolean): string =>
+  goto ? `goto '${name}' is not a chain` : `Couldn't load target \`${name}':No such file or directory\n`
+
 export function unknownTarget(name: string, candidates: readonly string[], goto: boolean): Refusal {
   if (/^-./.test(name) && !goto) return gluedWord('target/unknown', name)
   const word = verdictWords[name.toLowerCase()]
@@ -141,12 +177,14 @@ export function unknownTarget(name: string, candidates: readonly string[], goto:
   return say('target/unknown', `there is no chain${goto ? '' : ' or target'} "${name}"`, {
     notes:
       near === null ? [`a chain must exist before a rule can ${goto ? 'go' : 'jump'} to it: -N ${name}`] : [],
+    said: noTarget(name, goto),
     ...offer(near),
   })
 }
 
-export const chainLater = (name: string) =>
+export const chainLater = (name: string, goto: boolean) =>
   say('target/chain-later', `the chain "${name}" does not exist yet here`, {
+    said: noTarget(name, goto),
     notes: ['a chain must exist before a rule can jump to it'],
   })
 
@@ -157,11 +195,18 @@ export const jumpToBase = (name: string) =>
 
 export const badTargetName = (name: string) =>
   say('target/bad-name', name === '' ? 'the target is empty' : `"${name}" cannot be the name of a target`, {
+    said:
+      name === ''
+        ? 'Invalid target name (too short)'
+        : name.length > 28
+          ? `Invalid target name \`${name}' (28 chars max)`
+          : `Invalid target name \`${name}'`,
     notes: ['a name has 1 to 28 bytes and no blanks'],
   })
 
 export const natDrop = () =>
   say('table/nat-drop', 'the nat table does not filter, so iptables refuses DROP in it', {
+    said: '\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n',
     notes: ['only the first packet of a connection passes the nat table'],
     help: 'drop in the filter table, or in raw',
   })
@@ -177,28 +222,49 @@ export const natPolicy = () =>
 // Chains and rule numbers
 
 export const chainTooLong = (name: string) =>
-  say('chain/too-long', `the chain name "${name}" is longer than 28 bytes`)
+  say('chain/too-long', `the chain name "${name}" is longer than 28 bytes`, {
+    said: `chain name \`${name}' too long (must be under 29 chars)`,
+  })
 
 export const chainNameStart = (name: string) =>
-  say('chain/bad-name', `a chain name cannot begin with "${name[0]}"`)
+  say('chain/bad-name', `a chain name cannot begin with "${name[0]}"`, {
+    said: `chain name not allowed to start with \`${name[0]}'`,
+  })
 
 export const chainNameClash = (name: string) =>
-  say('chain/bad-name', name === '' ? 'a chain needs a name' : `"${name}" is the name of a target`)
+  say('chain/bad-name', name === '' ? 'a chain needs a name' : `"${name}" is the name of a target`, {
+    said: 'chain name may not clash with target name',
+  })
 
 export const chainNameBlank = (name: string) =>
-  say('chain/bad-name', `the chain name "${name}" has a blank in it`)
+  say('chain/bad-name', `the chain name "${name}" has a blank in it`, {
+    said: `Invalid chain name \`${name}'`,
+  })
 
 export const badRuleNumber = (word: string) =>
-  say('command/bad-number', `"${word}" is not a rule number`, { notes: ['rules count from 1'] })
+  say('command/bad-number', `"${word}" is not a rule number`, {
+    notes: ['rules count from 1'],
+    said: `Invalid rule number \`${word}'`,
+  })
 
 export const swappedNumber = (number: string, chain: string) =>
-  say('command/swapped', 'the chain comes first, the rule number behind it', offer(`${chain} ${number}`))
+  say('command/swapped', 'the chain comes first, the rule number behind it', {
+    said: `Invalid rule number \`${chain}'`,
+    ...offer(`${chain} ${number}`),
+  })
 
-export const needsNumber = () => say('command/needs-number', '-R needs a rule number behind the chain')
+export const needsNumber = () =>
+  say('command/needs-number', '-R needs a rule number behind the chain', {
+    said: '-R requires a rule number',
+  })
 
-export const needsNewName = () => say('command/needs-name', '-E needs the old name and the new one')
+export const needsNewName = () =>
+  say('command/needs-name', '-E needs the old name and the new one', {
+    said: '-E requires old-chain-name and new-chain-name',
+  })
 
-export const needsPolicy = () => say('command/needs-policy', '-P needs a chain and a policy')
+export const needsPolicy = () =>
+  say('command/needs-policy', '-P needs a chain and a policy', { said: '-P requires a chain and a policy' })
 
 export const unknownTable = (name: string, known: readonly string[]) =>
   say('table/unknown', `there is no table "${name}"`, {
@@ -218,7 +284,12 @@ function gluedWord(code: string, word: string): Refusal {
 }
 
 /** `other`: a protocol that another `-p` of the rule names. */
-export const unknownProtocol = (name: string, other: string | null = null): Refusal => {
+export const unknownProtocol = (name: string, other: string | null = null): Refusal => ({
+  ...protocolMistake(name, other),
+  said: `unknown protocol "${name.toLowerCase()}" specified`,
+})
+
+function protocolMistake(name: string, other: string | null): Refusal {
   if (/^-./.test(name)) return gluedWord('protocol/unknown', name)
   if (/^\d+$/.test(name)) {
     return say('protocol/unknown', `${name} is not a protocol: numbers go from 0 to 255`, {
@@ -230,14 +301,24 @@ export const unknownProtocol = (name: string, other: string | null = null): Refu
 }
 
 export const protocolNever = () =>
-  say('protocol/never', '"! -p all" would match nothing', { help: 'leave the condition out' })
+  say('protocol/never', '"! -p all" would match nothing', {
+    said: 'rule would never match protocol',
+    help: 'leave the condition out',
+  })
 
 export const extensionHeader = (name: string) =>
   say('protocol/extension-header', `-p ${name} never matches in IPv6: it is an extension header`, {
     help: 'use the match of that header',
   })
 
-export const badAddress = (address: string, family: string): Refusal => {
+const noHost = (address: string): More => ({ said: `host/network \`${address}' not found` })
+
+export const badAddress = (address: string, family: string): Refusal => ({
+  ...addressMistake(address, family),
+  ...noHost(address),
+})
+
+function addressMistake(address: string, family: string): Refusal {
   if (/^-./.test(address)) return gluedWord('address/bad', address)
   const more: More = /^[[<{].*[\]>}]$/.test(address)
     ? { notes: ['this looks like a placeholder: write the address itself'] }
@@ -252,26 +333,42 @@ export const badAddress = (address: string, family: string): Refusal => {
 export const addressOfOtherFamily = (address: string, family: string) =>
   say('address/family', `"${address}" is an ${family === 'ipv4' ? 'IPv6' : 'IPv4'} address`, {
     help: `put the rule among those of ${family === 'ipv4' ? 'ip6tables' : 'iptables'}`,
+    ...noHost(address),
   })
 
 export const badMask = (mask: string, bits: number) =>
-  say('address/bad-mask', `"${mask}" is not a mask: a length from 0 to ${bits}, or an address`)
+  say('address/bad-mask', `"${mask}" is not a mask: a length from 0 to ${bits}, or an address`, {
+    said: `invalid mask \`${mask}' specified`,
+  })
 
 export const invertedList = () =>
   say('address/inverted-list', '"!" does not go with a list of addresses', {
+    said: '! not allowed with multiple source or destination IP addresses',
     notes: ['a list becomes a rule for each address, and with "!" each rule would match the others'],
     help: 'a chain of its own with one RETURN for each address',
   })
 
 export const replaceWithList = () =>
-  say('address/replace-list', '-R puts one rule in the place of one, and a list of addresses makes several')
+  say('address/replace-list', '-R puts one rule in the place of one, and a list of addresses makes several', {
+    said: 'Replacement rule does not specify a unique address',
+  })
 
-export const emptyInterface = (option: string) => say('interface/empty', `${option} with an empty name`)
+export const emptyInterface = (option: string) =>
+  say('interface/empty', `${option} with an empty name`, {
+    said: 'Empty interface is likely to be undesired',
+  })
 
-export const interfaceGlued = (word: string) => gluedWord('interface/glued', word)
+const longInterface = (name: string): string => `interface name \`${name}' must be shorter than IFNAMSIZ (15)`
+
+export const interfaceGlued = (word: string) => ({
+  ...gluedWord('interface/glued', word),
+  said: longInterface(word),
+})
 
 export const interfaceTooLong = (name: string) =>
-  say('interface/too-long', `the interface name "${name}" is longer than 15 bytes`)
+  say('interface/too-long', `the interface name "${name}" is longer than 15 bytes`, {
+    said: longInterface(name),
+  })
 
 export const oddInterface = (name: string) =>
   say('interface/odd', `no interface can be called "${name}": the kernel allows neither blank nor "/"`)
@@ -284,6 +381,7 @@ export const bangInInterface = (name: string, option: string) =>
 
 export const interfaceInChain = (option: string, chain: string) =>
   say('interface/wrong-chain', `${option} does not go with ${chain}`, {
+    said: `Can't use ${option} with ${chain}\n`,
     notes: [
       option === '-o'
         ? 'a packet has no outgoing interface before it is routed'

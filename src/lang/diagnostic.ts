@@ -18,6 +18,8 @@ export interface Diagnostic {
   readonly help: string | null
   /** Text that would replace the span to mend it, when there is one right answer. */
   readonly fix?: string
+  /** How iptables 1.8.9 itself words it, behind its name and version; absent where that is not known. */
+  readonly said?: string
   /** Another place that explains this one ("chain declared here"). */
   readonly related?: { readonly span: Span; readonly message: string }
 }
@@ -29,6 +31,12 @@ export interface Refusal {
   readonly notes?: readonly string[]
   readonly help?: string
   readonly fix?: string
+  /**
+   * How iptables 1.8.9 itself words it, behind its name and version. Ends in a line break where iptables' own text
+   * does. In an extension's text `%name`, `%option` and `%value` stand for its name, the option as it was given with
+   * its dashes, and the value.
+   */
+  readonly said?: string
 }
 
 /** A refusal; catalogues are made of it. */

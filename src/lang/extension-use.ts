@@ -1,7 +1,7 @@
 /** One `-m NAME` or `-j NAME` of a rule while its options are being read. Source: libxtables/xtoptions.c. */
 import type { CommandEnvironment } from './command.ts'
 import * as complain from './complaints.ts'
-import { RefusedError } from './diagnostic.ts'
+import { type Refusal, RefusedError } from './diagnostic.ts'
 import type { Span } from './source.ts'
 import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable, Seen } from './syntax.ts'
 import type { Word } from './words.ts'
@@ -112,13 +112,21 @@ export class ExtensionUse {
       if (!(error instanceof RefusedError)) throw error
       const { refusal, span } = error
       const message = `${shown} ${value.text} ${refusal.message}`
-      problems.error({ ...refusal, code: this.#ownCode(refusal.code), message }, span ?? value.span)
+      const own = { ...refusal, ...this.#ownWords(refusal, shown, value.text) }
+      problems.error({ ...own, message }, span ?? value.span)
       return null
     }
   }
 
-  #ownCode(code: string): string {
-    return code.includes('/') ? code : `${this.syntax.name}/${code}`
+  /** Codes of extensions carry their name, and so does what iptables says. */
+  #ownWords({ code, said }: Refusal, option = '', value = ''): Pick<Refusal, 'code' | 'said'> {
+    const { name } = this.syntax
+    const places: Record<string, string> = { '%name': name, '%option': option, '%value': value }
+    const ownSaid = said?.replace(/%(name|option|value)/g, (place) => places[place]!)
+    return {
+      code: code.includes('/') ? code : `${name}/${code}`,
+      ...(ownSaid === undefined ? {} : { said: ownSaid }),
+    }
   }
 
   /** The extension's data once all words are read; null when something was refused. */
@@ -133,7 +141,7 @@ export class ExtensionUse {
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       const { refusal, span } = error
-      problems.error({ ...refusal, code: this.#ownCode(refusal.code) }, span ?? this.#span)
+      problems.error({ ...refusal, ...this.#ownWords(refusal) }, span ?? this.#span)
       return null
     }
   }

@@ -98,7 +98,7 @@ function header(chain: Chain, references: number, flags: ListingFlags, context: 
     lineNumbers ? 'num  ' : '',
     verbose ? (exact ? '    pkts      bytes ' : ' pkts bytes ') : '',
     'target     prot opt',
-    verbose ? ' in     out   ' : '',
+    verbose ? ' in     out    ' : '',
     ' source               destination         ',
   ]
   return `Chain ${chain.name} (${about})\n${columns.join('')}\n`

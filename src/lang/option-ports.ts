@@ -29,26 +29,28 @@ function parsePort(given: string, protocol: string | null, whole = given): numbe
 }
 
 function refusePort(given: string, protocol: string | null, whole: string): never {
+  const said = `invalid port/service \`${given}' specified`
   if (whole.includes(',')) {
     return refuse('list-of-ports', 'is a list, and this option takes one port or range', {
       help: `-m multiport, whose --sports, --dports and --ports take lists`,
+      said,
     })
   }
   const [digits] = /^\s*[-+]?\d+/.exec(given) ?? []
   if (digits !== undefined)
-    return refuse('bad-port', `is not a port: ${given} is not a number from 0 to 65535`)
+    return refuse('bad-port', `is not a port: ${given} is not a number from 0 to 65535`, { said })
   const elsewhere = ['tcp', 'udp', 'sctp'].find((other) => servicePort(given, other) !== null)
   if (elsewhere !== undefined) {
     const fix = whole.replace(given, String(servicePort(given, elsewhere)))
     const why = `is not a port: ${given} is a service of ${elsewhere}, not of ${protocol}`
-    return refuse('unknown-service', why, { help: fix, fix })
+    return refuse('unknown-service', why, { help: fix, fix, said })
   }
   const near = nearest(given, serviceNames(protocol ?? 'tcp'))
   const fix = near === null ? null : whole.replace(given, near)
   return refuse(
     'unknown-service',
     `is not a port: there is no service "${given}"${protocol === null ? '' : ` of ${protocol}`}`,
-    fix === null ? {} : { help: fix, fix },
+    fix === null ? { said } : { help: fix, fix, said },
   )
 }
 
@@ -82,6 +84,7 @@ const refuseReversed = (low: string, high: string): never =>
   refuse('reversed-range', 'runs backwards: the low port comes first', {
     help: `${low}:${high}`,
     fix: `${low}:${high}`,
+    said: 'invalid portrange (min > max)',
   })
 
 /**

@@ -31,8 +31,10 @@ interface Bounds {
   readonly max?: number
 }
 
-const notInRange = (min: bigint | number, max: bigint | number): never =>
+/** `near`: the part of the value where iptables stopped reading, when the value is a range. */
+const notInRange = (min: bigint | number, max: bigint | number, near: string | null = null): never =>
   refuse('out-of-range', `is not a number from ${min} to ${max}`, {
+    said: `%name: bad value for option "%option"${near === null ? '' : ` near "${near}"`}, or out of range (${min}-${max}).\n`,
     notes: ['numbers are decimal, 0x hexadecimal, or octal with a leading 0; a minus sign is refused'],
   })
 
@@ -74,7 +76,7 @@ function parseRange(text: string, max: number): Range {
   const parts = text.split(':')
   if (parts.length > 2) return refuse('too-many-parts', 'has more than two parts')
   const [low, high] = parts.map((part) =>
-    part === '' ? null : Number(parseNumber(part, 0n, BigInt(max)) ?? notInRange(0, max)),
+    part === '' ? null : Number(parseNumber(part, 0n, BigInt(max)) ?? notInRange(0, max, part)),
   )
   return { low: low ?? 0, high: high === undefined ? (low ?? 0) : (high ?? max) }
 }
@@ -93,7 +95,9 @@ export function text({ maxLength, minLength = 0, ...spec }: OptionText & TextBou
   return value(
     (given) => {
       if (given.length < minLength) {
-        return refuse('too-short', `is too short: at least ${count(minLength, 'character')} must be given`)
+        return refuse('too-short', `is too short: at least ${count(minLength, 'character')} must be given`, {
+          said: `Argument must have a minimum length of ${minLength} characters\n`,
+        })
       }
       return maxLength === undefined ? given : cutBytes(given, maxLength)
     },
@@ -130,7 +134,9 @@ export function markMask(spec: OptionText): OptionSpec<MarkMask> {
       const first = parseNumber(slash < 0 ? given : given.slice(0, slash), 0n, uint32Max)
       const second = slash < 0 ? uint32Max : parseNumber(given.slice(slash + 1), 0n, uint32Max)
       if (first !== null && second !== null) return { value: Number(first), mask: Number(second) }
-      return refuse('bad-mark', 'is not a mark: VALUE or VALUE/MASK, each from 0 to 0xffffffff')
+      return refuse('bad-mark', 'is not a mark: VALUE or VALUE/MASK, each from 0 to 0xffffffff', {
+        said: '%name: bad integer value for option "%option", or out of range.\n',
+      })
     },
     { metavar: 'VALUE[/MASK]', ...spec },
   )
@@ -162,6 +168,7 @@ export function syslogLevel(spec: OptionText): OptionSpec<number> {
       if (Object.hasOwn(syslogLevels, given)) return syslogLevels[given as keyof typeof syslogLevels]
       const known = syslogNearNames[given.toLowerCase()]
       return refuse('unknown-level', `is not a log level: 0 to 7, or one of ${names.join(', ')}`, {
+        said: 'log level "%value" unknown\n',
         ...(known === undefined ? didYouMean(given, names) : { help: known, fix: known }),
       })
     },
@@ -180,6 +187,7 @@ function idRange(kind: 'user' | 'group', spec: OptionText): OptionSpec<Range> {
         return { low: Number(low.value), high: Number(high) }
       }
       return refuse('bad-id', `is not a ${kind} id or a range of them (0-500)`, {
+        said: '%name: Bad value for "%option" option: "%value"',
         notes: /^[a-z_]/.test(given)
           ? [`${kind} names differ between machines; rules here hold numbers`]
           : [],

@@ -68,7 +68,7 @@ export class Problems {
     if (severity !== 'error' && this.#silenced.has(refusal.code)) return
     this.counts[severity]++
     if (this.list.length >= this.#limit) return
-    const { code, message, notes = [], help = null, fix } = refusal
+    const { code, message, notes = [], help = null, fix, said } = refusal
     this.list.push({
       code,
       severity,
@@ -77,6 +77,7 @@ export class Problems {
       notes,
       help,
       ...(fix === undefined ? {} : { fix }),
+      ...(said === undefined ? {} : { said }),
       ...(related === undefined ? {} : { related }),
     })
   }

@@ -94,7 +94,7 @@ describe('save text', () => {
     ['*filter\nCOMMIT\nCOMMIT\n', ['error file/outside-table 3 "COMMIT"']],
     ['*filter\ncommit \n', ['error file/bad-commit 2 "commit " > "COMMIT"']],
     ['*filter\nCOMMIT', ['error file/no-final-newline 2 "COMMIT" > "COMMIT\\n"']],
-    [filter(':INPUT'), ['error chain/no-policy 2 ":INPUT" > ":INPUT ACCEPT [0:0]"']],
+    [filter(':INPUT'), ['error file/no-policy 2 ":INPUT" > ":INPUT ACCEPT [0:0]"']],
     [filter(':INPUT REJECT [0:0]'), ['error chain/bad-policy 2 "REJECT"']],
     [filter(':INPUT accept [0:0]'), ['error chain/bad-policy 2 "accept" > "ACCEPT"']],
     [filter(':web ACCEPT [0:0]'), ['error chain/no-policy 2 "ACCEPT" > "-"']],

@@ -23,6 +23,7 @@ export const badCommit = (line: string) =>
 
 export const noFinalNewline = () =>
   say('file/no-final-newline', 'the file ends right behind COMMIT', {
+    said: "Bad argument `COMMIT'",
     notes: ['iptables-restore of iptables-legacy knows COMMIT only with its line end'],
     help: 'end the file with a newline',
     fix: 'COMMIT\n',
@@ -64,13 +65,23 @@ export const longWord = (limit: number) =>
 export const manyWords = (count: number, limit: number) =>
   say('text/many-words', `the line has ${count} words`, { notes: [`iptables-restore takes up to ${limit}`] })
 
-export function noPolicy(chain: string, isBase: boolean): Refusal {
+/** `line`: the number that iptables-restore tells. */
+export function noPolicy(chain: string, isBase: boolean, line: number): Refusal {
   const whole = `:${chain} ${isBase ? 'ACCEPT' : '-'} [0:0]`
-  return say('chain/no-policy', `the policy of ${chain} is missing`, { help: whole, fix: whole })
+  const said = `iptables-restore: line ${line} policy invalid`
+  return say('file/no-policy', `the policy of ${chain} is missing`, { help: whole, fix: whole, said })
 }
+
+/** iptables-restore's words for a policy that libiptc refuses with a code. */
+export const saidOfPolicy = (policy: string, chain: string, line: number, code: string): string =>
+  `Can't set policy \`${policy}' on \`${chain}' line ${line}: ` +
+  (code === 'chain/bad-policy' ? 'Bad policy name' : 'Bad built-in chain name')
+
+export const saidOfChain = (chain: string): string => `error creating chain '${chain}':File exists`
 
 export const blankLine = () =>
   say('file/blank-line', 'the line holds blanks only', {
+    said: 'no command specified',
     notes: ['iptables-restore takes it for a command and finds none'],
     help: 'leave the line empty',
     fix: '',

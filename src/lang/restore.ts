@@ -4,6 +4,7 @@
  */
 import type { Command, CommandEnvironment } from './command.ts'
 import { chainNameBytes, parseCommand } from './command.ts'
+import type { Refusal } from './diagnostic.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import * as complain from './restore-complaints.ts'
@@ -30,6 +31,12 @@ export interface RestoreOptions {
   readonly noflush?: boolean
   /** Look at each table as the kernel would when it is committed. Default true. */
   readonly verify?: boolean
+  /** What the kernel refuses when the table is committed; reported at COMMIT, unlike what `verify` finds. */
+  refuseCommit?(table: Table): Refusal | null
+  /** Stop at the first error and leave its table as it was, as the program does. Default false. */
+  readonly stopAtError?: boolean
+  /** Sections of other tables are skipped. */
+  readonly onlyTable?: string
   /** Read in place of the source's text: repaired, of the same length. */
   readonly text?: string
   /** The part of the source to read; default all of it. */
@@ -86,6 +93,7 @@ class RestoreReader {
         return
       }
       this.#readLine(at, lineEnd)
+      if (this.#failed) return
       at = lineEnd + 1
     }
     this.#refuseOutside()
@@ -95,7 +103,11 @@ class RestoreReader {
       span: this.#sectionSpan!,
       message: 'the section begins here',
     })
-    this.#commit()
+    this.#commit(null)
+  }
+
+  get #failed(): boolean {
+    return this.#options.stopAtError === true && this.#problems.counts.error > 0
   }
 
   #span(start: number, end: number): Span {
@@ -115,7 +127,7 @@ class RestoreReader {
     if (first === '*') this.#beginSection(span)
     else if (this.#skipping) this.#skipping = !this.#isCommit(span)
     else if (this.#table === null) this.#standOutside(span)
-    else if (this.#isCommit(span)) this.#commit()
+    else if (this.#isCommit(span)) this.#commit(span)
     else if (first === ':') this.#readChain(span)
     else this.#readCommand(span)
   }
@@ -143,11 +155,14 @@ class RestoreReader {
         span: this.#sectionSpan!,
         message: 'the section begins here',
       })
-      this.#commit()
+      this.#commit(null)
     }
     const [word] = this.#words({ ...span, start: span.start + 1 })
     const name = tables.find((table) => table === word?.text)
-    this.#skipping = name === undefined
+    const { onlyTable } = this.#options
+    const isWanted = onlyTable === undefined || onlyTable === word?.text
+    this.#skipping = name === undefined || !isWanted
+    if (!isWanted) return
     if (name === undefined) {
       this.#problems.error(complain.unknownTable(word?.text ?? '', tables), word?.span ?? span)
       return
@@ -175,10 +190,14 @@ class RestoreReader {
     return table
   }
 
-  #commit(): void {
+  /** `span` is the line with COMMIT; null where it is missing. */
+  #commit(span: Span | null): void {
     const table = this.#table!
-    const { syntax, profile, verify = true } = this.#options
+    const { syntax, profile, verify = true, refuseCommit } = this.#options
+    const refusal = refuseCommit?.(table) ?? null
+    if (refusal !== null) this.#problems.error(refusal, span)
     if (verify) verifyTable(table, { family: this.#ruleset.family, syntax, profile }, this.#problems)
+    if (this.#failed) return
     this.#ruleset.tables.set(table.name, table)
     this.#table = null
   }
@@ -224,7 +243,7 @@ class RestoreReader {
     const isBase = tableHooks[table.name].some((hook) => hook === name.text)
     if (!isBase) this.#makeChain(name)
     if (policy === undefined) {
-      this.#problems.error(complain.noPolicy(name.text, isBase), span)
+      this.#problems.error(complain.noPolicy(name.text, isBase, this.#source.locate(span.start).line), span)
       return
     }
     if (policy.text === '-') return
@@ -235,7 +254,9 @@ class RestoreReader {
       return
     }
     const fix = isBase ? {} : { help: '-', fix: '-' }
-    this.#problems.error({ ...refusal, ...fix }, policy.span)
+    const { line } = this.#source.locate(span.start)
+    const said = complain.saidOfPolicy(policy.text, name.text, line, refusal.code)
+    this.#problems.error({ ...refusal, ...fix, said }, policy.span)
   }
 
   #makeChain(name: Word): void {
@@ -249,7 +270,7 @@ class RestoreReader {
     if (refusal === null) return
     const declared = existing?.span
     const related = declared ? { span: declared, message: 'the chain is made here' } : undefined
-    this.#problems.error(refusal, name.span, related)
+    this.#problems.error({ ...refusal, said: complain.saidOfChain(name.text) }, name.span, related)
   }
 
   #chainCounters(word: Word | undefined): Counters {

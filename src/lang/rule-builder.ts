@@ -121,7 +121,10 @@ function refuseTarget(
   if (text === '' || text.length > 28 || /\s/.test(text)) return
   const later = chainMadeLater?.(parts.table, text) ?? null
   if (later !== null) {
-    problems.error(complain.chainLater(text), span, { span: later, message: 'the chain is made here' })
+    problems.error(complain.chainLater(text, target.goto), span, {
+      span: later,
+      message: 'the chain is made here',
+    })
     return
   }
   const users = [...chains(parts.table).keys()].filter((name) => !hooks.some((hook) => hook === name))

@@ -6,6 +6,7 @@
  */
 import type { Action } from './command.ts'
 import { type Refusal, say } from './diagnostic.ts'
+import { sortedChains } from './print.ts'
 import type { Chain, Counters, Policy, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
 import type { Span } from './source.ts'
@@ -121,9 +122,6 @@ export function deleteChain(table: Table, name: string): Refusal | null {
   const chain = table.chains.get(name)
   if (chain === undefined) return missingChain(table, name)
   if (chain.policy !== null) return say('chain/base', `${name} is a base chain and cannot be deleted`)
-  if (chain.rules.length > 0) {
-    return say('chain/not-empty', `the chain "${name}" still has rules`, { help: `-F ${name} before` })
-  }
   const user = [...table.chains.values()].find(({ rules }) =>
     rules.some(({ target }) => target.kind === 'chain' && target.chain === name),
   )
@@ -132,13 +130,16 @@ export function deleteChain(table: Table, name: string): Refusal | null {
       notes: [`a rule of ${user.name} jumps to it`],
     })
   }
+  if (chain.rules.length > 0) {
+    return say('chain/not-empty', `the chain "${name}" still has rules`, { help: `-F ${name} before` })
+  }
   table.chains.delete(name)
   return null
 }
 
 /** `-X` alone: every user chain, or none when one of them cannot go. */
 export function deleteAllChains(table: Table): Refusal | null {
-  const users = [...table.chains.values()].filter(({ policy }) => policy === null)
+  const users = sortedChains(table).filter(({ policy }) => policy === null)
   const trial: Table = { name: table.name, chains: new Map(table.chains) }
   for (const { name } of users) {
     const refusal = deleteChain(trial, name)
@@ -271,6 +272,26 @@ export function applyAction(table: Table, action: Action): Refusal | null {
       return null
   }
 }
+
+/** Whether the command leaves the kernel's table alone. */
+export const isReading = ({ kind }: Action): boolean => readingKinds.has(kind)
+
+const readingKinds: ReadonlySet<Action['kind']> = new Set(['list', 'list-rules', 'check', 'help', 'version'])
+
+/**
+ * Whatever iptables-legacy changes in a table, the counters of all its policies begin at zero again, while those of
+ * rules go on; `-P CHAIN POLICY -c` sets those of one chain. Measured with 1.8.9 on Linux 6.18.
+ */
+export function zeroPolicies(table: Table, action: Action): void {
+  const kept = action.kind === 'policy' && action.counters !== null ? action.chain.text : null
+  for (const chain of table.chains.values()) if (chain.name !== kept) chain.counters = noCounters
+}
+
+/** The same table, to be changed without changing the first. */
+export const copyTable = ({ name, chains }: Table): Table => ({
+  name,
+  chains: new Map([...chains].map(([key, chain]) => [key, { ...chain, rules: [...chain.rules] }])),
+})
 
 /**
  * Whether the kernel holds two rules for the same: equal conditions, the same sequence of matches with equal data,

@@ -1,10 +1,9 @@
 /** `run:` steps: one iptables or ip6tables command on a host's rules in force. */
 import type { Host } from '../engine/host.ts'
 import { registry } from '../ext/registry.ts'
-import { type Action, parseCommand } from '../lang/command.ts'
+import { parseCommand } from '../lang/command.ts'
 import { Problems } from '../lang/problems.ts'
-import { noCounters, type Table } from '../lang/rule.ts'
-import { applyAction, useTable } from '../lang/ruleset.ts'
+import { applyAction, isReading, useTable, zeroPolicies } from '../lang/ruleset.ts'
 import { ShellLexer, type ShellWord } from '../lang/shell-words.ts'
 import { SourceText } from '../lang/source.ts'
 import type { Family } from '../net/address.ts'
@@ -33,29 +32,11 @@ export function runCommand(host: Host, text: string): string | null {
   const table = useTable(ruleset, command.table)
   const refusal = applyAction(table, action)
   if (refusal !== null) return refusal.message
-  if (readingActions.has(action.kind)) return null
+  if (isReading(action)) return null
   zeroPolicies(table, action)
   // The one table is replaced as a whole: its limits begin anew, other tables stay.
   const changed = { family, tables: new Map([[table.name, table]]) }
   return host.load(changed, { counters: true })[0]?.message ?? null
-}
-
-/** Commands that leave the kernel's table alone. */
-const readingActions: ReadonlySet<Action['kind']> = new Set([
-  'list',
-  'list-rules',
-  'check',
-  'help',
-  'version',
-])
-
-/**
- * Whatever iptables-legacy changes in a table, the counters of all its policies begin at zero again, while those of
- * rules go on; `-P CHAIN POLICY -c` sets those of one chain. Measured with 1.8.9 on Linux 6.18.
- */
-function zeroPolicies(table: Table, action: Action): void {
-  const kept = action.kind === 'policy' && action.counters !== null ? action.chain.text : null
-  for (const chain of table.chains.values()) if (chain.name !== kept) chain.counters = noCounters
 }
 
 /** As a shell splits them; there is no shell, so `;` and `|` end the command. */

@@ -57,6 +57,9 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
       }
     },
     exists: (path) => files[path] !== undefined || existsSync(resolve(root, path)),
+    replaceFile: async (path, data) => void written.set(path, data.slice()),
+    exclusively: (_path, action) => action(),
+    variable: () => undefined,
     color: { stdout: color, stderr: color },
     interactive,
     columns,

@@ -134,11 +134,16 @@ function parseRate(text: string): number {
   const rate = readInteger(number)
   if (unit === undefined || rate === 0) {
     return refuse('bad-rate', 'is not a rate: a number, a slash and second, minute, hour or day', {
+      said: `bad rate "%value"'`,
       help: '5/minute',
     })
   }
   const period = Math.floor(unit.period / rate)
-  return period === 0 ? refuse('too-fast', `is too fast: at most ${unit.period}/${unit.name}`) : period
+  return period === 0
+    ? refuse('too-fast', `is too fast: at most ${unit.period}/${unit.name}`, {
+        said: 'Rate too fast "%value"\n',
+      })
+    : period
 }
 
 /** `atoi` into an unsigned 32-bit number. */

@@ -1,0 +1,87 @@
+/** What one run of a program answers, and the messages that all of them share. */
+import type { KernelProfile } from '../profile.ts'
+import type { Family, Ruleset } from '../rule.ts'
+import type { Syntax } from '../syntax.ts'
+
+/** The part of a diagnostic that a program tells. */
+export interface Told {
+  readonly code: string
+  readonly message: string
+  readonly said?: string
+}
+
+/** The rules of a host that never was: what the programs read and change. */
+export type Rulesets = Readonly<Record<Family, Ruleset>>
+
+export interface Machine {
+  readonly rulesets: Rulesets
+  readonly syntax: Syntax
+  readonly profile: KernelProfile
+}
+
+export interface Answer {
+  /** iptables' own codes: 0 well, 1 refused at run time, 2 called wrongly, 3 no such table. */
+  readonly exitCode: 0 | 1 | 2 | 3
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export const version = '1.8.9'
+
+export const done = (stdout = ''): Answer => ({ exitCode: 0, stdout, stderr: '' })
+
+const tryHelp = (program: string): string =>
+  `Try \`${program} -h' or '${program} --help' for more information.\n`
+
+/**
+ * A command line that was not understood, in iptables' words where they are known. `line` is that of restore text.
+ * Source: `iptables_exit_error()`, iptables/iptables.c.
+ */
+export function calledWrongly(program: string, refusal: Told, line: number | null = null): Answer {
+  const { code, message, said = message } = refusal
+  const where = line === null ? '' : `Error occurred at line: ${line}\n`
+  // iptables prints this one by itself, without its name.
+  const text =
+    code === 'syntax/bad-argument' || code === 'file/no-final-newline'
+      ? said
+      : `${program} v${version} (legacy): ${said}`
+  return { exitCode: 2, stdout: '', stderr: `${text}\n${where}${tryHelp(program)}` }
+}
+
+/** `-t` with a table that does not exist. */
+export const noTable = (program: string, table: string): Answer => ({
+  exitCode: 3,
+  stdout: '',
+  stderr:
+    `${program} v${version} (legacy): can't initialize ${program} table \`${table}': ` +
+    'Table does not exist (do you need to insmod?)\n' +
+    'Perhaps iptables or your kernel needs to be upgraded.\n',
+})
+
+/** What was understood and could not be done. */
+export const refusedAtRunTime = (program: string, text: string): Answer => ({
+  exitCode: 1,
+  stdout: '',
+  stderr: `${program}: ${text}.${dmesgTexts.has(text) ? " Run `dmesg' for more information." : ''}\n`,
+})
+
+const invalid = 'Invalid argument'
+const noSuchName = 'No chain/target/match by that name'
+const dmesgTexts: ReadonlySet<string> = new Set([invalid, 'Bad policy name'])
+
+/** libiptc's words for what the tables refuse. Source: `iptc_strerror()`, libiptc/libiptc.c; measured. */
+export const runTimeTexts: Readonly<Record<string, string>> = {
+  'chain/missing': noSuchName,
+  'chain/exists': 'Chain already exists',
+  'chain/base': invalid,
+  'chain/not-empty': 'Directory not empty',
+  'chain/in-use': 'Too many links',
+  'chain/no-policy': 'Bad built-in chain name',
+  'chain/bad-policy': 'Bad policy name',
+  'chain/loop': 'Too many levels of symbolic links',
+  'limit/overflow': 'Numerical result out of range',
+}
+
+export const badRule = 'Bad rule (does a matching rule exist in that chain?)'
+export const otherRunTimeText = invalid
+export const missingName = noSuchName

@@ -1,0 +1,188 @@
+/**
+ * `iptables` and `ip6tables`: one command line on the rules of a machine that never was, answered as
+ * iptables-legacy 1.8.9 answers it.
+ *
+ * Source: `do_command4()`, iptables/iptables.c; the messages were measured.
+ */
+import { type Action, type Command, parseCommand } from '../command.ts'
+import type { Refusal } from '../diagnostic.ts'
+import { echoRule, type ListingContext, listRules, listTable } from '../listing.ts'
+import { sortedChains } from '../print.ts'
+import { Problems } from '../problems.ts'
+import { type Chain, type Family, newTable, type Rule, type Table, type TableName } from '../rule.ts'
+import { applyAction, copyTable, isReading, zeroPolicies } from '../ruleset.ts'
+import { refusalsOf } from '../verify.ts'
+import { wordsOfArguments } from '../words.ts'
+import {
+  type Answer,
+  badRule,
+  calledWrongly,
+  done,
+  type Machine,
+  missingName,
+  noTable,
+  otherRunTimeText,
+  refusedAtRunTime,
+  runTimeTexts,
+  version,
+} from './answer.ts'
+
+/** Runs the program. The machine's rules change only when the exit code is 0. */
+export function runIptables(args: readonly string[], family: Family, machine: Machine): Answer {
+  const program = family === 'ipv4' ? 'iptables' : 'ip6tables'
+  const { rulesets, syntax, profile } = machine
+  const ruleset = rulesets[family]
+  const problems = new Problems()
+  const empty = new Map<TableName, Table>()
+  const tableOf = (name: TableName): Table => {
+    const found = ruleset.tables.get(name) ?? empty.get(name) ?? newTable(name)
+    empty.set(name, found)
+    return found
+  }
+  const command = parseCommand(wordsOfArguments(program, args), {
+    family,
+    syntax,
+    profile,
+    problems,
+    restoreTable: null,
+    chains: (name) => tableOf(name).chains,
+  })
+  const error = problems.list.find(({ severity }) => severity === 'error')
+  if (error !== undefined) {
+    return error.code === 'table/unknown'
+      ? noTable(program, tableNameIn(args))
+      : calledWrongly(program, error)
+  }
+  if (command === null) return { exitCode: 2, stdout: '', stderr: tryOther(program) }
+  const { action } = command
+  if (action.kind === 'version') return done(`${program} v${version} (legacy)\n`)
+  if (action.kind === 'help') return done(usage(program))
+  // Even looking at a table makes it exist.
+  const before = tableOf(command.table)
+  const table = isReading(action) && !command.zero ? before : copyTable(before)
+  const answer = carryOut(command, table, program, { family, syntax })
+  if (answer.exitCode !== 0) return answer
+  if (!isReading(action)) {
+    const [refusal] = refusalsOf(table, { family, syntax, profile })
+    if (refusal !== undefined) return refusedAtRunTime(program, kernelText(refusal))
+    zeroPolicies(table, action)
+  }
+  ruleset.tables.set(command.table, table)
+  return answer
+}
+
+const kernelText = ({ code }: Refusal): string => runTimeTexts[code] ?? otherRunTimeText
+
+/** `-4` to ip6tables, `-6` to iptables. */
+const tryOther = (program: string): string =>
+  `Try \`${program} -h' or '${program} --help' for more information.\n`
+
+function tableNameIn(args: readonly string[]): string {
+  const at = args.findIndex((word) => /^(-t|--t(a(b(le?)?)?)?)$/.test(word))
+  return args[at + 1] ?? ''
+}
+
+function carryOut(command: Command, table: Table, program: string, context: ListingContext): Answer {
+  const { action, flags } = command
+  const said = flags.verbose > 0 ? echo(action, table, context) : ''
+  const refusal = applyAction(table, action)
+  if (refusal !== null) {
+    // Rules are told before the chain is looked at, everything else as it is done.
+    const told = 'rules' in action || 'rule' in action ? said : ''
+    return { ...refusedAtRunTime(program, runTimeText(action, refusal)), stdout: told }
+  }
+  switch (action.kind) {
+    case 'list': {
+      const listed = listTable(
+        table,
+        action.chain?.text ?? null,
+        action.number,
+        listingFlags(command),
+        context,
+      )
+      return done(listed + zeroToo(command, table))
+    }
+    case 'list-rules': {
+      const chain = action.chain?.text ?? null
+      const listed = listRules(table, chain, action.number, flags.verbose > 0, context)
+      return done(listed + zeroToo(command, table))
+    }
+    default:
+      return done(said)
+  }
+}
+
+const listingFlags = ({ flags }: Command) => ({ ...flags, verbose: flags.verbose > 0 })
+
+/** `-Z` beside a listing. */
+function zeroToo({ zero, action, flags }: Command, table: Table): string {
+  if (!zero) return ''
+  const chain = 'chain' in action ? action.chain : null
+  const zeroing: Action = { kind: 'zero', chain }
+  applyAction(table, zeroing)
+  return flags.verbose > 0 ? eachChain('Zeroing', chain?.text ?? null, table) : ''
+}
+
+function runTimeText(action: Action, { code }: Refusal): string {
+  switch (code) {
+    case 'rule/missing': {
+      const [rule] = 'rules' in action ? action.rules : []
+      const { kind } = rule?.target ?? { kind: 'none' }
+      return kind === 'chain' || kind === 'extension' ? missingName : badRule
+    }
+    case 'rule/number-too-big':
+      return `Index of ${indexNames[action.kind] ?? 'deletion'} too big`
+    case 'chain/missing':
+      if (action.kind === 'delete' || action.kind === 'check') return badRule
+      return action.kind === 'policy' ? runTimeTexts['chain/no-policy']! : missingName
+    case 'chain/exists':
+      return action.kind === 'rename-chain' ? 'File exists' : runTimeTexts[code]!
+    case 'chain/base':
+      return action.kind === 'rename-chain' ? missingName : runTimeTexts[code]!
+    default:
+      return runTimeTexts[code] ?? otherRunTimeText
+  }
+}
+
+const indexNames: Partial<Record<Action['kind'], string>> = {
+  insert: 'insertion',
+  replace: 'replacement',
+  'delete-number': 'deletion',
+  'zero-number': 'counter',
+}
+
+/** What `-v` says about a change. */
+function echo(action: Action, table: Table, context: ListingContext): string {
+  const lines = (rules: readonly Rule[]) => rules.map((rule) => echoRule(rule, context)).join('')
+  switch (action.kind) {
+    case 'append':
+    case 'insert':
+    case 'delete':
+    case 'check':
+      return lines(action.rules)
+    case 'replace':
+      return lines([action.rule])
+    case 'flush':
+      return eachChain('Flushing', action.chain?.text ?? null, table)
+    case 'zero':
+      return eachChain('Zeroing', action.chain?.text ?? null, table)
+    case 'delete-chain':
+      return eachChain('Deleting', action.chain?.text ?? null, table, ({ policy }) => policy === null)
+    default:
+      return ''
+  }
+}
+
+function eachChain(
+  verb: string,
+  name: string | null,
+  table: Table,
+  isMeant: (chain: Chain) => boolean = () => true,
+): string {
+  const names = name === null ? sortedChains(table).filter(isMeant) : [{ name }]
+  return names.map((each) => `${verb} chain \`${each.name}'\n`).join('')
+}
+
+function usage(program: string): string {
+  return `${program} v${version}\n\nUsage: ${program} -[ACD] chain rule-specification [options]\n`
+}

@@ -1,0 +1,97 @@
+/**
+ * `iptables-restore` and `ip6tables-restore`: each table is put in force at its COMMIT, or not at all.
+ * Source: iptables/iptables-restore.c, 1.8.9.
+ */
+import { Problems } from '../problems.ts'
+import { readRestore } from '../restore.ts'
+import { type Counters, type Family, newRuleset, noCounters, type Table } from '../rule.ts'
+import { SourceText } from '../source.ts'
+import { refusalsOf } from '../verify.ts'
+import { type Answer, calledWrongly, done, type Machine, type Told, version } from './answer.ts'
+import { readLetters } from './letters.ts'
+
+/** Runs the program on the text it would read. Tables whose COMMIT was reached before an error stay changed. */
+export function runRestore(args: readonly string[], input: string, family: Family, machine: Machine): Answer {
+  const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore'
+  const letters = readLetters(args, {
+    counters: { letter: 'c', argument: false },
+    verbose: { letter: 'v', argument: false },
+    version: { letter: 'V', argument: false },
+    test: { letter: 't', argument: false },
+    noflush: { letter: 'n', argument: false },
+    modprobe: { letter: 'M', argument: true },
+    table: { letter: 'T', argument: true },
+    wait: { letter: 'w', argument: false },
+    'wait-interval': { letter: 'W', argument: false },
+  })
+  if ('complaint' in letters) {
+    const stderr = `${program}: ${letters.complaint}\nTry \`${program} -h' for more information.\n`
+    return { exitCode: 1, stdout: '', stderr }
+  }
+  const { given } = letters
+  if (given.has('version')) return done(`${program} v${version} (legacy)\n`)
+  const { rulesets, syntax, profile } = machine
+  const ruleset = rulesets[family]
+  const isTest = given.has('test')
+  const target = isTest ? newRuleset(family) : ruleset
+  if (isTest) for (const [name, table] of ruleset.tables) target.tables.set(name, table)
+  const before = new Map(target.tables)
+  const problems = new Problems()
+  const refuseCommit = (table: Table) => {
+    const [refusal] = refusalsOf(table, { family, syntax, profile })
+    return refusal === undefined ? null : { code: 'file/commit-refused', message: refusal.message }
+  }
+  const source = new SourceText('standard input', input)
+  const onlyTable = given.get('table')
+  readRestore(source, target, {
+    syntax,
+    profile,
+    problems,
+    noflush: given.has('noflush'),
+    verify: false,
+    // A test stops in front of the kernel.
+    ...(isTest ? {} : { refuseCommit }),
+    stopAtError: true,
+    ...(onlyTable === undefined ? {} : { onlyTable }),
+  })
+  if (!given.has('counters')) {
+    for (const [name, table] of target.tables) if (before.get(name) !== table) zeroAll(table)
+  }
+  const error = problems.list.find(({ severity }) => severity === 'error')
+  if (error === undefined) return done()
+  const line = error.span === null ? 1 : source.locate(error.span.start).line
+  return refusal(program, error, line, input)
+}
+
+/** Without `-c` whatever counters the text has are ignored. */
+function zeroAll(table: Table): void {
+  const zero = (counters: Counters): Counters => (counters === noCounters ? counters : noCounters)
+  for (const chain of table.chains.values()) {
+    chain.counters = zero(chain.counters)
+    chain.rules = chain.rules.map((rule) =>
+      rule.counters === noCounters ? rule : { ...rule, counters: noCounters },
+    )
+  }
+}
+
+/** Codes of what the kernel or libiptc refuses, which iptables-restore tells by the line alone. */
+const runTimeCodes = /^(chain\/(missing|base|not-empty|in-use)|rule\/|file\/(outside-table|commit-refused)$)/
+
+function refusal(program: string, { code, message, said }: Told, line: number, input: string): Answer {
+  const failed = (text: string): Answer => ({ exitCode: 1, stdout: '', stderr: `${program}: ${text}\n` })
+  if (code === 'file/missing-commit') return failed(`COMMIT expected at line ${input.split('\n').length}`)
+  // This one alone is told in whole words and yet ends as a run-time problem.
+  if (code === 'chain/bad-policy' || code === 'chain/no-policy') return failedWith(program, said ?? message)
+  if (runTimeCodes.test(code)) return failed(`line ${line} failed`)
+  const told =
+    code === 'table/unknown' ? `${program}: unable to initialize table '${tableAt(input, line)}'` : said
+  return calledWrongly(program, { code, message, ...(told === undefined ? {} : { said: told }) }, line)
+}
+
+const failedWith = (program: string, text: string): Answer => ({
+  exitCode: 1,
+  stdout: '',
+  stderr: `${program} v${version} (legacy): ${text}\n`,
+})
+
+const tableAt = (input: string, line: number): string => (input.split('\n')[line - 1] ?? '').slice(1).trim()

@@ -1,0 +1,278 @@
+/** Whole sessions with iptables, iptables-save and iptables-restore: exit codes, output and messages as iptables' own. */
+import { spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { kernelIsOutOfReach } from '../../src/ext/_testing/kernel.ts'
+import { registry } from '../../src/ext/registry.ts'
+import { linux618 } from '../../src/lang/profile.ts'
+import type { Answer, Machine } from '../../src/lang/program/answer.ts'
+import { runIptables } from '../../src/lang/program/iptables.ts'
+import { runRestore } from '../../src/lang/program/restore.ts'
+import { runSave } from '../../src/lang/program/save.ts'
+import { newRuleset } from '../../src/lang/rule.ts'
+
+/** `PROGRAM WORDS`, and with ` < TEXT` behind it what it reads, where `|` stands for a line end. */
+const sessions: Readonly<Record<string, string>> = {
+  verbs: `
+    iptables -N web
+    iptables -N web
+    iptables -N Alpha
+    iptables -A web -j Alpha
+    iptables -A INPUT -g web
+    iptables -X Alpha
+    iptables -X INPUT
+    iptables -X
+    iptables -E web www
+    iptables -E nope x
+    iptables -E Alpha www
+    iptables -E INPUT x
+    iptables -S
+    iptables -L -n
+    iptables -L
+    iptables -L -n -v -x --line-numbers
+    iptables -L -nvZ
+    iptables -v -S
+    iptables -F nope
+    iptables -L nope
+    iptables -S nope
+    iptables -Z nope
+    iptables -P INPUT REJECT
+    iptables -P www DROP
+    iptables -P nope DROP
+    iptables -P FORWARD DROP
+    iptables -A Alpha -j www
+    iptables -A INPUT -j missing
+    iptables -A INPUT -g missing
+    iptables -A nochain -j ACCEPT
+    iptables -I nochain -j ACCEPT
+    iptables -D nochain -j ACCEPT
+    iptables -C nochain -j ACCEPT
+    iptables -R nochain 1 -j ACCEPT
+    iptables -N LOG
+    iptables -N -x
+    iptables -N !x
+    iptables -N abcdefghijklmnopqrstuvwxyz123
+    iptables -t nope -L
+    iptables -t nat -A PREROUTING -j DROP
+    iptables -t nat -P PREROUTING DROP
+    iptables -t nat -S
+    iptables-save
+    iptables -F -v
+    iptables -Z -v
+    iptables -X -v
+    iptables-save -c -t filter
+    iptables-save -t nope
+    iptables -V
+    iptables-save -V
+    iptables-restore -V
+  `,
+  rules: `
+    iptables -A INPUT -s 10.0.0.0/8 -i eth0 -p tcp -j ACCEPT
+    iptables -A INPUT ! -s 192.168.0.0/16 ! -i lo -p udp -j DROP
+    iptables -A INPUT -d 127.0.0.1 ! -o eth+ ! -p icmp
+    iptables -A FORWARD ! -f -d 1.2.3.0/255.255.0.255 -o wlan0 -p 33 -j RETURN
+    iptables -A FORWARD -f -j QUEUE
+    iptables -S
+    iptables -L
+    iptables -L -v
+    iptables -L -nv --line-numbers
+    iptables -L INPUT 2 -n
+    iptables -L INPUT 44 -n
+    iptables -S INPUT 2
+    iptables -S INPUT 44
+    iptables -S -v INPUT
+    iptables -v -S INPUT
+    iptables -D INPUT 7
+    iptables -I INPUT 5 -j ACCEPT
+    iptables -I INPUT 0 -j ACCEPT
+    iptables -I INPUT 4 -j ACCEPT
+    iptables -R INPUT 1 -c 10 2000 -p 6 -j ACCEPT
+    iptables -R INPUT 9 -j ACCEPT
+    iptables -v -S INPUT 1
+    iptables -L INPUT -vn
+    iptables -Z INPUT 9
+    iptables -Z INPUT 1
+    iptables -I INPUT 2 -s 1.1.1.1,2.2.2.2 -j DROP
+    iptables -v -A INPUT -s 4.4.4.4 -i eth0 ! -p tcp -j DROP
+    iptables -v -I INPUT -j ACCEPT
+    iptables -v -C INPUT -j ACCEPT
+    iptables -v -D INPUT -s 1.1.1.1 -j DROP
+    iptables -v -D INPUT -s 4.4.4.4 -j DROP
+    iptables -R INPUT 1 -s 1.1.1.1,2.2.2.2 -j DROP
+    iptables -A INPUT ! -s 1.1.1.1,2.2.2.2 -j DROP
+    iptables -C INPUT -p tcp -j ACCEPT
+    iptables -C INPUT -p sctp -j ACCEPT
+    iptables -C INPUT -p sctp -j REJECT
+    iptables -D INPUT 1
+    iptables -D INPUT 77
+    iptables -A INPUT -j REJECT --reject-with tcp-reset
+    iptables --append INPUT --source 9.9.9.9 --jump ACCEPT
+    iptables --list-rules INPUT
+    iptables-save
+    ip6tables -A INPUT -s 2001:db8::/32 -p ipv6-icmp -j ACCEPT
+    ip6tables -A INPUT -s 2001:db8::1 ! -d fe80::/10 -j DROP
+    ip6tables -L
+    ip6tables -L -nv
+    ip6tables -v -A INPUT -s ::1 -j DROP
+    ip6tables-save -c
+    iptables -A INPUT -c 99999 100000 -j ACCEPT
+    iptables -A INPUT -c 9999499,9999500 -j ACCEPT
+    iptables -A INPUT -c 18446744073709551615 1234567890123 -j ACCEPT
+    iptables -L -v
+    iptables -L -v -x
+    iptables -P FORWARD DROP -c 5 6
+    iptables -L FORWARD -v
+  `,
+  mistakes: `
+    iptables
+    iptables -A
+    iptables -A INPUT --dport 22 -j ACCEPT
+    iptables -A INPUT -p tcp --dport 70000 -j ACCEPT
+    iptables -A INPUT -p tcp --dport 90:80 -j ACCEPT
+    iptables -A INPUT -p nope -j ACCEPT
+    iptables -A INPUT -p 256 -j ACCEPT
+    iptables -A INPUT ! -p all -j ACCEPT
+    iptables -A INPUT -s 1.2.3.4/33 -j ACCEPT
+    iptables -A INPUT -s 300.1.1.1 -j ACCEPT
+    iptables -A INPUT -o eth0 -j ACCEPT
+    iptables -A OUTPUT -i eth0 -j ACCEPT
+    iptables -A INPUT -m nomatch -j ACCEPT
+    iptables -A INPUT -j ACCEPT junk
+    iptables -A INPUT junk -j ACCEPT
+    iptables -A INPUT -n -j ACCEPT
+    iptables -L -s 1.1.1.1
+    iptables -F -j DROP
+    iptables -L -A INPUT
+    iptables -A INPUT -L
+    iptables -A INPUT -D INPUT
+    iptables -A INPUT ! ! -p tcp
+    iptables -A INPUT -p tcp !
+    iptables -A INPUT ! -j ACCEPT
+    iptables -A INPUT -j ACCEPT -j DROP
+    iptables -A INPUT -s 1.1.1.1 -s 2.2.2.2
+    iptables -A INPUT -i thisinterfaceistoolong0
+    iptables -R INPUT
+    iptables -R INPUT x -j ACCEPT
+    iptables -P INPUT
+    iptables -E a
+    iptables -D INPUT 0
+    iptables -I 12 INPUT
+    iptables -Q
+    iptables --nothing
+    iptables -j
+    iptables -A INPUT -p
+    iptables -A INPUT -m limit --limit 5/fortnight
+    iptables -A INPUT -m tcp --dport 5
+    iptables -A INPUT -m limit --limit 1/day
+    iptables-save --nothing
+    iptables-restore --nothing
+    iptables -S
+  `,
+  restore: `
+    iptables-restore < *filter|:INPUT DROP [1:2]|:t - [5:6]|[7:8] -A t -j ACCEPT|-A INPUT -j t|COMMIT|
+    iptables-save -c
+    iptables-restore -c < *filter|:INPUT DROP [1:2]|:t - [5:6]|[7:8] -A t -j ACCEPT|-A INPUT -j t|COMMIT|
+    iptables-save -c
+    iptables -L -n -v -x
+    iptables-restore < *filter|-A INPUT -j NOPE|COMMIT|
+    iptables-restore < *filter|-A NOCHAIN -j ACCEPT|COMMIT|
+    iptables-restore < *filter|-A INPUT -j ACCEPT|
+    iptables-restore < *bogus|COMMIT|
+    iptables-restore < bogus|
+    iptables-restore --noflush < *filter|:t - [0:0]|-A INPUT -j ACCEPT|COMMIT|
+    iptables -S
+    iptables-restore --test < *filter|-A INPUT -j DROP|COMMIT|
+    iptables-restore -t < *filter|-A INPUT -j REJECT --reject-with tcp-reset|COMMIT|
+    iptables -S INPUT
+    iptables-restore < *mangle|-A INPUT -j DROP|COMMIT|*filter|-A INPUT -p nope|COMMIT|
+    iptables-save
+    iptables-restore -T filter < *mangle|-A OUTPUT -j DROP|COMMIT|*filter|-A OUTPUT -j ACCEPT|COMMIT|
+    iptables-save
+    iptables-restore < *filter|-A INPUT -t nat -j ACCEPT|COMMIT|
+    iptables-restore < *filter|:INPUT|COMMIT|
+    iptables-restore < *filter|:INPUT REJECT [0:0]|COMMIT|
+    iptables-restore < *filter|-A INPUT -j DROP|COMMIT
+    iptables-restore < *filter|-A INPUT -p tcp --dport|COMMIT|
+    iptables-restore < *filter|-A INPUT -j REJECT --reject-with tcp-reset|COMMIT|
+    iptables-restore < *filter|:a - [0:0]|:a - [0:0]|COMMIT|
+    iptables-restore < *filter|  |COMMIT|
+    ip6tables-restore < *filter|-A INPUT -s ::1 -j DROP|COMMIT|
+    ip6tables-save
+  `,
+}
+
+interface Line {
+  readonly text: string
+  readonly program: string
+  readonly args: readonly string[]
+  readonly input: string
+}
+
+const linesOf = (session: string): Line[] =>
+  session
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const text = line.trim()
+      const [command, input = ''] = text.split(' < ')
+      const [program = '', ...args] = command!.split(' ')
+      return { text, program, args, input: input.replaceAll('|', '\n') }
+    })
+
+const date = 'DATE'
+
+function ourAnswers(lines: readonly Line[]): Answer[] {
+  const machine: Machine = {
+    rulesets: { ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') },
+    syntax: registry,
+    profile: linux618,
+  }
+  return lines.map(({ program, args, input }) => {
+    const family = program.startsWith('ip6') ? 'ipv6' : 'ipv4'
+    if (program.endsWith('-save')) return runSave(args, family, machine, date)
+    if (program.endsWith('-restore')) return runRestore(args, input, family, machine)
+    return runIptables(args, family, machine)
+  })
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
+
+function theirAnswers(lines: readonly Line[]): Answer[] {
+  const script = lines.map(({ program, args, input }) => {
+    const [, base, rest] = /^(ip6?tables)(.*)$/.exec(program)!
+    // Its own name is part of what it says.
+    const command = `exec -a ${program} ${base}-legacy${rest} ${args.map(quoted).join(' ')}`
+    return `(printf '%s' ${quoted(input)} | (${command}) >"$d/o" 2>"$d/e"; echo "$?"; cat "$d/o"; printf '\\1'; cat "$d/e"; printf '\\2')`
+  })
+  const whole = `d=$(mktemp -d); trap 'rm -r "$d"' EXIT\n${script.join('\n')}\n`
+  const { stdout, stderr } = spawnSync('unshare', ['-n', 'bash'], { input: whole, encoding: 'utf8' })
+  expect(stderr).toBe('')
+  return stdout
+    .split('\u0002')
+    .slice(0, -1)
+    .map((answer) => {
+      const end = answer.indexOf('\n')
+      const [out = '', err = ''] = answer.slice(end + 1).split('\u0001')
+      return {
+        exitCode: Number(answer.slice(0, end)) as Answer['exitCode'],
+        stdout: out.replace(/^(# (Generated|Completed).* on ).*$/gm, `$1${date}`),
+        stderr: err,
+      }
+    })
+}
+
+describe('the programs answer as iptables-legacy does', () => {
+  it.for(Object.keys(sessions))('%s', (name, { skip }) => {
+    if (kernelIsOutOfReach !== null) skip(kernelIsOutOfReach)
+    const lines = linesOf(sessions[name]!)
+    const theirs = theirAnswers(lines)
+    const shown = (answers: readonly Answer[]) =>
+      lines.map(({ text }, at) => {
+        const { exitCode, stdout, stderr } = answers[at]!
+        return `$ ${text}\n${stdout}${stderr}rc=${exitCode}\n`
+      })
+    expect(theirs.length).toBe(lines.length)
+    const [ours, real] = [shown(ourAnswers(lines)), shown(theirs)]
+    const parted = ours.flatMap((text, at) => (text === real[at] ? [] : [at]))
+    expect(parted.map((at) => ours[at]).join('\n')).toBe(parted.map((at) => real[at]).join('\n'))
+  })
+})
