@@ -1,9 +1,9 @@
 /** What documents and `--help` show of the program is what it does. */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands } from '../src/cli/commands.ts'
 import { helpCommand } from '../src/cli/help.ts'
 import { firstSteps } from '../src/cli/run.ts'
@@ -84,7 +84,13 @@ async function runLine({ command, cwd }: Shown): Promise<{ status: number; stdou
   }
 }
 
+/** The virtual host that examples of the programs are run on. */
+const stateFile = join(repositoryRoot, 'fw.state')
+
 describe('examples in documents and help', () => {
+  beforeAll(() => rmSync(stateFile, { force: true }))
+  afterAll(() => rmSync(stateFile, { force: true }))
+
   it('there are some, in the README and in every folder of examples', () => {
     expect(shown.filter(({ place }) => place.startsWith('README.md')).length).toBeGreaterThan(3)
     expect(shown.filter(({ output }) => output !== null).length).toBeGreaterThan(3)

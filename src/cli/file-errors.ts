@@ -3,7 +3,7 @@ import { type Environment, UsageError } from './environment.ts'
 
 /** The same environment, whose files fail with `UsageError`s that name the file. */
 export function withPlainFileErrors(environment: Environment): Environment {
-  const { readFile, readChunks, createFile } = environment
+  const { readFile, readChunks, createFile, replaceFile, exclusively } = environment
   return {
     ...environment,
     readFile: (path) => readFile(path).catch((error) => refuse(path, error)),
@@ -21,6 +21,8 @@ export function withPlainFileErrors(environment: Environment): Environment {
         close: () => file.close().catch((error) => refuse(path, error)),
       }
     },
+    replaceFile: (path, data) => replaceFile(path, data).catch((error) => refuse(path, error)),
+    exclusively: (path, action) => exclusively(path, action).catch((error) => refuse(path, error)),
   }
 }
 

@@ -37,7 +37,10 @@ function programsOf(family: Family): Program[] {
     {
       name: `${name}-restore`,
       summary: `${name}-restore on a virtual host`,
-      example: `${name}-restore --state fw.state rules.v4`,
+      example:
+        family === 'ipv4'
+          ? `${name}-restore --state fw.state examples/port-knock/rules.v4`
+          : `${name}-restore --state fw.state < <(printf '*filter\\n-A INPUT -i lo -j ACCEPT\\nCOMMIT\\n')`,
       readsInput: (args) => args.findLast((word) => !word.startsWith('-')) ?? '-',
       run: (args, input, machine) => runRestore(args, input, family, machine),
     },

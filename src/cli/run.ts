@@ -18,13 +18,15 @@ export async function run(argv: readonly string[], outside: Environment): Promis
   })
   try {
     const other = commands.find(({ name, ownWords }) => ownWords && name === argv[0])
-    if (other !== undefined) return await other.run(argv.slice(1), {}, environment)
+    if (other !== undefined && !asksForHelp(argv[1])) return await other.run(argv.slice(1), {}, environment)
     await program.parseAsync([...argv], { from: 'user' })
     return status
   } catch (error) {
     return report(error, environment)
   }
 }
+
+const asksForHelp = (word: string | undefined): boolean => word === '-h' || word === '--help'
 
 /** What a newcomer tries first; each runs in a checkout. */
 export const firstSteps: readonly Example[] = [
