@@ -4,8 +4,11 @@
  * Kernel: __icmp_send(), net/ipv4/icmp.c; icmp6_send(), net/ipv6/icmp.c; nf_reject_ipv4.c, nf_reject_ipv6.c; Linux 6.18.
  */
 import type { Device, Emission, LocalSocket } from '../ext/context.ts'
+import type { Hook } from '../lang/rule.ts'
 import type { Address } from '../net/address.ts'
+import { setDontFragment, setTtl } from '../net/change.ts'
 import { decodeIp } from '../net/decode.ts'
+import { refreshIpv4Checksum } from '../net/encode.ts'
 import { isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
@@ -25,6 +28,8 @@ const noOptions = new Uint8Array(0)
 
 export class Answers {
   readonly #parts: StackParts
+  /** While a copy is on its way nothing more is copied. */
+  #isDuplicating = false
   /** Sends a packet of the host on its way. */
   readonly #send: (skb: HostSkb, route: Route, journey: Journey) => void
 
@@ -84,6 +89,42 @@ export class Answers {
     const ttl = way.type === 'MULTICAST' ? 1 : defaultTtl
     const bytes = buildIcmpError(packet, error, { source, ttl, mtu: way.device.mtu, options })
     return this.emit({ bytes, sender: 'icmp' }, skb, journey)
+  }
+
+  /**
+   * Sends a copy of a packet by way of a gateway, with one hop less where it has just come in. False when there is no way.
+   *
+   * Source: nf_dup_ipv4(), nf_dup_ipv6().
+   */
+  duplicate(
+    cause: HostSkb,
+    hook: Hook,
+    gateway: Address,
+    deviceName: string | null,
+    journey: Journey,
+  ): boolean {
+    if (this.#isDuplicating) return true
+    const { routing, deviceNamed } = this.#parts
+    const device = deviceName === null ? null : deviceNamed(deviceName)
+    const way = routing.outputVia(gateway, device)
+    if (way.kind === 'refused') return false
+    const copy = new HostSkb('caused')
+    const { packet } = cause
+    decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
+    copy.mark = cause.mark
+    copy.packetType = cause.packetType
+    copy.traced = cause.traced
+    copy.untracked = true
+    if (hook === 'PREROUTING' || hook === 'INPUT') setTtl(copy.packet, (packet.ttl - 1) & 255)
+    if (packet.family === 'ipv4') {
+      setDontFragment(copy.packet)
+      refreshIpv4Checksum(copy.packet.bytes)
+    }
+    this.#isDuplicating = true
+    copy.copiedTo = way.device
+    this.#send(copy, way, journey)
+    this.#isDuplicating = false
+    return true
   }
 
   complainOfSize(skb: HostSkb, { mtu }: Device, journey: Journey): void {

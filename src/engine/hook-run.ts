@@ -60,6 +60,7 @@ export class HookRunner {
       out: leavesBy,
       host: this.#parts.services,
       emit: (reply) => this.#answers.emit(reply, skb, journey),
+      duplicate: (gateway, device) => this.#answers.duplicate(skb, hook, gateway, device, journey),
       sendIcmpError: (error) => this.#answers.complain(skb, error, journey),
       nat: null,
     }

@@ -117,6 +117,7 @@ export class Host {
       routing,
       neighbours: config.neighbours,
       loopback: interfaces.loopback,
+      deviceNamed: (name) => interfaces.named(name),
       conntrack: this.#conntrack,
       nat: this.#nat,
       helpers: this.#helpers,

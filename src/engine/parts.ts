@@ -13,6 +13,7 @@ export interface StackParts {
   readonly routing: FamilyRouting
   readonly neighbours: Neighbours
   readonly loopback: Device
+  deviceNamed(name: string): Device | null
   /** One table for both families; it sees packets only where a rule of their family wants it. */
   readonly conntrack: Conntrack
   readonly nat: Nat

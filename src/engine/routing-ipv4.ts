@@ -139,7 +139,20 @@ export class Ipv4Routing implements FamilyRouting {
 
   output(destination: Address): Route | Refused {
     if (isUnspecified(destination)) return this.#toItself(loopbackAddress)
-    const entry = this.#fib.lookup(destination)
+    return this.#outputFrom(this.#fib.lookup(destination), destination)
+  }
+
+  outputVia(gateway: Address, device: Device | null): Route | Refused {
+    const entry = device === null ? null : this.#fib.lookup(gateway, device)
+    if (device !== null && entry === null) {
+      const to = { address: gateway, mask: maskOfLength('ipv4', 32) }
+      return forwardRoute({ to, type: 'UNICAST', device, gateway: null, source: null, metric: 0 })
+    }
+    const route = entry === null ? this.output(gateway) : this.#outputFrom(entry, gateway)
+    return route.kind === 'refused' ? route : { ...route, gateway: route.gateway ?? gateway }
+  }
+
+  #outputFrom(entry: FibEntry | null, destination: Address): Route | Refused {
     if (entry === null) return refused(`no route to ${printAddress(destination)}`)
     if (entry.type === 'LOCAL') return this.#toItself(entry.source ?? destination)
     if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)

@@ -65,7 +65,16 @@ export class Ipv6Routing implements FamilyRouting {
   }
 
   output(destination: Address, device: Device | null = null): Route | Refused {
-    const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
+    return this.#outputFrom(this.#lookup(destination, needsDevice(destination) ? device : null), destination)
+  }
+
+  outputVia(gateway: Address, device: Device | null): Route | Refused {
+    const route =
+      device === null ? this.output(gateway) : this.#outputFrom(this.#lookup(gateway, device), gateway)
+    return route.kind === 'refused' ? route : { ...route, gateway: route.gateway ?? gateway }
+  }
+
+  #outputFrom(entry: FibEntry | null, destination: Address): Route | Refused {
     if (entry === null) return refused(`no route to ${printAddress(destination)}`)
     if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
     if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)

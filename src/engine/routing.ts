@@ -52,6 +52,11 @@ export interface FamilyRouting extends Routing {
    * given. Source: ip_route_output_key_hash_rcu(), ip6_route_output().
    */
   output(destination: Address, device?: Device | null): Route | Refused
+  /**
+   * The way of a packet that is sent by a gateway, over one device only where one is given. Where IPv4 finds no route over
+   * that device, it forgets the gateway and takes the packet's own destination for one on the link.
+   */
+  outputVia(gateway: Address, device: Device | null): Route | Refused
   /** Whether an address is one of the host's own, on any device. */
   isOwn(address: Address): boolean
   /**

@@ -13,6 +13,7 @@ export class HostSkb implements Skb {
   socket: LocalSocket | null = null
   conntrack: Skb['conntrack'] = null
   untracked = false
+  traced = false
   /** Device it came by; null for what the host sends. Kept on the way out. */
   device: Device | null = null
   /** Null until routing has decided. */
@@ -21,6 +22,8 @@ export class HostSkb implements Skb {
   options: Ipv4Options | null = null
   /** How it was cut when it came, if conntrack put it together. */
   origin: FragmentOrigin | null = null
+  /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
+  copiedTo: Device | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */
   readonly role: 'main' | 'copy' | 'caused'
 

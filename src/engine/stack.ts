@@ -261,6 +261,7 @@ export class Stack {
     copy.mark = skb.mark
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
+    copy.traced = skb.traced
     const stopped = this.#hooks.run('POSTROUTING', copy, null, route.device, journey)
     if (stopped !== null) return staysHere ? stopped : null
     copy.device = route.device
@@ -281,7 +282,7 @@ export class Stack {
 
   /** POSTROUTING, cutting, and the device. Source: ip_output(), ip_finish_output(), ip6_output(). */
   #leave(skb: HostSkb, route: Route, cameBy: Device | null, journey: Journey): Fate {
-    const stopped = this.#hooks.run('POSTROUTING', skb, cameBy, route.device, journey)
+    const stopped = this.#hooks.run('POSTROUTING', skb, skb.copiedTo ?? cameBy, route.device, journey)
     if (stopped !== null) return stopped
     const { device } = route
     if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)

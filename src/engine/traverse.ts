@@ -13,6 +13,7 @@ import type {
   Translator,
 } from '../ext/context.ts'
 import type { Hook, TableName } from '../lang/rule.ts'
+import type { Address } from '../net/address.ts'
 import type { Packet } from '../net/packet.ts'
 import {
   type AddressTest,
@@ -25,6 +26,7 @@ import { describeMiss } from './describe.ts'
 import type { IcmpError } from './icmp-error.ts'
 import type { Decision, Journey } from './journey.ts'
 import type { HostSkb } from './skb.ts'
+import { traceOfEnd, traceOfRule } from './trace-line.ts'
 
 /** Where a packet is: the same for all tables of one hook. */
 export interface Place {
@@ -36,6 +38,8 @@ export interface Place {
   emit(reply: Emission): boolean
   /** Sends an ICMP error about the packet. False when none is due, or none can be sent. */
   sendIcmpError(error: IcmpError): boolean
+  /** Sends a copy of this packet toward a gateway. False when there is no way for it. */
+  duplicate(gateway: Address, device: string | null): boolean
   /** Where the nat table is asked; null elsewhere. */
   readonly nat: Translator | null
 }
@@ -92,6 +96,10 @@ class TableContext implements TargetContext {
   sendIcmpError(error: IcmpError): void {
     if (this.#place.sendIcmpError(error)) this.hasAnswered = true
   }
+
+  duplicate(gateway: Address, device: string | null): boolean {
+    return this.#place.duplicate(gateway, device)
+  }
 }
 
 /** Which condition of a rule failed first: a base condition, or the match with this index. Null when all hold. */
@@ -122,6 +130,8 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   const stack: Return[] = []
   let chain = base
   let next = 0
+  /** Whether the chain is left by RETURN, and not at its end. */
+  let hasReturned = false
   if (skb.packet.family === 'ipv4') {
     context.transportOffset = skb.packet.transportOffset
     context.fragmentOffset = skb.packet.fragmentOffset
@@ -132,7 +142,12 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
     const rule = chain.rules[next++]
     if (rule === undefined) {
       const back = stack.pop()
-      if (back === undefined) return applyPolicy(table.name, base, skb, journey)
+      if (skb.traced && chain !== base && !hasReturned) context.log(traceOfEnd(chain, skb, context))
+      hasReturned = false
+      if (back === undefined) {
+        if (skb.traced) context.log(traceOfEnd(base, skb, context))
+        return applyPolicy(table.name, base, skb, journey)
+      }
       trace?.({ kind: 'return', table: table.name, chain: chain.name, to: back.chain.name })
       chain = back.chain
       next = back.next
@@ -159,6 +174,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
     }
     rule.counters.add(lengthOf(skb.packet))
     journey.hits.push(rule.ref)
+    if (skb.traced) context.log(traceOfRule(rule, chain, skb, context))
 
     const { target } = rule
     switch (target.kind) {
@@ -171,7 +187,10 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
         trace?.({ kind: 'enter', table: table.name, chain: chain.name })
         break
       case 'verdict':
-        if (target.verdict === 'RETURN') next = chain.rules.length
+        if (target.verdict === 'RETURN') {
+          next = chain.rules.length
+          hasReturned = true
+        }
         // Nobody listens to the queue, so the kernel drops what is sent there.
         else return { verdict: target.verdict === 'ACCEPT' ? 'accept' : 'drop', kind: 'rule', rule }
         break
@@ -180,8 +199,10 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
         const result: TargetResult = target.definition.act(target.data, skb, context, target.state)
         context.tellNotes()
         if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
-        if (result.kind === 'return') next = chain.rules.length
-        else if (result.kind === 'accept') return { verdict: 'accept', kind: 'rule', rule }
+        if (result.kind === 'return') {
+          next = chain.rules.length
+          hasReturned = true
+        } else if (result.kind === 'accept') return { verdict: 'accept', kind: 'rule', rule }
         else if (result.kind === 'drop') {
           return { verdict: context.hasAnswered ? 'reject' : 'drop', kind: 'rule', rule }
         }

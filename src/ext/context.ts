@@ -111,6 +111,8 @@ export interface Skb {
   } | null
   /** Set by NOTRACK in raw, before conntrack runs. */
   untracked: boolean
+  /** Set by TRACE: every rule that the packet meets from then on is told to the kernel log. */
+  traced: boolean
 }
 
 /** Address classes of the routing table. Source: RTN_* in include/uapi/linux/rtnetlink.h. */
@@ -269,7 +271,13 @@ export interface TargetContext extends HookContext {
    * Answers the packet with an error of the family's ICMP, as icmp_send() and icmpv6_send() do: where one is due,
    * quoting the packet, from the address it was for or the one on the way back. It is sent as `emit` sends.
    */
-  sendIcmpError(error: { readonly type: number; readonly code: number }): void
+  sendIcmpError(error: { readonly type: number; readonly code: number; readonly rest?: number }): void
+  /**
+   * Sends a copy of the packet as it is by way of a gateway, over one device only where a name is given and such a device
+   * exists. The copy passes OUTPUT and POSTROUTING at once, untracked. Packets that a copy causes are not copied again.
+   * False when there is no way.
+   */
+  duplicate(gateway: Address, device: string | null): boolean
   /** Null in every table but nat. */
   readonly nat: Translator | null
 }

@@ -35,7 +35,15 @@ function packetOf(hex: string): Packet {
 function skbOf({ hex, mark, isLocal, hook }: LoggedPacket): Skb {
   const isSent = isLocal && (hook === 'OUTPUT' || hook === 'POSTROUTING')
   const socket = isSent ? { uid: 0, gid: 0 } : null
-  return { packet: packetOf(hex), mark, socket, packetType: 'host', conntrack: null, untracked: false }
+  return {
+    packet: packetOf(hex),
+    mark,
+    socket,
+    packetType: 'host',
+    conntrack: null,
+    untracked: false,
+    traced: false,
+  }
 }
 
 describe('lines as Linux 6.18 wrote them', () => {
@@ -79,6 +87,7 @@ it('is cut after 1016 characters, prefix and all', () => {
     packetType: 'host',
     conntrack: null,
     untracked: false,
+    traced: false,
   }
   const place = { hook: 'PREROUTING', in: deviceNamed('eth0'), out: null } as const
   const line = logLine('here: ', flagsOf('o'), skb, place)

@@ -40,6 +40,7 @@ import { tos } from './match/tos.ts'
 import { ttl } from './match/ttl.ts'
 import { u32 } from './match/u32.ts'
 import { udp } from './match/udp.ts'
+import { AUDIT } from './target/AUDIT.ts'
 import { CHECKSUM } from './target/CHECKSUM.ts'
 import { CLASSIFY } from './target/CLASSIFY.ts'
 import { CONNMARK } from './target/CONNMARK.ts'
@@ -53,13 +54,17 @@ import { LOG } from './target/LOG.ts'
 import { MARK } from './target/MARK.ts'
 import { MASQUERADE } from './target/MASQUERADE.ts'
 import { NETMAP } from './target/NETMAP.ts'
+import { NFLOG } from './target/NFLOG.ts'
+import { NFQUEUE } from './target/NFQUEUE.ts'
 import { NOTRACK } from './target/NOTRACK.ts'
 import { REDIRECT } from './target/REDIRECT.ts'
 import { REJECT } from './target/REJECT.ts'
 import { SNAT } from './target/SNAT.ts'
 import { TCPMSS } from './target/TCPMSS.ts'
 import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.ts'
+import { TEE } from './target/TEE.ts'
 import { TOS } from './target/TOS.ts'
+import { TRACE } from './target/TRACE.ts'
 import { TTL } from './target/TTL.ts'
 
 export const matches: readonly AnyMatch[] = [
@@ -101,6 +106,7 @@ export const matches: readonly AnyMatch[] = [
 ]
 
 export const targets: readonly AnyTarget[] = [
+  AUDIT,
   CHECKSUM,
   CLASSIFY,
   CONNMARK,
@@ -114,13 +120,17 @@ export const targets: readonly AnyTarget[] = [
   MARK,
   MASQUERADE,
   NETMAP,
+  NFLOG,
+  NFQUEUE,
   NOTRACK,
   REDIRECT,
   REJECT,
   SNAT,
   TCPMSS,
   TCPOPTSTRIP,
+  TEE,
   TOS,
+  TRACE,
   TTL,
 ]
 

@@ -4,8 +4,8 @@
  * Source: `print_firewall()`, iptables/iptables.c; `print_header()`, `print_rule_details()`, `print_ifaces()`,
  * `print_ipv4_addresses()`, iptables/xshared.c; `xtables_print_num()`, libxtables/xtables.c, 1.8.9.
  */
-import { type Address, lengthOfMask, type Prefix, printAddress } from '../net/address.ts'
-import { hostAddresses, networkAddresses, protocolName } from './names.ts'
+import { lengthOfMask, type Prefix, printAddress } from '../net/address.ts'
+import { addressName, protocolName } from './names.ts'
 import { type PrintContext, printRuleBody, sortedChains } from './print.ts'
 import type { Chain, Counters, Negatable, Rule, Table, TargetUse } from './rule.ts'
 import type { ListForm } from './syntax.ts'
@@ -218,15 +218,6 @@ function prefixText({ address, mask }: Prefix, numeric: boolean): string {
   const shown = numeric ? printAddress(address) : addressName(address)
   if (length === bits) return shown
   return `${shown}/${length ?? printAddress(mask)}`
-}
-
-/** The name that /etc/hosts or, for IPv4, /etc/networks has for an address. */
-function addressName(address: Address): string {
-  const text = printAddress(address)
-  const isSame = (other: Address): boolean => other.family === address.family && printAddress(other) === text
-  const host = Object.entries(hostAddresses).find(([, addresses]) => addresses.some(isSame))
-  const network = Object.entries(networkAddresses).find(([, each]) => isSame(each))
-  return host?.[0] ?? network?.[0] ?? text
 }
 
 function extensionTexts(rule: Rule, numeric: boolean, { syntax, family }: PrintContext): string {

@@ -3,7 +3,7 @@
  *
  * Facts of /etc/services, /etc/protocols and /etc/networks (package netbase 6.4), one entry between semicolons.
  */
-import { type Address, parseAddress } from '../net/address.ts'
+import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { parseNumber } from './numbers.ts'
 
 /** `PORT/PROTOCOL[,PROTOCOL] NAME ALIAS...` in the order of the file, which decides ties. */
@@ -213,3 +213,12 @@ export const networkAddresses: Readonly<Record<string, Address>> = Object.assign
   loopback: parseAddress('127.0.0.0')!,
   'link-local': parseAddress('169.254.0.0')!,
 })
+
+/** The name that /etc/hosts or, for IPv4, /etc/networks has for an address; the address itself where there is none. */
+export function addressName(address: Address): string {
+  const text = printAddress(address)
+  const isSame = (other: Address): boolean => other.family === address.family && printAddress(other) === text
+  const host = Object.entries(hostAddresses).find(([, addresses]) => addresses.some(isSame))
+  const network = Object.entries(networkAddresses).find(([, each]) => isSame(each))
+  return host?.[0] ?? network?.[0] ?? text
+}

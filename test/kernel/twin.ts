@@ -208,6 +208,7 @@ function emptySkb(): Skb {
     socket: null,
     conntrack: null,
     untracked: false,
+    traced: false,
   }
 }
 

@@ -31,9 +31,12 @@ export function actRules({ table, hook, rules }: Acts): string {
   return [
     `*${table}`,
     `:${hook} ACCEPT [0:0]`,
+    ':LOGGED - [0:0]',
     ...rules.map((_, at) => `:R${at + 1} - [0:0]`),
     ...rules.map((_, at) => `-A ${hook} -m mark --mark ${at + 1} -j R${at + 1}`),
-    `-A ${hook} -j LOG --log-tcp-options`,
+    // What TEE sends seems to come by the device it leaves by, with a link header that nobody wrote.
+    `-A ${hook} -j LOGGED`,
+    `-A LOGGED ${hook === 'POSTROUTING' ? '! -i eth1 ' : ''}-j LOG --log-tcp-options`,
     ...rules.map((rule, at) => `-A R${at + 1} ${rule}`),
     'COMMIT\n',
   ].join('\n')

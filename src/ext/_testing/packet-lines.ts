@@ -51,6 +51,7 @@ export function packetSample(text: string, family: Family, hook: Hook, routes: R
     socket: socketOf(line, words),
     conntrack: null,
     untracked: false,
+    traced: false,
   }
   return { skb, context: { ...context, host: hostOf(family, routingOf(routes)) } }
 }

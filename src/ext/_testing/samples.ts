@@ -151,7 +151,7 @@ export function anySample(family: Family, hook: Hook, hints: Hints): fc.Arbitrar
           encode.encodeFrame({ destination: inDevice.mac, source: sourceMac, etherType: type }, ip),
         )
       } else decodeIp(packet, ip)
-      const skb: Skb = { packet, mark, packetType, socket, conntrack: null, untracked: false }
+      const skb: Skb = { packet, mark, packetType, socket, conntrack: null, untracked: false, traced: false }
       const devices = { in: incoming ? inDevice : null, out: outgoing ? outDevice : null }
       return { skb, context: contextOf(packet, hook, devices), toString: () => describeSample(skb, devices) }
     })

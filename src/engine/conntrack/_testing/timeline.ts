@@ -73,7 +73,15 @@ export function skbOf(line: string): Skb {
   if ('error' in parsed) throw new Error(`${line}: ${parsed.error.message}`)
   const packet = new Packet()
   decodeIp(packet, encodePacketLine(parsed.line))
-  return { packet, mark: 0, packetType: 'host', socket: null, conntrack: null, untracked: false }
+  return {
+    packet,
+    mark: 0,
+    packetType: 'host',
+    socket: null,
+    conntrack: null,
+    untracked: false,
+    traced: false,
+  }
 }
 
 const withPorts = ['tcp', 'udp', 'udplite', 'sctp']
