@@ -9,7 +9,7 @@ import { ipProtocol } from '../../src/net/protocol.ts'
 import { runs } from './budget.ts'
 import { type End, flag, TcpTalk, textOf, wrap } from './ftp-talk.ts'
 import { routerUnavailable } from './router.ts'
-import { type Device, type Excuse, type SentFrame, TwinRouter } from './twin-router.ts'
+import { type Device, type Excuse, TwinRouter } from './twin-router.ts'
 
 /** Hosts outside (eth0) and inside (eth1), the router's addresses, and some that only translation knows. */
 const hosts = {
@@ -83,6 +83,7 @@ const ways: readonly Way[] = [
 ]
 
 const marking = [
+  '-A PREROUTING -p tcp --dport 21 -j CONNMARK --set-mark 7',
   '-A PREROUTING -m conntrack --ctstate RELATED',
   '-A PREROUTING -m conntrack --ctstate ESTABLISHED',
   '-A PREROUTING -m conntrack --ctstate NEW',
@@ -99,12 +100,25 @@ const filters = [
   '-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n-A FORWARD -p tcp --dport 21 -j ACCEPT\n-A FORWARD -p tcp --dport 2121 -j ACCEPT\n-A FORWARD -p udp --dport 69 -j ACCEPT\n-A FORWARD -j DROP',
 ]
 
-function rulesText(family: Family, nat: readonly string[], filter: string): string {
+const attaching = [
+  '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp',
+  '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp --zone 5\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp --zone 5\n-A PREROUTING -j CT --zone 5',
+  '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp --zone-orig 5\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp --zone-orig 5',
+]
+
+/** The rules of a story, and how its two sides meet. */
+interface Scene {
+  readonly family: Family
+  readonly way: Way
+  readonly filter: string
+  readonly attach: string
+}
+
+function rulesText({ family, way: { nat }, filter, attach }: Scene): string {
   const names = hosts[family]
   return [
     '*raw',
-    '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp',
-    '-A PREROUTING -p udp --dport 69 -j CT --helper tftp',
+    attach,
     'COMMIT',
     '*mangle',
     ...marking,
@@ -288,36 +302,34 @@ function endNamed(words: string, speaker: string): { address: string; port: numb
   return passive === null ? null : { address: speaker, port: Number(passive[1]) & 0xffff }
 }
 
-/**
- * Whether the two differ in a port that was taken and had to be replaced by chance: the payloads then differ from each
- * other in numbers alone.
- */
-const differInChosenPort: Excuse = (kernel, engine) => {
-  if (kernel.length !== 1 || engine.length !== 1) return false
-  const texts = [kernel, engine].map(([sent]) => {
-    const packet = new Packet()
-    decodeFrame(packet, (sent as SentFrame).frame)
-    if (packet.protocol !== ipProtocol.tcp) return ''
-    const at = packet.transportOffset
-    return textOf(packet.bytes.slice(at + (packet.u8(at + 12) >>> 4) * 4, packet.endOffset))
-  })
-  if (texts[0] === texts[1]) return sourcePortsDiffer(kernel, engine)
-  const numbers = /(,\d+,\d+|\|\d+\|)/
-  return (
-    texts.every((text) => numbers.test(text)) &&
-    texts[0]!.replace(numbers, '') === texts[1]!.replace(numbers, '')
-  )
+interface Seen {
+  readonly text: string
+  readonly sourcePort: number
 }
 
-const sourcePortsDiffer = (kernel: readonly SentFrame[], engine: readonly SentFrame[]): boolean => {
-  const [a, b] = [kernel, engine].map(([sent]) => {
-    const packet = new Packet()
-    decodeFrame(packet, sent!.frame)
-    return packet.transportLength < 4 || packet.protocol !== ipProtocol.tcp
-      ? null
-      : packet.u16(packet.transportOffset)
-  })
-  return a !== b
+function seenIn(frame: Uint8Array): Seen | null {
+  const packet = new Packet()
+  decodeFrame(packet, frame)
+  const { protocol, transportOffset: at } = packet
+  if (protocol !== ipProtocol.tcp && protocol !== ipProtocol.udp) return null
+  const payloadAt = at + (protocol === ipProtocol.tcp ? (packet.u8(at + 12) >>> 4) * 4 : 8)
+  return { text: textOf(packet.bytes.slice(payloadAt, packet.endOffset)), sourcePort: packet.u16(at) }
+}
+
+/**
+ * Whether a port was taken and had to be replaced by chance, in what is said or as the source: then both chose another
+ * than was given, and not the same.
+ */
+const chanceDecided: Excuse = (given, kernel, engine) => {
+  if (kernel.length !== 1 || engine.length !== 1) return false
+  const all = [given, kernel[0]!.frame, engine[0]!.frame].map(seenIn)
+  if (all.includes(null)) return false
+  const [was, theirs, mine] = all as [Seen, Seen, Seen]
+  const differ = <T>(a: T, b: T, c: T): boolean => a !== b && b !== c && a !== c
+  if (theirs.text === mine.text) return differ(was.sourcePort, theirs.sourcePort, mine.sourcePort)
+  const [a, b, c] = [was, theirs, mine].map(({ text }) => /^(.*?)((?:\d+,)?\d+)(\D*)$/s.exec(text))
+  if (a == null || b == null || c == null) return false
+  return differ(a[2], b[2], c[2]) && b[1] === c[1] && b[3] === c[3]
 }
 
 // --- The story
@@ -343,7 +355,7 @@ class Story {
   }
 
   readonly #pass = (device: Device, packet: Uint8Array, sender: Address, note: string) =>
-    this.#twin.pass(device, packet, sender, note, differInChosenPort)
+    this.#twin.pass(device, packet, sender, note, chanceDecided)
 
   #openControl(): void {
     const { client, server, calls, nat } = this.#way
@@ -513,7 +525,7 @@ class TftpStory {
   #send(from: Who, ends: UdpEnds, payload: Uint8Array): void {
     const packet = wrap(ends, ipProtocol.udp, encodeUdp(ends, payload, ends))
     const device = deviceOf(this.#way[from])
-    const frames = this.#twin.pass(device, packet, ends.source, from, differInChosenPort)
+    const frames = this.#twin.pass(device, packet, ends.source, from, chanceDecided)
     if (frames === null) this.isOver = true
     for (const { device: leaves, frame } of frames ?? []) {
       const heard = new Packet()
@@ -553,29 +565,28 @@ describe('helpers through the kernel', () => {
     if (lack === null) twin.close()
   })
 
-  /** The rules of a story, and how its two sides meet. */
-  const scene = fc.record({
+  const scenes: fc.Arbitrary<Scene> = fc.record({
     family: fc.constantFrom('ipv4' as const, 'ipv4' as const, 'ipv6' as const),
     way: fc.constantFrom(...ways),
     filter: fc.constantFrom(...filters),
+    attach: fc.constantFrom(attaching[0]!, ...attaching),
   })
+  const begin = (scene: Scene): void =>
+    twin.begin({ [scene.family]: rulesText(scene) }, { 'net.netfilter.nf_conntrack_acct': 1 })
 
   test('conversations of FTP', { timeout: 600_000 }, () => {
     let expected = 0
     fc.assert(
-      fc.property(
-        scene,
-        fc.array(move, { minLength: 5, maxLength: 30 }),
-        ({ family, way, filter }, moves) => {
-          twin.begin({ [family]: rulesText(family, way.nat, filter) })
-          const story = new Story(twin, family, way)
-          for (const each of moves) {
-            if (story.isOver) return
-            story.take(each)
-          }
-          if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
-        },
-      ),
+      fc.property(scenes, fc.array(move, { minLength: 5, maxLength: 30 }), (scene, moves) => {
+        const { family, way } = scene
+        begin(scene)
+        const story = new Story(twin, family, way)
+        for (const each of moves) {
+          if (story.isOver) return
+          story.take(each)
+        }
+        if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
+      }),
       { numRuns: runs(60) },
     )
     expect(expected).toBeGreaterThan(10)
@@ -584,19 +595,16 @@ describe('helpers through the kernel', () => {
   test('conversations of TFTP', { timeout: 600_000 }, () => {
     let expected = 0
     fc.assert(
-      fc.property(
-        scene,
-        fc.array(tftpMove, { minLength: 1, maxLength: 15 }),
-        ({ family, way, filter }, moves) => {
-          twin.begin({ [family]: rulesText(family, way.nat, filter) })
-          const story = new TftpStory(twin, family, way)
-          for (const each of moves) {
-            if (story.isOver) return
-            story.take(each)
-          }
-          if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
-        },
-      ),
+      fc.property(scenes, fc.array(tftpMove, { minLength: 1, maxLength: 15 }), (scene, moves) => {
+        const { family, way } = scene
+        begin(scene)
+        const story = new TftpStory(twin, family, way)
+        for (const each of moves) {
+          if (story.isOver) return
+          story.take(each)
+        }
+        if (!story.isOver) expected += packetsOfExpected(twin.end([family]))
+      }),
       { numRuns: runs(30) },
     )
     expect(expected).toBeGreaterThan(5)
