@@ -28,7 +28,7 @@ import { droppedByHost, type Fate, Journey } from './journey.ts'
 import { classifyFrame, defectText, withoutPriorityTags } from './link.ts'
 import { Nat } from './nat/nat.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
-import { makeRandom } from './random.ts'
+import { type Chance, seededChance } from './random.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
 import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
@@ -80,15 +80,23 @@ export class Host {
   #lastId: number
   #lastFragmentId: number
 
-  /** Throws an Error where the configuration contradicts itself: a gateway out of reach, a device that is not there. */
-  constructor(config: HostConfig, registry: Registry = allExtensions) {
+  /**
+   * `chance` stands for whatever a kernel draws at random; it follows from the seed unless given.
+   *
+   * Throws an Error where the configuration contradicts itself: a gateway out of reach, a device that is not there.
+   */
+  constructor(
+    config: HostConfig,
+    registry: Registry = allExtensions,
+    chance: Chance = seededChance(config.seed),
+  ) {
     this.config = config
     this.interfaces = new Interfaces(config)
     this.recent = new RecentLists(config.profile)
     this.#registry = registry
-    this.#random = makeRandom(config.seed)
+    this.#random = () => chance.word()
     this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
-    this.#nat = new Nat(this.#conntrack, this.#random)
+    this.#nat = new Nat(this.#conntrack, (manipulation) => chance.port(manipulation))
     this.#helpers = new HelperRunner(this.#conntrack, this.#nat, this.#random)
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()

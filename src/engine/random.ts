@@ -10,3 +10,19 @@ export function makeRandom(seed: number): () => number {
     return (mixed ^ (mixed >>> 14)) >>> 0
   }
 }
+
+/** What a host leaves to chance, where a kernel draws at random. */
+export interface Chance {
+  /** Unsigned 32 bits, for all purposes but the next. */
+  word(): number
+  /**
+   * Where translation begins to look for a free port (or ICMP id), 0 to 65535; a value in the range it looks in is that
+   * very port.
+   */
+  port(manipulation: 'source' | 'destination'): number
+}
+
+export function seededChance(seed: number): Chance {
+  const word = makeRandom(seed)
+  return { word, port: () => word() & 0xffff }
+}

@@ -27,12 +27,12 @@ const bothDone = connectionStatus.sourceNatDone | connectionStatus.destinationNa
 
 export class Nat {
   readonly #conntrack: Conntrack
-  readonly #random: () => number
+  readonly #randomPort: (manipulation: Manipulation) => number
 
-  /** `random` gives unsigned 32 bits. */
-  constructor(conntrack: Conntrack, random: () => number) {
+  /** `randomPort` gives 16 random bits at least: see `Chance.port`. */
+  constructor(conntrack: Conntrack, randomPort: (manipulation: Manipulation) => number) {
     this.#conntrack = conntrack
-    this.#random = random
+    this.#randomPort = randomPort
   }
 
   /** Whether it is settled how the connection looks on that side (perhaps that it stays as it is). */
@@ -48,7 +48,7 @@ export class Nat {
     current.invert()
     const chosen = new TupleKey()
     chosen.copy(current)
-    const taken = this.#conntrack.takenTuples(nowNs, () => this.#random() & 0xffff)
+    const taken = this.#conntrack.takenTuples(nowNs, () => this.#randomPort(manipulation) & 0xffff)
     chooseTuple(chosen, range, manipulation, connection, taken)
     if (!chosen.equals(current)) {
       chosen.invert()

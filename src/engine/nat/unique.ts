@@ -25,7 +25,7 @@ export interface TakenTuples {
   isTakenAfterEviction(tuple: TupleKey, own: TrackedConnection): boolean
   /** Connections that begin with the same source in the same zone, newest first. */
   withSource(tuple: TupleKey, zone: Zone): Iterable<TrackedConnection>
-  /** 16 random bits. */
+  /** 16 random bits; where they are a port in the range, the search begins with it. */
   random16(): number
 }
 
@@ -187,7 +187,7 @@ function choosePort(
     range.basePort !== null
       ? (current - range.basePort) & 0xffff
       : isRandom || manipulation === 'source'
-        ? taken.random16()
+        ? (taken.random16() - low) & 0xffff
         : 0
   for (let attempts = Math.min(size, mostAttempts); ; attempts = Math.floor(attempts / 2)) {
     for (let attempt = 0; attempt < attempts; attempt++, offset = (offset + 1) & 0xffff) {
@@ -196,7 +196,7 @@ function choosePort(
       if (!(mayEvict ? taken.isTakenAfterEviction(tuple, own) : taken.isTaken(tuple, own))) return
     }
     if (attempts >= size || attempts < 16) return
-    offset = taken.random16()
+    offset = (taken.random16() - low) & 0xffff
   }
 }
 

@@ -272,9 +272,17 @@ export class Lab implements Judge {
   async end(): Promise<EndResult> {
     return this.#parts.namespace.run(() => {
       const save = this.#families.map((family) => this.#save(family)).join('')
-      const conntrack = readFileSync('/proc/thread-self/net/nf_conntrack', 'latin1').split('\n')
-      return { end: true as const, save, conntrack: conntrack.filter((line) => line !== '') }
+      return { end: true as const, save, conntrack: this.connections() }
     })
+  }
+
+  /** The lines of `/proc/net/nf_conntrack` at this moment. */
+  connections(): string[] {
+    const read = (): string => readFileSync('/proc/thread-self/net/nf_conntrack', 'latin1')
+    return this.#parts.namespace
+      .run(read)
+      .split('\n')
+      .filter((line) => line !== '')
   }
 
   #save(family: Family): string {

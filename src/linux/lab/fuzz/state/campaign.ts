@@ -1,0 +1,103 @@
+/** Many random conversations, one case after the other, until a time or a count of packets is reached. */
+import type { Action } from '../../../../scenario/scenario.ts'
+import { caseSeed } from '../random.ts'
+import { scenarioFileOf, timelineOf } from '../scenario-file.ts'
+import { compete, nothingSeen, type StateFinding, type StateSeen } from './contest.ts'
+import { drawConversations, type StateDraft } from './moves.ts'
+import { shrink } from './shrink.ts'
+import { gateway } from './world.ts'
+
+export interface StateCampaignOptions {
+  readonly seed: number
+  /** The seed is that of a single case. */
+  readonly isOneCase: boolean
+  /** Ends when any of these is reached. */
+  readonly untilMs: number
+  readonly packets: number
+  readonly maxDifferences: number
+  readonly shrinks: boolean
+  readonly onProgress: (tally: StateTally) => void
+  readonly onDifference: (report: StateReport) => void
+  readonly signal?: AbortSignal
+}
+
+export interface StateTally {
+  cases: number
+  /** Given up because this machine was too slow for them. */
+  late: number
+  differences: number
+  readonly seen: StateSeen
+}
+
+export interface StateReport {
+  /** Of the case. */
+  readonly seed: number
+  readonly text: string
+  /** A scenario file of the packets as they went; ports that the kernel drew by chance will be others next time. */
+  readonly file: string
+  readonly timeline: string
+}
+
+const progressEvery = 20
+
+export async function runStateCampaign(options: StateCampaignOptions): Promise<StateTally> {
+  const tally: StateTally = { cases: 0, late: 0, differences: 0, seen: nothingSeen() }
+  const isOver = (): boolean =>
+    performance.now() >= options.untilMs ||
+    tally.seen.packets >= options.packets ||
+    tally.differences >= options.maxDifferences ||
+    (options.isOneCase && tally.cases > 0) ||
+    options.signal?.aborted === true
+  while (!isOver()) {
+    const draft = drawConversations(options.isOneCase ? options.seed : caseSeed(options.seed, tally.cases))
+    const finding = await compete(draft)
+    tally.cases++
+    if (finding.kind === 'late') tally.late++
+    if (finding.kind === 'agree') {
+      for (const what of Object.keys(finding.seen) as (keyof StateSeen)[])
+        tally.seen[what] += finding.seen[what]
+    }
+    if (finding.kind === 'differ') {
+      tally.differences++
+      options.onDifference(await report(draft, finding, options.shrinks))
+    }
+    if (tally.cases % progressEvery === 0) options.onProgress(tally)
+  }
+  return tally
+}
+
+type Differ = Extract<StateFinding, { kind: 'differ' }>
+
+async function report(draft: StateDraft, first: Differ, shrinks: boolean): Promise<StateReport> {
+  let smallest = draft
+  let finding = first
+  if (shrinks) {
+    const differs = async (candidate: StateDraft): Promise<boolean> => {
+      const other = await compete(candidate)
+      if (other.kind !== 'differ' || kindOf(other) !== kindOf(first)) return false
+      finding = other
+      return true
+    }
+    smallest = await shrink(draft, first.moves, differs)
+  }
+  const { text, actions } = finding
+  const concrete = concreteCase(smallest, actions)
+  const remarks = [`npm run fuzz:state -- --case ${draft.seed}`, text]
+  return { seed: draft.seed, text, file: scenarioFileOf(concrete, remarks), timeline: timelineOf(concrete) }
+}
+
+const concreteCase = ({ seed, sysctls, rules }: StateDraft, actions: readonly Action[]) => ({
+  seed,
+  host: gateway(new Map(sysctls), seed),
+  rules: [rules],
+  steps: actions.map((action) => ({ atMs: 0, action })),
+})
+
+/** `rules hit`, `verdict` ...: what differs, without the values. */
+const kindOf = ({ text }: Differ): string => text.replace(/[,:].*$/s, '')
+
+export const sayStateTally = ({ cases, late, differences, seen }: StateTally): string =>
+  `${cases} rulesets, ${seen.packets} packets (${seen.fragments} fragments; ${seen.established} established, ` +
+  `${seen.related} related, ${seen.invalid} invalid; ${seen.dropped} dropped, ${seen.rejected} rejected), ` +
+  `${seen.frames} frames, ${seen.hits} rule hits, ${seen.connections} connections (${seen.translated} translated), ` +
+  `${seen.lines} lines of listings, ${late} cases late, ${differences} differences`
