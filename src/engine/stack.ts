@@ -11,6 +11,7 @@ import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import { Answers } from './answers.ts'
+import { ErrorBudget } from './error-budget.ts'
 import { fragmentsFor, isTooBigToForward } from './fragment.ts'
 import { HookRunner } from './hook-run.ts'
 import type { HookPlan } from './hooks.ts'
@@ -40,11 +41,13 @@ export class Stack {
   readonly #parts: StackParts
   readonly #answers: Answers
   readonly #hooks: HookRunner
+  readonly #errorBudget: ErrorBudget
 
   constructor(parts: StackParts) {
     this.#parts = parts
     this.#answers = new Answers(parts, (skb, route, journey) => this.sendOut(skb, route, journey))
     this.#hooks = new HookRunner(parts, this.#answers)
+    this.#errorBudget = new ErrorBudget(parts.services.profile.hz)
   }
 
   /** What stands at each hook from now on. */
@@ -162,7 +165,8 @@ export class Stack {
 
   #haveNoWay(skb: HostSkb, error: RouteError, journey: Journey): Fate {
     const name = errorOfRoute[error]
-    if (name !== null) this.#answers.complain(skb, icmpErrors[this.#parts.family][name], journey)
+    if (name !== null && this.#mayComplain(skb, journey))
+      this.#answers.complain(skb, icmpErrors[this.#parts.family][name], journey)
     const { family, isForwarding } = this.#parts
     const destination = printAddress(skb.packet.destination)
     return droppedByHost(
@@ -170,6 +174,11 @@ export class Stack {
         ? `${destination} is not an address of this host, which does not forward`
         : `no route to ${destination}`,
     )
+  }
+
+  /** IPv6 limits errors of all kinds alike, which is not modelled. */
+  #mayComplain({ packet }: HostSkb, { jiffies }: Journey): boolean {
+    return packet.family === 'ipv6' || this.#errorBudget.spend(packet.source.words[0]!, jiffies)
   }
 
   // --- On

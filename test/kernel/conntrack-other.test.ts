@@ -76,13 +76,13 @@ const udpLite = named(
   fc.record({
     sourcePort: port,
     destinationPort: port,
-    size: fc.integer({ min: 0, max: 30 }),
+    size: fc.oneof(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 240, max: 600 })),
     coverage: fc.constantFrom(0, 0, 8, 9, 12, 20, 7, 60),
     sum: fc.constantFrom('right', 'as for UDP', 'as for UDP', 'wrong', 'none'),
   }),
   'udplite',
   ({ sourcePort, destinationPort, size, coverage, sum }) =>
-    (ends) => {
+    (ends, family) => {
       const bytes = encodeUdpLite(
         { sourcePort, destinationPort, length: coverage },
         new Uint8Array(size),
@@ -90,8 +90,9 @@ const udpLite = named(
       )
       if (sum === 'none') setU16(bytes, 6, 0)
       if (sum === 'wrong') bytes[7]! ^= 1
-      // The pseudo header says 17 instead of 136: the sum of the rest is 119 more.
-      if (sum === 'as for UDP') setU16(bytes, 6, plusOnesComplement((bytes[6]! << 8) | bytes[7]!, 119))
+      // The pseudo header says 17 instead of 136, and in IPv4 the length in one byte: the sum of the rest is more.
+      const more = 119 + (family === 'ipv4' ? bytes.length - (bytes.length & 0xff) : 0)
+      if (sum === 'as for UDP') setU16(bytes, 6, plusOnesComplement((bytes[6]! << 8) | bytes[7]!, more))
       return { protocol: ipProtocol.udplite, bytes }
     },
 )

@@ -53,7 +53,7 @@ export function trackUdpLite(
  * The checksum must be there, and covers the header at least. The kernel takes the pseudo header of UDP for it, so that
  * no packet with a right checksum passes where it is verified.
  *
- * Source: udplite_error(): nf_checksum_partial(.., IPPROTO_UDP, ..).
+ * Source: udplite_error(): nf_checksum_partial(.., IPPROTO_UDP, ..); nf_ip_checksum_partial(), net/netfilter/utils.c.
  */
 function udpLiteIsSound(at: PacketAtHook, settings: ConntrackSettings): boolean {
   const { packet, transportOffset } = at
@@ -63,7 +63,9 @@ function udpLiteIsSound(at: PacketAtHook, settings: ConntrackSettings): boolean 
   if (coverage < 8 || coverage > present) return false
   if (packet.u16(transportOffset + 6) === 0) return false
   if (!checksChecksum(at, settings)) return true
-  const pseudo = pseudoHeaderSum(packet, ipProtocol.udp, present)
+  // In IPv4 protocol and length change places on the way to the sum, and the place of the protocol has one byte (measured).
+  const length = at.family === 'ipv4' ? present & 0xff : present
+  const pseudo = pseudoHeaderSum(packet, ipProtocol.udp, length)
   return onesComplementSum(packet.bytes, transportOffset, transportOffset + coverage, pseudo) === 0xffff
 }
 

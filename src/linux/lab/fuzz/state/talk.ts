@@ -155,9 +155,11 @@ export class Talk {
       case 'udp':
         return encode.encodeUdp({ sourcePort, destinationPort }, data, look)
       case 'udplite': {
-        // A sum that the kernel takes for right: see conntrack.
         const bytes = encode.encodeUdpLite({ sourcePort, destinationPort, length: 8 }, data, look)
-        encode.setU16(bytes, 6, encode.adjustChecksum((bytes[6]! << 8) | bytes[7]!, 136, 17))
+        // A sum that the kernel takes for right: see conntrack.
+        const length = this.#family === 'ipv4' ? bytes.length & 0xff : bytes.length
+        const sum = (bytes[6]! << 8) | bytes[7]!
+        encode.setU16(bytes, 6, encode.adjustChecksum(sum, 136 + bytes.length, 17 + length))
         return bytes
       }
       case 'echo':
