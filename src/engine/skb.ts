@@ -30,4 +30,12 @@ export class HostSkb implements Skb {
   constructor(role: HostSkb['role']) {
     this.role = role
   }
+
+  /**
+   * Leaves by `lo`, to come back. Its connection goes with it; that it had none (INVALID) is noted nowhere, so that it
+   * will be asked once more (measured).
+   */
+  turnRound(): void {
+    if (this.conntrack?.state === 'INVALID') this.conntrack = null
+  }
 }

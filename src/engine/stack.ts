@@ -276,6 +276,7 @@ export class Stack {
     copy.device = route.device
     copy.packetType = 'loopback'
     copy.route = { ...route, kind: 'local' }
+    copy.turnRound()
     journey.backlog.push(copy)
     if (staysHere) return journey.accepted('it is heard here alone')
     // A process that sends takes the interrupt's work at once (measured); in an interrupt it has to wait.
@@ -326,6 +327,7 @@ export class Stack {
     skb.socket = null
     skb.device = device
     skb.packetType = 'host'
+    skb.turnRound()
     journey.backlog.push(skb)
     return journey.accepted('it comes back by lo')
   }

@@ -53,7 +53,7 @@ export async function runStateCampaign(options: StateCampaignOptions): Promise<S
     const finding = await compete(draft)
     tally.cases++
     if (finding.kind === 'late') tally.late++
-    if (finding.kind === 'agree') {
+    if (finding.kind !== 'differ') {
       for (const what of Object.keys(finding.seen) as (keyof StateSeen)[])
         tally.seen[what] += finding.seen[what]
     }

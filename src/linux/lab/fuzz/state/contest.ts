@@ -51,8 +51,8 @@ export const nothingSeen = (): StateSeen => ({
 
 export type StateFinding =
   | { readonly kind: 'agree'; readonly seen: StateSeen }
-  /** It took so long that times of connections ended meanwhile. */
-  | { readonly kind: 'late' }
+  /** It took so long that times of connections might have ended: given up, agreeing so far. */
+  | { readonly kind: 'late'; readonly seen: StateSeen }
   | {
       readonly kind: 'differ'
       /** Moves up to and with the one that shows it. */
@@ -124,11 +124,12 @@ async function play(
       const step: Step = { number: actions.length, atNs: 0n, action, expect: null, text: '', span: null }
       const theirs = await lab.step(step)
       const listing = lab.connections()
-      if (performance.now() - startMs > longestMs) return { kind: 'late' }
+      if (performance.now() - startMs > longestMs) return { kind: 'late', seen }
       nowNs = theirs.actualNs
       const begun = listing.filter((line) => !known.has(tuplesOf(line)))
       known = new Set(listing.map(tuplesOf))
-      chance.follow(begun[0] ?? null)
+      // Without a new one, that of the flow: it may have ended and begun again to look the same.
+      chance.follow(begun[0] ?? talk.lineOf(move, listing))
       const ours = take(host, step, nowNs)
       const text =
         compareSteps(step, ours, { ...theirs, recent: {}, log: ours.log }) ??

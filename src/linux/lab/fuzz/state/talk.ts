@@ -115,14 +115,25 @@ export class Talk {
       )
     }
     if (side === 'far') return
-    const protocol = this.#number(thread.flow.protocol)
+    const listed = this.#listed(thread, listing)?.listed
+    if (listed === undefined) return
+    thread.far = isKeyed(thread.flow.protocol)
+      ? listed.reply
+      : { ...mirrored(thread.near), ...ends(listed.reply) }
+  }
+
+  /** The connection of the move's flow, as it is listed. */
+  lineOf({ flow }: Move, listing: readonly string[]): string | null {
+    return this.#listed(this.#threads[flow]!, listing)?.line ?? null
+  }
+
+  #listed({ flow, near }: Thread, listing: readonly string[]) {
+    const protocol = this.#number(flow.protocol)
     for (const line of listing) {
       const listed = readListing(line)
-      if (listed === null || listed.protocol !== protocol || !sameLook(listed.original, thread.near)) continue
-      thread.far = isKeyed(thread.flow.protocol)
-        ? listed.reply
-        : { ...mirrored(thread.near), ...ends(listed.reply) }
+      if (listed?.protocol === protocol && sameLook(listed.original, near)) return { line, listed }
     }
+    return null
   }
 
   #number(protocol: Protocol): number {
