@@ -133,6 +133,8 @@ export class ExtensionUse {
   finish(protocol: OptionEnvironment['protocol']): { readonly data: unknown } | null {
     const { family, profile, problems } = this.#environment
     const before = problems.counts.error
+    const { warning } = this.syntax
+    if (warning !== undefined) problems.warn({ ...warning, ...this.#ownWords(warning) }, this.#span)
     this.#checkTogether()
     if (this.#damaged || before < problems.counts.error) return null
     try {
@@ -158,6 +160,9 @@ export class ExtensionUse {
           problems.error(complain.extensionMissing(extension, `--${name}`, spec.metavar), this.#span)
         }
         continue
+      }
+      if (spec.warning !== undefined) {
+        problems.warn({ ...spec.warning, ...this.#ownWords(spec.warning) }, seen.span)
       }
       for (const other of spec.excludes ?? []) {
         // Two options that exclude each other are one mistake.

@@ -41,6 +41,8 @@ export interface OptionSpec<T> {
   readonly repeatable?: boolean
   /** Whether the extension cannot do without it. Default false. */
   readonly required?: boolean
+  /** What is to be said where it is used although it is taken. */
+  readonly warning?: Refusal
   /** Words the value takes: 2 for `--tcp-flags MASK SET`, which the value parser gets joined by a blank. */
   readonly words?: 1 | 2
 }
@@ -112,6 +114,8 @@ export interface ExtensionSyntax<Data = unknown> {
   readonly impliedBy?: readonly number[]
   /** Data of the options given; refuses what iptables itself refuses (exit 2). */
   parse(given: Given<OptionTable>, environment: OptionEnvironment): Data
+  /** What is to be said wherever the extension is named although it is read; iptables says it as `said`. */
+  readonly warning?: Refusal
   /** Option words as iptables-save prints them, without `-m NAME`; '' when there are none. */
   print(data: Data, family: Family): string
   /**

@@ -1,5 +1,6 @@
 /** Rules about one extension, read by the rule parser and by the real iptables: what matches and targets share. */
 import { describe, expect, it } from 'vitest'
+import type { Diagnostic } from '../../lang/diagnostic.ts'
 import { parseRuleText } from '../../lang/parse-rule.ts'
 import { printRule, printRuleBody } from '../../lang/print.ts'
 import { linux618 } from '../../lang/profile.ts'
@@ -8,6 +9,8 @@ import type { ExtensionSyntax, RulePlace } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
 import { registry } from '../registry.ts'
 import { askKernel, type KernelAnswer, type KernelRule, kernelIsOutOfReach } from './kernel.ts'
+
+const isError = ({ severity }: Diagnostic): boolean => severity === 'error'
 
 export type Reading<Data> =
   | { readonly kind: 'data'; readonly data: Data; readonly rule: Rule; readonly place: RulePlace }
@@ -48,7 +51,7 @@ export class RuleReader<Data> {
     const { table, chain, words } = this.#ruleText(text)
     const { rules, diagnostics } = parseRuleText(words, { family, syntax: registry, table, chain })
     const [rule] = rules
-    if (rule === undefined) return { kind: 'error', by: 'iptables', code: diagnostics[0]!.code }
+    if (rule === undefined) return { kind: 'error', by: 'iptables', code: diagnostics.find(isError)!.code }
     const data = this.#dataIn(rule)
     const place: RulePlace = { family, table, hooks: [chain], profile: linux618 }
     const refusal = this.#extension.check?.(data, rule, place) ?? null

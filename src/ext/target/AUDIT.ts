@@ -24,7 +24,10 @@ export const AUDIT = defineTarget<Audit>()({
     type: value(
       (text) =>
         types.find((type) => type === text.toLowerCase()) ??
-        refuse('unknown-type', `is none of ${types.join(', ')}`, didYouMean(text, types)),
+        refuse('unknown-type', `is none of ${types.join(', ')}`, {
+          ...didYouMean(text, types),
+          said: `Bad action type value "${text}"`,
+        }),
       { doc: 'what the record says of the packet', metavar: types.join('|'), required: true },
     ),
   },

@@ -49,7 +49,9 @@ function parseClass(text: string): TrafficClass {
   const number = String.raw`[ \t\n\v\f\r]*([-+]?)(?:0[xX])?([0-9a-fA-F]+)`
   const [, sign, major, minorSign, minor] = new RegExp(`^${number}:${number}`).exec(text) ?? []
   if (major === undefined || minor === undefined) {
-    return refuse('bad-class', 'is no class: two hexadecimal numbers with a colon between')
+    return refuse('bad-class', 'is no class: two hexadecimal numbers with a colon between', {
+      said: 'Bad class value "%value"',
+    })
   }
   return { major: sixteenBits(sign!, major), minor: sixteenBits(minorSign!, minor) }
 }

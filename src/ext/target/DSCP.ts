@@ -31,7 +31,9 @@ export const DSCP = defineTarget<Dscp>()({
   parse(given) {
     const seen = given['set-dscp'] ?? given['set-dscp-class']
     return seen === undefined
-      ? refuse('no-change', 'DSCP needs --set-dscp or --set-dscp-class')
+      ? refuse('no-change', 'DSCP needs --set-dscp or --set-dscp-class', {
+          said: 'DSCP target: Parameter --set-dscp is required',
+        })
       : { codePoint: seen.value }
   },
 

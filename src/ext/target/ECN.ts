@@ -47,7 +47,11 @@ export const ECN = defineTarget<Ecn>()({
       else if (name === 'ecn-tcp-ece') data = { ...data, ece: given[name]!.value }
       else data = { ...data, ect: given[name]!.value }
     }
-    return data === nothing ? refuse('no-change', 'ECN does not say which bits to change') : data
+    return data === nothing
+      ? refuse('no-change', 'ECN does not say which bits to change', {
+          said: 'ECN target: An operation is required',
+        })
+      : data
   },
 
   print(data) {

@@ -33,7 +33,16 @@ export const NFLOG = defineTarget<Nflog>()({
   options: {
     'nflog-group': uint16({ doc: 'the group they listen to, 0 by default' }),
     'nflog-prefix': value(parsePrefix, { doc: 'text that goes with it', metavar: 'TEXT' }),
-    'nflog-range': uint32({ doc: 'has never had any effect', excludes: ['nflog-size'] }),
+    'nflog-range': uint32({
+      doc: 'has never had any effect',
+      excludes: ['nflog-size'],
+      warning: {
+        code: 'no-effect',
+        message: '--nflog-range has never had any effect',
+        help: '--nflog-size',
+        said: 'warn: --nflog-range has never worked and is no longer supported, please use --nflog-size instead',
+      },
+    }),
     'nflog-size': uint32({ doc: 'bytes of the packet to copy', excludes: ['nflog-range'] }),
     'nflog-threshold': uint16({ doc: 'messages to gather before the listener is woken' }),
   },

@@ -83,8 +83,11 @@ const range = range16({ doc: '' }).value!
 
 function parseBalance(text: string, environment: OptionEnvironment) {
   const queues = range(text, environment)
-  if (!text.includes(':')) return refuse('no-range', 'is a single queue: give FIRST:LAST')
+  if (!text.includes(':'))
+    return refuse('no-range', 'is a single queue: give FIRST:LAST', { said: 'Bad range "%value"' })
   return queues.low < queues.high
     ? queues
-    : refuse('empty-range', `is no range: ${queues.low} is not less than ${queues.high}`)
+    : refuse('empty-range', `is no range: ${queues.low} is not less than ${queues.high}`, {
+        said: `${queues.low} should be less than ${queues.high}`,
+      })
 }

@@ -42,7 +42,11 @@ export const TCPMSS = defineTarget<TcpMss>()({
       (text, { family }) => {
         const max = 65535 - (family === 'ipv4' ? 20 : 40)
         const number = parseNumber(text, 0n, BigInt(max))
-        return number === null ? refuse('out-of-range', `is not a number from 0 to ${max}`) : Number(number)
+        return number === null
+          ? refuse('out-of-range', `is not a number from 0 to ${max}`, {
+              said: `%name: bad value for option "%option", or out of range (0-${max}).\n`,
+            })
+          : Number(number)
       },
       { doc: 'to so many bytes', metavar: 'BYTES' },
     ),
@@ -52,7 +56,10 @@ export const TCPMSS = defineTarget<TcpMss>()({
 
   parse(given) {
     const last = Object.keys(given).at(-1)
-    if (last === undefined) return refuse('no-change', 'TCPMSS needs --set-mss or --clamp-mss-to-pmtu')
+    if (last === undefined)
+      return refuse('no-change', 'TCPMSS needs --set-mss or --clamp-mss-to-pmtu', {
+        said: 'TCPMSS target: At least one parameter is required',
+      })
     return { mss: last === 'set-mss' ? given['set-mss']!.value : 'clamp' }
   },
 

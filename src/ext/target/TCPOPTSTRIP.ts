@@ -102,15 +102,20 @@ function parseKinds(text: string): number[] {
       ? kindNames[part as keyof typeof kindNames]
       : parseNumber(part, 0n, 255n)
     if (number === null) {
-      return refuse(
-        'bad-option',
-        `has "${part}", which is no TCP option`,
-        didYouMean(part, Object.keys(kindNames)),
-      )
+      return refuse('bad-option', `has "${part}", which is no TCP option`, {
+        ...didYouMean(part, Object.keys(kindNames)),
+        said: `Bad TCP option value "${part}"`,
+      })
     }
     const kind = Number(number)
-    if (kind < 2) return refuse('padding', `has ${kind}, which is padding: options begin with 2`)
-    if (kinds.has(kind)) return refuse('repeated', `names ${part} twice`)
+    if (kind < 2) {
+      return refuse('padding', `has ${kind}, which is padding: options begin with 2`, {
+        said: 'Option value may not be 0 or 1',
+      })
+    }
+    if (kinds.has(kind)) {
+      return refuse('repeated', `names ${part} twice`, { said: `Option "${part}" already specified` })
+    }
     kinds.add(kind)
   }
   return [...kinds].sort((a, b) => a - b)

@@ -39,6 +39,7 @@ export const TOS = defineTarget<TosChange>()({
     const xor = given['xor-tos']?.value
     if (xor !== undefined) return { value: xor, mask: 0 }
     return refuse('no-change', 'TOS does not say what to do with the type of service', {
+      said: 'TOS: An action is required',
       help: 'give one of --set-tos, --and-tos, --or-tos and --xor-tos',
     })
   },

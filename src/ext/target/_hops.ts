@@ -50,7 +50,9 @@ export function defineHopChange({ name, family, doc }: Kind) {
         const seen = given[`${prefix}-${how}`]
         if (seen !== undefined) return { how, hops: seen.value }
       }
-      return refuse('no-change', `${name} needs one of --${set}, --${dec} and --${inc}`)
+      return refuse('no-change', `${name} needs one of --${set}, --${dec} and --${inc}`, {
+        said: `${name}: You must specify an action`,
+      })
     },
 
     print: ({ how, hops }) => `--${prefix}-${how} ${hops}`,

@@ -29,10 +29,19 @@ import {
 
 /** Runs the program. The machine's rules change only when the exit code is 0. */
 export function runIptables(args: readonly string[], family: Family, machine: Machine): Answer {
+  const problems = new Problems()
+  const answer = run(args, family, machine, problems)
+  // iptables warns of a few things only, and before it does anything.
+  const warnings = problems.list.flatMap(({ severity, said }) =>
+    severity === 'warning' && said !== undefined ? [`${said}\n`] : [],
+  )
+  return warnings.length === 0 ? answer : { ...answer, stderr: warnings.join('') + answer.stderr }
+}
+
+function run(args: readonly string[], family: Family, machine: Machine, problems: Problems): Answer {
   const program = family === 'ipv4' ? 'iptables' : 'ip6tables'
   const { rulesets, syntax, profile } = machine
   const ruleset = rulesets[family]
-  const problems = new Problems()
   const empty = new Map<TableName, Table>()
   const tableOf = (name: TableName): Table => {
     const found = ruleset.tables.get(name) ?? empty.get(name) ?? newTable(name)
@@ -71,7 +80,7 @@ export function runIptables(args: readonly string[], family: Family, machine: Ma
   return answer
 }
 
-const kernelText = ({ code }: Refusal): string => runTimeTexts[code] ?? otherRunTimeText
+const kernelText = ({ code, said }: Refusal): string => said ?? runTimeTexts[code] ?? otherRunTimeText
 
 /** `-4` to ip6tables, `-6` to iptables. */
 const tryOther = (program: string): string =>
