@@ -1,42 +1,78 @@
-// A throw-away network: 203.0.113.1 (host) on a bridge with two Windows machines and a router, behind which clients
-// (198.51.100.0/24) and servers (192.0.2.0/24) live. Each machine is a network namespace of this process's own name.
+// Throw-away networks for recordings and tests. Each machine is a network namespace of this process's own name, each
+// bridge another; cables are veth pairs without offloads, so that captured packets are what a wire would carry.
 import { spawn, spawnSync } from 'node:child_process'
 
 export const hostMac = '02:00:00:00:00:01'
 
-const machines = {
-  host: { addresses: ['203.0.113.1/24'], mac: hostMac, gateway: '203.0.113.254' },
-  windows1: { addresses: ['203.0.113.40/24'], mac: '02:00:00:00:00:40' },
-  windows2: { addresses: ['203.0.113.41/24'], mac: '02:00:00:00:00:41' },
-  clients: {
-    addresses: [
-      '198.51.100.7/24',
-      '198.51.100.8/24',
-      '198.51.100.9/24',
-      '198.51.100.10/24',
-      '198.51.100.66/24',
-    ],
-    mac: '02:00:00:00:02:07',
-    gateway: '198.51.100.1',
-  },
-  servers: {
-    addresses: ['192.0.2.6/24', '192.0.2.7/24', '192.0.2.9/24', '192.0.2.10/24'],
-    mac: '02:00:00:00:03:09',
-    gateway: '192.0.2.1',
-  },
+/**
+ * 203.0.113.1 (host) on a bridge with two Windows machines and a router, behind which clients (198.51.100.0/24) and
+ * servers (192.0.2.0/24) live.
+ */
+export const street = {
+  bridges: ['lan'],
+  forwarding: ['router'],
+  cables: [
+    { from: 'router', device: 'eth0', to: 'lan', mac: '02:00:00:00:00:fe', addresses: ['203.0.113.254/24'] },
+    { from: 'host', device: 'eth0', to: 'lan', mac: hostMac, addresses: ['203.0.113.1/24'] },
+    { from: 'windows1', device: 'eth0', to: 'lan', mac: '02:00:00:00:00:40', addresses: ['203.0.113.40/24'] },
+    { from: 'windows2', device: 'eth0', to: 'lan', mac: '02:00:00:00:00:41', addresses: ['203.0.113.41/24'] },
+    {
+      ...{ from: 'clients', device: 'eth0', mac: '02:00:00:00:02:07' },
+      addresses: [7, 8, 9, 10, 66].map((last) => `198.51.100.${last}/24`),
+      far: { machine: 'router', device: 'eth1', addresses: ['198.51.100.1/24'] },
+    },
+    {
+      ...{ from: 'servers', device: 'eth0', mac: '02:00:00:00:03:09' },
+      addresses: [6, 7, 9, 10].map((last) => `192.0.2.${last}/24`),
+      far: { machine: 'router', device: 'eth2', addresses: ['192.0.2.1/24'] },
+    },
+  ],
+  gateways: { host: '203.0.113.254', clients: '198.51.100.1', servers: '192.0.2.1' },
 }
 
+/**
+ * 203.0.113.1 (host) is a gateway: at eth0 the outside, which is 203.0.113.254 and 198.51.100.7, and at eth1 a network
+ * with a web server (192.168.1.43) and a desk (192.168.1.9).
+ */
+export const gateway = {
+  bridges: ['lan'],
+  forwarding: ['host'],
+  cables: [
+    {
+      ...{ from: 'host', device: 'eth0', mac: hostMac, addresses: ['203.0.113.1/24'] },
+      far: {
+        ...{ machine: 'outside', device: 'eth0', mac: '02:00:00:00:00:fe' },
+        addresses: ['203.0.113.254/24', '198.51.100.7/32'],
+      },
+    },
+    { from: 'host', device: 'eth1', to: 'lan', mac: '02:00:00:00:01:01', addresses: ['192.168.1.1/24'] },
+    { from: 'web', device: 'eth0', to: 'lan', mac: '02:00:00:00:01:43', addresses: ['192.168.1.43/24'] },
+    { from: 'desk', device: 'eth0', to: 'lan', mac: '02:00:00:00:01:09', addresses: ['192.168.1.9/24'] },
+  ],
+  gateways: { host: '203.0.113.254', web: '192.168.1.1', desk: '192.168.1.1' },
+}
+
+/** Networks of this process so far. */
+let networks = 0
+
 export class Network {
-  #prefix = `postern-record-${process.pid}`
+  #prefix = `postern-record-${process.pid}-${++networks}`
+  #topology
   #namespaces = []
   #processes = new Set()
+
+  constructor(topology = street) {
+    this.#topology = topology
+  }
 
   namespace(machine) {
     return `${this.#prefix}-${machine}`
   }
 
   build() {
-    for (const name of ['lan', 'router', ...Object.keys(machines)]) {
+    const { bridges, forwarding, cables, gateways } = this.#topology
+    const machines = new Set(cables.flatMap(({ from, far }) => [from, ...(far ? [far.machine] : [])]))
+    for (const name of [...bridges, ...machines]) {
       must('ip', 'netns', 'add', this.namespace(name))
       this.#namespaces.push(this.namespace(name))
       this.#in(
@@ -48,36 +84,44 @@ export class Network {
       )
       this.#in(name, 'ip', 'link', 'set', 'lo', 'up')
     }
-    this.#in('lan', 'ip', 'link', 'add', 'br0', 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0')
-    this.#in('lan', 'ip', 'link', 'set', 'br0', 'up')
-    this.#plug('router', 'eth0', 'lan', 'port-router', '02:00:00:00:00:fe', ['203.0.113.254/24'])
-    for (const name of ['host', 'windows1', 'windows2']) {
-      this.#plug(name, 'eth0', 'lan', `port-${name}`, machines[name].mac, machines[name].addresses)
+    for (const name of bridges) {
+      this.#in(name, 'ip', 'link', 'add', 'br0', 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0')
+      this.#in(name, 'ip', 'link', 'set', 'br0', 'up')
     }
-    this.#plug('clients', 'eth0', 'router', 'eth1', machines.clients.mac, machines.clients.addresses)
-    this.#plug('servers', 'eth0', 'router', 'eth2', machines.servers.mac, machines.servers.addresses)
-    this.#in('router', 'ip', 'addr', 'add', '198.51.100.1/24', 'dev', 'eth1')
-    this.#in('router', 'ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'eth2')
-    this.#in('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
-    for (const [name, { gateway }] of Object.entries(machines)) {
-      if (gateway) this.#in(name, 'ip', 'route', 'add', 'default', 'via', gateway)
+    for (const [number, cable] of cables.entries()) this.#plug(cable, number)
+    for (const name of forwarding) this.#in(name, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    for (const [name, gateway] of Object.entries(gateways)) {
+      this.#in(name, 'ip', 'route', 'add', 'default', 'via', gateway)
     }
     // A last segment that firewall rules keep from leaving is repeated after 200 ms, not sooner.
     this.#in('host', 'sysctl', '-qw', 'net.ipv4.tcp_early_retrans=0')
   }
 
-  /** Joins two machines by a cable; the far end goes into the bridge where there is one. */
-  #plug(name, device, far, farDevice, mac, addresses) {
-    const near = this.namespace(name)
-    this.#in(far, 'ip', 'link', 'add', farDevice, 'type', 'veth', 'peer', 'name', device, 'netns', near)
-    this.#in(name, 'ip', 'link', 'set', device, 'address', mac, 'up')
+  /** Joins two machines, or a machine and a bridge. */
+  #plug({ from, device, mac, addresses, to, far }, number) {
+    const end = far ?? { machine: to, device: `port${number}`, addresses: [] }
+    this.#in(
+      ...[end.machine, 'ip', 'link', 'add', end.device, 'type', 'veth'],
+      ...['peer', 'name', device, 'netns', this.namespace(from)],
+    )
+    if (to !== undefined) this.#in(to, 'ip', 'link', 'set', end.device, 'master', 'br0')
+    this.#raise(from, device, mac, addresses)
+    this.#raise(end.machine, end.device, end.mac, end.addresses)
+  }
+
+  #raise(machine, device, mac, addresses) {
+    if (mac !== undefined) this.#in(machine, 'ip', 'link', 'set', device, 'address', mac)
+    // TCP hands its segments over in one piece, and rules count it once, unless a device wants them one by one.
+    this.#in(machine, 'ip', 'link', 'set', device, 'gso_max_segs', '1', 'up')
     for (const address of addresses) {
-      this.#in(name, 'ip', 'addr', 'add', address, 'broadcast', '+', 'dev', device)
+      this.#in(machine, 'ip', 'addr', 'add', address, 'broadcast', '+', 'dev', device)
     }
-    if (far === 'lan') this.#in(far, 'ip', 'link', 'set', farDevice, 'master', 'br0')
-    this.#in(far, 'ip', 'link', 'set', farDevice, 'up')
-    this.#in(name, 'python3', '-c', offloadsOff, device)
-    this.#in(far, 'python3', '-c', offloadsOff, farDevice)
+    this.#in(machine, 'python3', '-c', offloadsOff, device)
+  }
+
+  /** The MAC of a machine's device. */
+  macOf(machine, device) {
+    return this.#topology.cables.find((cable) => cable.from === machine && cable.device === device).mac
   }
 
   #in(machine, ...command) {
@@ -90,7 +134,7 @@ export class Network {
    */
   run(machine, command, { input = '', holdMs = 0, mustSucceed = false } = {}) {
     return new Promise((resolve, reject) => {
-      const child = this.#spawn(machine, command)
+      const child = this.spawn(machine, command)
       let output = ''
       child.stdout.on('data', (data) => {
         output += data
@@ -108,7 +152,7 @@ export class Network {
   /** Starts a command that runs until `stop`; resolves when it has printed `ready` (on either stream). */
   start(machine, command, ready) {
     return new Promise((resolve, reject) => {
-      const child = this.#spawn(machine, command)
+      const child = this.spawn(machine, command)
       let printed = ''
       const look = (data) => {
         printed += data
@@ -122,7 +166,8 @@ export class Network {
     })
   }
 
-  #spawn(machine, command) {
+  /** Starts a command that runs until it is stopped. */
+  spawn(machine, command) {
     const child = spawn('ip', ['netns', 'exec', this.namespace(machine), ...command])
     this.#processes.add(child)
     child.on('close', () => this.#processes.delete(child))
@@ -141,8 +186,21 @@ export class Network {
   /** Ends every process that was started and removes the namespaces. */
   destroy() {
     for (const child of this.#processes) child.kill('SIGKILL')
-    for (const name of this.#namespaces) spawnSync('ip', ['netns', 'del', name])
+    for (const name of this.#namespaces) {
+      // Servers have children of their own, which do not end with them.
+      const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
+      for (const id of (stdout ?? '').split('\n').filter((line) => line !== '')) endProcess(Number(id))
+      spawnSync('ip', ['netns', 'del', name])
+    }
     this.#namespaces = []
+  }
+}
+
+function endProcess(id) {
+  try {
+    process.kill(id, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
   }
 }
 

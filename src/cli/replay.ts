@@ -4,8 +4,12 @@ import type { TraceEvent } from '../engine/outcome.ts'
 import { fold } from '../lang/display.ts'
 import type { Ruleset } from '../lang/rule.ts'
 import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.ts'
+import { decodeFrame } from '../net/decode.ts'
+import { describePacket, printPacketLine } from '../net/notation.ts'
+import { Packet } from '../net/packet.ts'
 import { durationSeconds } from '../scenario/duration.ts'
 import { guessHost } from '../scenario/guess-host.ts'
+import { learnLinks } from '../scenario/learn-links.ts'
 import { observeCapture } from '../scenario/observe.ts'
 import { Replay, type ReplayedPacket } from '../scenario/replay.ts'
 import { loadRulesets } from '../scenario/rules.ts'
@@ -27,7 +31,8 @@ export const replay: Command = {
   description:
     'Runs every packet of a pcap or pcapng file through the rules at its own time, so that recency lists, limits and ' +
     'connections are what they would have been, and prints which rule decided how many packets. Files of any size ' +
-    'are read as a stream.\n\nPackets that the host itself sent pass OUTPUT. Without --host or --address the capture ' +
+    'are read as a stream.\n\nPackets that the host itself sent pass OUTPUT. Of a capture made on a gateway, at both sides, what came in is run; ' +
+    'what left because of it is held against what the rules let out, translation included.\n\nWithout --host or --address the capture ' +
     'says which side is the host (directions in the file, else the address that stands in the most packets), and ' +
     'the assumption is printed.',
   arguments: [
@@ -187,11 +192,11 @@ class ReplayRun {
     const observed = observeCapture(this.#waiting)
     // Addresses given by hand are the whole truth; the capture then only names the interfaces.
     const given = base.interfaces.some(({ addresses }) => addresses.length > 0)
-    const { host: config, assumptions } = guessHost(
-      given ? observed.map((one) => ({ ...one, own: [] })) : observed,
-      base,
-    )
-    for (const line of assumptions) this.#environment.stderr(`assumed: ${line}\n`)
+    const guessed = guessHost(given ? observed.map((one) => ({ ...one, own: [] })) : observed, base)
+    const { host: config, assumptions } = learnLinks(this.#waiting, guessed.host)
+    for (const line of [...guessed.assumptions, ...assumptions]) {
+      this.#environment.stderr(`assumed: ${line}\n`)
+    }
     const host = new Host(config)
     loadRulesets(host, this.#rulesets)
     this.#replay = new Replay(host, config)
@@ -220,11 +225,17 @@ class ReplayRun {
     return this.#options.arriving === true && (isSent || outcome === null)
   }
 
-  #linesOf({ atNs, describe, outcome, skipped }: ReplayedPacket, events: readonly TraceEvent[]): string[] {
+  #linesOf(
+    { atNs, describe, outcome, skipped, departure }: ReplayedPacket,
+    events: readonly TraceEvent[],
+  ): string[] {
     const { color, columns } = this.#environment
     const colors = palette(color.stdout)
     const time = colors.dim(`${durationSeconds(atNs).toFixed(3)}s`.padStart(9))
-    if (outcome === null) return [`${time}  ${colors.dim(`-       ${skipped}`)}`]
+    if (outcome === null) {
+      const text = describe() === '' ? '' : `${headline(describe())}: `
+      return [`${time}  ${colors.dim(`-       ${text}${skipped}${expectedOf(departure)}`)}`]
+    }
     const { verdict, by } = outcome
     const indent = ' '.repeat(19)
     const rule =
@@ -238,8 +249,19 @@ class ReplayRun {
   }
 }
 
-function jsonOf({ number, atNs, describe, outcome, skipped }: ReplayedPacket): object {
+/** What the rules let out in place of a packet that left. */
+function expectedOf(departure: ReplayedPacket['departure']): string {
+  if (departure?.kind !== 'differs' || departure.frame === null) return ''
+  const packet = new Packet()
+  decodeFrame(packet, departure.frame)
+  return `, which is ${headline(printPacketLine(describePacket(packet, null, { brief: true })))}`
+}
+
+function jsonOf({ number, atNs, describe, outcome, skipped, departure }: ReplayedPacket): object {
   const common = { packet: number, at: durationSeconds(atNs), text: describe() }
+  if (departure !== null) {
+    return { ...common, verdict: null, skipped, leaves: departure.kind, because: departure.cause }
+  }
   if (outcome === null) return { ...common, verdict: null, skipped }
   const { verdict, by, why, hits, policies, delivered, log } = outcome
   return {

@@ -17,7 +17,6 @@ import { dccp } from './match/dccp.ts'
 import { dscp } from './match/dscp.ts'
 import { ecn } from './match/ecn.ts'
 import { esp } from './match/esp.ts'
-import { hashlimit } from './match/hashlimit.ts'
 import { helper } from './match/helper.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
@@ -31,15 +30,12 @@ import { mark } from './match/mark.ts'
 import { multiport } from './match/multiport.ts'
 import { owner } from './match/owner.ts'
 import { pkttype } from './match/pkttype.ts'
-import { quota } from './match/quota.ts'
 import { recent } from './match/recent.ts'
 import { sctp } from './match/sctp.ts'
 import { state } from './match/state.ts'
-import { statistic } from './match/statistic.ts'
 import { string } from './match/string.ts'
 import { tcp } from './match/tcp.ts'
 import { tcpmss } from './match/tcpmss.ts'
-import { time } from './match/time.ts'
 import { tos } from './match/tos.ts'
 import { ttl } from './match/ttl.ts'
 import { u32 } from './match/u32.ts'
@@ -84,7 +80,6 @@ export const matches: readonly AnyMatch[] = [
   dscp,
   ecn,
   esp,
-  hashlimit,
   helper,
   hl,
   icmp,
@@ -98,15 +93,12 @@ export const matches: readonly AnyMatch[] = [
   multiport,
   owner,
   pkttype,
-  quota,
   recent,
   sctp,
   state,
-  statistic,
   string,
   tcp,
   tcpmss,
-  time,
   tos,
   ttl,
   u32,

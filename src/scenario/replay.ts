@@ -1,4 +1,9 @@
-/** Runs the packets of a capture through a host, one after the other. */
+/**
+ * Runs the packets of a capture through a host, one after the other.
+ *
+ * What came in is input, and so is what the host sent by itself. What the host forwarded or answered because of a
+ * packet is in the capture a second time, as it left: that is not run, but held against what the replay let out.
+ */
 import type { HostConfig } from '../engine/config.ts'
 import type { Host, PacketOptions } from '../engine/host.ts'
 import type { Outcome, TraceSink } from '../engine/outcome.ts'
@@ -8,6 +13,7 @@ import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { type LinkPayload, linkPayload } from '../net/link-payload.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
+import { type Departure, Departures, type Kept, marksOf } from './departures.ts'
 import { frameOfPacket } from './frame.ts'
 import { unnamedDevice } from './observe.ts'
 
@@ -24,16 +30,22 @@ export interface ReplayedPacket {
    * next packet is run.
    */
   describe(): string
-  /** Null for what no rule can see: ARP, an unknown link type, a frame cut off before its addresses. */
+  /**
+   * Null for what no rule can see: ARP, an unknown link type, a frame cut off before its addresses; and for what leaves
+   * because of a packet that came in before.
+   */
   readonly outcome: Outcome | null
   /** Why there is no outcome. */
   readonly skipped: string | null
+  /** Of a packet that leaves because another came in: how it compares with what the replay let out. */
+  readonly departure: Exclude<Departure, { kind: 'own' }> | null
 }
 
 export class Replay {
   readonly #host: Host
   readonly #config: HostConfig
   readonly #packet = new Packet()
+  readonly #departures = new Departures()
   #number = 0
   #startNs: bigint | null = null
   #nowNs = 0n
@@ -55,11 +67,30 @@ export class Replay {
     const packet = this.#decode(payload, record)
     if (packet.family === null) return { ...common, ...notRun('no IP packet') }
     const device = record.interface.name ?? unnamedDevice
-    const isSent = this.#isOwn(payload)
-    const options = trace === null ? {} : { trace }
-    const outcome = isSent ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
+    const isSent = this.#isLeaving(payload, device)
     const describe = () => printPacketLine(describePacket(packet, isSent ? null : device, { brief: true }))
-    return { ...common, isSent, describe, outcome, skipped: null }
+    if (isSent) {
+      const departure = this.#departures.leave(device, this.#nowNs, packet)
+      if (departure.kind !== 'own') {
+        const skipped =
+          departure.kind === 'same' ? 'it leaves as the rules say' : leavesOtherwise(departure.frame)
+        return { ...common, isSent, describe, outcome: null, skipped, departure }
+      }
+      if (!this.#isOwnSource() && this.#config.forwarding[packet.family]) {
+        const skipped = 'it leaves, and its arrival is not in the capture'
+        return { ...common, isSent, describe, outcome: null, skipped, departure: null }
+      }
+    }
+    const options = trace === null ? {} : { trace }
+    const marks = isSent ? null : marksOf(packet)
+    const outcome = isSent ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
+    if (marks !== null) this.#departures.arrive(this.#number, this.#nowNs, marks, outcome.sent)
+    return { ...common, isSent, describe, outcome, skipped: null, departure: null }
+  }
+
+  /** What the rules let out, and the capture does not show leaving; a hundred frames at most. */
+  kept(): readonly Kept[] {
+    return this.#departures.kept()
   }
 
   #decode(payload: Exclude<LinkPayload, { kind: 'other' }>, record: CaptureRecord): Packet {
@@ -68,9 +99,17 @@ export class Replay {
     return this.#packet
   }
 
-  /** Whether the host sent it: as the capture says, or from one of the host's own addresses. */
-  #isOwn(payload: Exclude<LinkPayload, { kind: 'other' }>): boolean {
+  /** Whether it leaves the host: as the capture says, by the device's own MAC, or from one of the host's addresses. */
+  #isLeaving(payload: Exclude<LinkPayload, { kind: 'other' }>, device: string): boolean {
     if (payload.direction !== null) return payload.direction === 'out'
+    if (payload.kind === 'frame') {
+      const mac = this.#config.interfaces.find(({ name }) => name === device)?.mac
+      if (mac?.every((byte, at) => payload.bytes[6 + at] === byte)) return true
+    }
+    return this.#isOwnSource()
+  }
+
+  #isOwnSource(): boolean {
     const { source } = this.#packet
     return this.#config.interfaces.some(({ addresses }) =>
       addresses.some(({ address }) => sameAddress(address, source)),
@@ -101,4 +140,13 @@ export class Replay {
   }
 }
 
-const notRun = (why: string) => ({ isSent: false, describe: () => '', outcome: null, skipped: why })
+const notRun = (why: string) => ({
+  isSent: false,
+  describe: () => '',
+  outcome: null,
+  skipped: why,
+  departure: null,
+})
+
+const leavesOtherwise = (frame: Uint8Array | null): string =>
+  frame === null ? 'it leaves, where the rules keep it' : 'it leaves otherwise than the rules say'

@@ -18,6 +18,8 @@ export interface Tally {
   rows(): readonly Row[]
   /** Packets no rule could see, by reason. */
   readonly skipped: ReadonlyMap<string, number>
+  /** Packets that left because others came in. */
+  readonly departures: Readonly<Record<'same' | 'differs' | 'kept', number>>
   /** Words of the rule that a row names, or ''. */
   ruleText(by: string): string
   json(): object
@@ -26,10 +28,16 @@ export interface Tally {
 export function tallyOf(rulesets: readonly Ruleset[]): Tally {
   const rows = new Map<string, Row>()
   const skipped = new Map<string, number>()
+  const departures = { same: 0, differs: 0, kept: 0 }
   const sorted = () => [...rows.values()].sort((a, b) => b.packets - a.packets)
   return {
     skipped,
-    count({ outcome, skipped: why, record }) {
+    departures,
+    count({ outcome, skipped: why, record, departure }) {
+      if (departure !== null) {
+        departures[departure.kind === 'differs' && departure.frame === null ? 'kept' : departure.kind]++
+        return
+      }
       if (outcome === null) {
         skipped.set(why!, (skipped.get(why!) ?? 0) + 1)
         return
@@ -43,7 +51,7 @@ export function tallyOf(rulesets: readonly Ruleset[]): Tally {
     },
     rows: sorted,
     ruleText: (by) => ruleText(rulesets, by),
-    json: () => ({ verdicts: sorted(), skipped: Object.fromEntries(skipped) }),
+    json: () => ({ verdicts: sorted(), skipped: Object.fromEntries(skipped), departures }),
   }
 }
 
@@ -74,6 +82,16 @@ export function renderTally(tally: Tally, colors: Palette, columns: number): str
   return [
     colors.bold(head),
     ...body.map((line, at) => paintVerdict(colors, rows[at]!.verdict, line.slice(0, 7)) + line.slice(7)),
+    ...departuresLine(tally.departures).map(colors.dim),
     ...[...tally.skipped].map(([why, count]) => colors.dim(`not run: ${count} (${why})`)),
   ]
+}
+
+function departuresLine({ same, differs, kept }: Tally['departures']): string[] {
+  const parts = [
+    same > 0 ? `${same} as the rules let them out` : '',
+    differs > 0 ? `${differs} otherwise` : '',
+    kept > 0 ? `${kept} that the rules keep` : '',
+  ].filter((part) => part !== '')
+  return parts.length === 0 ? [] : [`seen leaving: ${parts.join(', ')}`]
 }

@@ -1,0 +1,223 @@
+/**
+ * What a capture shows of packets that leave a host, held against what the host of a replay lets out.
+ *
+ * A capture made on a gateway has a forwarded packet twice: where it came in and where it left. Only the first is
+ * input. The second is recognized, whatever translation did to it, by what forwarding leaves alone, and then compared
+ * with the frame that the replay sent.
+ */
+import type { SentFrame } from '../engine/outcome.ts'
+import { decodeFrame } from '../net/decode.ts'
+import { Packet } from '../net/packet.ts'
+import { ipProtocol } from '../net/protocol.ts'
+
+export type Departure =
+  /** The replay let the very same packet out; `cause` is the number of the packet that came in. */
+  | { readonly kind: 'same'; readonly cause: number; readonly frame: Uint8Array }
+  /** It came in as packet `cause`, and leaves the replay in another form, or not at all (`frame` is null). */
+  | { readonly kind: 'differs'; readonly cause: number; readonly frame: Uint8Array | null }
+  /** Nothing that came in: the host sends it itself. */
+  | { readonly kind: 'own' }
+
+/** What forwarding leaves alone of a packet; taken before the packet is run, which may change it. */
+export interface Marks {
+  readonly protocol: number
+  readonly key: string
+  readonly id: string
+}
+
+export const marksOf = (packet: Packet): Marks => ({
+  protocol: packet.protocol,
+  key: keyOf(packet, packet.ttl - 1),
+  id: idOf(packet, packet.ttl - 1),
+})
+
+/** A frame that only the replay let out, because of packet `number`. */
+export interface Kept {
+  readonly number: number
+  readonly device: string
+  readonly frame: Uint8Array
+}
+
+interface Sent {
+  readonly device: string
+  readonly frame: Uint8Array
+  /** The IP packet in the frame. */
+  readonly packet: Uint8Array
+  /** The host numbered it itself (an ICMP error, a RST), so its id is no other's. */
+  readonly isGenerated: boolean
+  readonly cause: number
+  /** Where it stands in the index. */
+  readonly key: string
+  isSeen: boolean
+}
+
+interface Arrival {
+  readonly number: number
+  readonly atNs: bigint
+  /** What it is found by. */
+  readonly keys: readonly string[]
+  readonly sent: readonly Sent[]
+}
+
+/** How long a packet may take through a host. */
+const patienceNs = 2_000_000_000n
+/** Arrivals that are remembered at most, however many come in that time. */
+const mostArrivals = 65536
+/** Frames told of that were never seen leaving. */
+const mostKept = 100
+
+export class Departures {
+  /** In the order of arrival; those before `#first` are forgotten. */
+  #arrivals: Arrival[] = []
+  #first = 0
+  readonly #arrivalsByKey = new Map<string, Arrival[]>()
+  readonly #sentByKey = new Map<string, Sent[]>()
+  readonly #kept: Kept[] = []
+  /** Devices that packets were seen leaving by. */
+  readonly #devices = new Set<string>()
+  readonly #scratch = new Packet()
+
+  /** Packet `number` came in, and the replay let `sent` out because of it. */
+  arrive(number: number, atNs: bigint, marks: Marks, sent: readonly SentFrame[]): void {
+    this.#forget(atNs)
+    const frames = sent.map(({ if: device, bytes }) => this.#describe(device, bytes, number, marks))
+    for (const frame of frames) push(this.#sentByKey, frame.key, frame)
+    const arrival: Arrival = { number, atNs, keys: [marks.key, marks.id].filter(isTelling), sent: frames }
+    for (const key of arrival.keys) push(this.#arrivalsByKey, key, arrival)
+    this.#arrivals.push(arrival)
+  }
+
+  #describe(device: string, frame: Uint8Array, cause: number, marks: Marks): Sent {
+    const packet = this.#scratch
+    decodeFrame(packet, frame)
+    const isGenerated = packet.protocol !== marks.protocol || idOf(packet, packet.ttl) !== marks.id
+    return {
+      ...{ device, frame, cause, isGenerated, isSeen: false },
+      packet: frame.subarray(packet.networkOffset, packet.endOffset),
+      key: `${device} ${keyOf(packet, packet.ttl, isGenerated)}`,
+    }
+  }
+
+  /** A packet left by a device. */
+  leave(device: string, atNs: bigint, packet: Packet): Departure {
+    this.#forget(atNs)
+    this.#devices.add(device)
+    const bytes = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
+    const key = keyOf(packet, packet.ttl)
+    const candidates = [key, keyOf(packet, packet.ttl, true)].flatMap(
+      (each) => this.#sentByKey.get(`${device} ${each}`) ?? [],
+    )
+    const found = candidates.find((each) => !each.isSeen && isSame(each.packet, bytes, each.isGenerated))
+    if (found !== undefined) {
+      found.isSeen = true
+      return { kind: 'same', cause: found.cause, frame: found.frame }
+    }
+    const [arrival] = [key, idOf(packet, packet.ttl)].flatMap((each) => this.#arrivalsByKey.get(each) ?? [])
+    if (arrival === undefined) return { kind: 'own' }
+    const other = arrival.sent.find(({ isSeen }) => !isSeen)
+    if (other !== undefined) other.isSeen = true
+    return { kind: 'differs', cause: arrival.number, frame: other?.frame ?? null }
+  }
+
+  /** Frames that the replay let out by a device that others were seen leaving by, and that were not seen; a hundred at most. */
+  kept(): readonly Kept[] {
+    const waiting = this.#arrivals.slice(this.#first).flatMap(({ sent }) => this.#unseen(sent))
+    return [...this.#kept, ...waiting].slice(0, mostKept)
+  }
+
+  #unseen(sent: readonly Sent[]): Kept[] {
+    return sent
+      .filter(({ isSeen, device }) => !isSeen && this.#devices.has(device))
+      .map(({ cause: number, device, frame }) => ({ number, device, frame }))
+  }
+
+  #forget(nowNs: bigint): void {
+    for (
+      let oldest = this.#arrivals[this.#first];
+      oldest !== undefined;
+      oldest = this.#arrivals[this.#first]
+    ) {
+      const isFull = this.#arrivals.length - this.#first > mostArrivals
+      if (nowNs - oldest.atNs <= patienceNs && !isFull) break
+      this.#first++
+      for (const key of oldest.keys) remove(this.#arrivalsByKey, key, oldest)
+      for (const frame of oldest.sent) remove(this.#sentByKey, frame.key, frame)
+      if (this.#kept.length < mostKept) this.#kept.push(...this.#unseen(oldest.sent))
+    }
+    if (this.#first < mostArrivals) return
+    this.#arrivals = this.#arrivals.slice(this.#first)
+    this.#first = 0
+  }
+}
+
+const isTelling = (key: string): boolean => key !== ''
+
+function push<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const list = index.get(key)
+  if (list === undefined) index.set(key, [value])
+  else list.push(value)
+}
+
+function remove<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const left = index.get(key)?.filter((each) => each !== value) ?? []
+  if (left.length === 0) index.delete(key)
+  else index.set(key, left)
+}
+
+/** Bytes of an IPv4 header that hold its id and its checksum. */
+const ownBytes: readonly number[] = [4, 5, 10, 11]
+
+function isSame(a: Uint8Array, b: Uint8Array, withoutId: boolean): boolean {
+  if (a.length !== b.length) return false
+  const isFree = withoutId && a[0]! >>> 4 === 4
+  for (let at = 0; at < a.length; at++) {
+    if (a[at] !== b[at] && !(isFree && ownBytes.includes(at))) return false
+  }
+  return true
+}
+
+/** Bytes of the transport header that translation may change: ports or ICMP id, and the checksum. */
+const changeable: Readonly<Record<number, readonly (readonly [from: number, to: number])[]>> = {
+  [ipProtocol.tcp]: [
+    [0, 4],
+    [16, 18],
+  ],
+  [ipProtocol.udp]: [
+    [0, 4],
+    [6, 8],
+  ],
+  [ipProtocol.udplite]: [
+    [0, 4],
+    [6, 8],
+  ],
+  [ipProtocol.icmp]: [[2, 6]],
+  [ipProtocol.icmp6]: [[2, 6]],
+  [ipProtocol.sctp]: [
+    [0, 4],
+    [8, 12],
+  ],
+}
+
+/** What stays the same from arrival to departure, with the hops that it has left then. */
+function keyOf(packet: Packet, ttl: number, withoutId = false): string {
+  const { bytes, transportOffset: at, endOffset, protocol, fragmentOffset } = packet
+  const gaps = fragmentOffset === 0 ? (changeable[protocol] ?? []) : []
+  // FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/.
+  let hash = 0x811c9dc5
+  for (let offset = 0; at + offset < endOffset; offset++) {
+    if (gaps.some(([from, to]) => from <= offset && offset < to)) continue
+    hash = Math.imul(hash ^ bytes[at + offset]!, 0x01000193)
+  }
+  return `${headOf(packet, ttl, withoutId)} ${endOffset - at} ${hash >>> 0}`
+}
+
+/** The number that the sender gave it; '' where it gave none. Helpers rewrite payloads, and this stays. */
+const idOf = (packet: Packet, ttl: number): string =>
+  packet.family === 'ipv4' && packet.id !== 0 && !isOfHost(packet) ? headOf(packet, ttl) : ''
+
+/** ICMP errors quote what translation changes, and are numbered by whoever complains. */
+const isOfHost = ({ protocol, fragmentOffset, bytes, transportOffset }: Packet): boolean =>
+  protocol === ipProtocol.icmp && fragmentOffset === 0 && bytes[transportOffset]! === 3
+
+const headOf = ({ family, protocol, id, fragmentOffset }: Packet, ttl: number, withoutId = false): string =>
+  `${family} ${protocol} ${family === 'ipv6' || withoutId ? '-' : id} ${fragmentOffset} ${ttl}`
