@@ -4,7 +4,8 @@ import type { Command } from './command.ts'
 import { fmt } from './fmt.ts'
 import { programCommands } from './programs.ts'
 import { replay } from './replay.ts'
+import { sh } from './sh.ts'
 import { test } from './test.ts'
 import { trace } from './trace.ts'
 
-export const commands: readonly Command[] = [check, fmt, trace, test, replay, ...programCommands]
+export const commands: readonly Command[] = [check, fmt, trace, test, replay, sh, ...programCommands]

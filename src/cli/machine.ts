@@ -25,17 +25,22 @@ interface StateFile {
 export async function withMachine<T>(
   path: string,
   environment: Environment,
-  action: (machine: Machine) => T,
+  action: (machine: Machine) => T | Promise<T>,
 ): Promise<T> {
   return environment.exclusively(path, async () => {
     const before = environment.exists(path) ? decodeText(await environment.readFile(path)) : ''
     const rulesets = before === '' ? emptyRulesets() : parseState(path, before)
-    const answer = action({ rulesets, syntax: registry, profile: linux618 })
+    const answer = await action(machineOf(rulesets))
     const after = printState(rulesets)
     if (after !== before) await environment.replaceFile(path, encodeText(after))
     return answer
   })
 }
+
+const machineOf = (rulesets: Rulesets): Machine => ({ rulesets, syntax: registry, profile: linux618 })
+
+/** A machine without tables. */
+export const emptyMachine = (): Machine => machineOf(emptyRulesets())
 
 const emptyRulesets = (): Rulesets => ({ ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') })
 

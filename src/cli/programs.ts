@@ -1,50 +1,17 @@
 /** `postern iptables` and its kin: the commands themselves, on a virtual host kept in a file. */
 import { decodeText } from '../lang/bytes.ts'
-import type { Answer, Machine } from '../lang/program/answer.ts'
-import { runIptables } from '../lang/program/iptables.ts'
-import { runRestore } from '../lang/program/restore.ts'
-import { runSave } from '../lang/program/save.ts'
-import type { Family } from '../net/address.ts'
+import { type Program, programs, runProgram } from '../lang/program/run.ts'
 import type { Command } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
 import { withMachine } from './machine.ts'
 
-interface Program {
-  readonly name: string
-  readonly summary: string
-  readonly example: string
-  /** What it reads from standard input or from the file it names, when it does. */
-  readsInput?(args: readonly string[]): string
-  run(args: readonly string[], input: string, machine: Machine, environment: Environment): Answer
-}
-
-function programsOf(family: Family): Program[] {
-  const name = family === 'ipv4' ? 'iptables' : 'ip6tables'
-  return [
-    {
-      name,
-      summary: `${name} on a virtual host`,
-      example: `${name} --state fw.state -A INPUT -p tcp --dport 22 -j ACCEPT`,
-      run: (args, _input, machine) => runIptables(args, family, machine),
-    },
-    {
-      name: `${name}-save`,
-      summary: `${name}-save on a virtual host`,
-      example: `${name}-save --state fw.state -c`,
-      run: (args, _input, machine, environment) =>
-        runSave(args, family, machine, dateText(environment.nowMs())),
-    },
-    {
-      name: `${name}-restore`,
-      summary: `${name}-restore on a virtual host`,
-      example:
-        family === 'ipv4'
-          ? `${name}-restore --state fw.state examples/port-knock/rules.v4`
-          : `${name}-restore --state fw.state < <(printf '*filter\\n-A INPUT -i lo -j ACCEPT\\nCOMMIT\\n')`,
-      readsInput: (args) => args.findLast((word) => !word.startsWith('-')) ?? '-',
-      run: (args, input, machine) => runRestore(args, input, family, machine),
-    },
-  ]
+const exampleOf: Readonly<Record<Program['kind'], (program: Program) => string>> = {
+  command: ({ name }) => `${name} --state fw.state -A INPUT -p tcp --dport 22 -j ACCEPT`,
+  save: ({ name }) => `${name} --state fw.state -c`,
+  restore: ({ name, family }) =>
+    family === 'ipv4'
+      ? `${name} --state fw.state examples/port-knock/rules.v4`
+      : `${name} --state fw.state < <(printf '*filter\\n-A INPUT -i lo -j ACCEPT\\nCOMMIT\\n')`,
 }
 
 const description = (name: string): string =>
@@ -53,20 +20,20 @@ const description = (name: string): string =>
 
 const commandOf = (program: Program): Command => ({
   name: program.name,
-  summary: program.summary,
+  summary: `${program.name} on a virtual host`,
   description: description(program.name),
   arguments: [{ name: '[words...]', doc: 'the words of the command line' }],
   options: [{ flags: '--state <file>', doc: 'where the virtual host is kept; must come first' }],
-  examples: [{ does: program.summary, command: `postern ${program.example}` }],
+  examples: [
+    { does: `${program.name} on a virtual host`, command: `postern ${exampleOf[program.kind](program)}` },
+  ],
   ownWords: true,
-  run: (words, _options, environment) => runProgram(program, words, environment),
+  run: (words, _options, environment) => runOnState(program, words, environment),
 })
 
-export const programCommands: readonly Command[] = (['ipv4', 'ipv6'] as const)
-  .flatMap(programsOf)
-  .map(commandOf)
+export const programCommands: readonly Command[] = programs.map(commandOf)
 
-async function runProgram(
+async function runOnState(
   program: Program,
   words: readonly string[],
   environment: Environment,
@@ -78,10 +45,12 @@ async function runProgram(
       `postern ${program.name} --state FILE ..., or set POSTERN_STATE`,
     )
   }
-  const file = program.readsInput?.(args)
-  const input = file === undefined ? '' : decodeText(await environment.readFile(file))
+  const input =
+    program.kind === 'restore'
+      ? decodeText(await environment.readFile(args.findLast((word) => !word.startsWith('-')) ?? '-'))
+      : ''
   const answer = await withMachine(state, environment, (machine) =>
-    program.run(args, input, machine, environment),
+    runProgram(program, args, input, machine, dateText(environment.nowMs())),
   )
   environment.stdout(answer.stdout)
   environment.stderr(answer.stderr)
@@ -100,7 +69,7 @@ function stateIn(
 }
 
 /** As ctime(3) prints it, in local time. */
-function dateText(ms: number): string {
+export function dateText(ms: number): string {
   const date = new Date(ms)
   const two = (value: number) => String(value).padStart(2, '0')
   const day = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][date.getDay()]

@@ -27,6 +27,7 @@ export interface LoadRefusal extends Refusal {
 
 /** Everything the kernel would refuse in this table, in its order; the kernel itself stops at the first. */
 export function refusalsOf(table: Table, { family, syntax, profile }: VerifyContext): LoadRefusal[] {
+  if ([...table.chains.values()].every(({ rules }) => rules.every(isPlain))) return []
   const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
@@ -40,6 +41,10 @@ export function refusalsOf(table: Table, { family, syntax, profile }: VerifyCont
   }
   return refusals
 }
+
+/** A rule that no table refuses: addresses, interfaces, protocols, and a verdict. */
+const isPlain = ({ matches, target }: Rule): boolean =>
+  matches.length === 0 && (target.kind === 'verdict' || target.kind === 'none')
 
 function circleRefusal({ chain, rule }: { readonly chain: Chain; readonly rule: Rule }): LoadRefusal {
   const { target } = rule
