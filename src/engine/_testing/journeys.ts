@@ -1,5 +1,6 @@
 /** Measured facts about the way of packets. The engine's tests expect them; the kernel is asked for the same. */
 import { hostOf, type JourneyCase } from './journey-case.ts'
+import { trackingJourneys } from './tracking-journeys.ts'
 
 const gateway = hostOf(
   `eth0 203.0.113.1/24 2001:db8:1::1/64
@@ -553,4 +554,5 @@ COMMIT
       eth0 udp 198.51.100.7 > 203.0.113.1:9 opts=94040000 => accept by policy; delivered
     `,
   },
+  ...trackingJourneys(gateway),
 ]

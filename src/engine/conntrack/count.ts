@@ -67,10 +67,7 @@ export class ConnectionCounts implements ConnectionCounter {
     if (family === null || !locateTransport(place, bytes, family, networkOffset, endOffset)) return null
     if (!tuple.read(bytes, family, networkOffset, place, endOffset, 0)) return null
     const zone = known === null ? defaultZone : zoneFor(known.template, 0)
-    const found = this.#table.findIn(zone, copyOf(tuple), tick)
-    if (found === null) return { tuple, zone, connection: null }
-    const { connection } = found
-    return { tuple: copyOf(connection.originalNode), zone: connection.zone, connection }
+    return { tuple, zone, connection: this.#table.findIn(zone, copyOf(tuple), tick)?.connection ?? null }
   }
 
   /** `old` where the connection is assured, and hence taken for counted. */
