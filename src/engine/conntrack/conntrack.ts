@@ -409,11 +409,12 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     const loser = info.connection!
     if (!mayClash(protocolOf(rival))) return 'drop'
     const join = (winner: TrackedConnection): boolean => {
-      const isTranslated =
-        winner.has(connectionStatus.sourceNatDone) || winner.has(connectionStatus.destinationNatDone)
-      const isSame =
-        sameTuple(winner.originalNode, loser.originalNode) && sameTuple(winner.replyNode, loser.replyNode)
-      if (isTranslated && !isSame) return false
+      if (!canMerge(winner, loser)) return false
+      if (loser.counters !== null && winner.counters !== null) {
+        const way = info.isReply ? 1 : 0
+        winner.counters.packets[way]++
+        winner.counters.bytes[way] += loser.counters.bytes[way]
+      }
       skb.conntrack = { ...info, connection: winner }
       return true
     }
@@ -428,3 +429,10 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     return 'accept'
   }
 }
+
+/**
+ * Whether two connections are one, or one seen from both ends. Source: nf_ct_can_merge(), of which zones are a part.
+ */
+const canMerge = (winner: TrackedConnection, loser: TrackedConnection): boolean =>
+  (sameTuple(winner.originalNode, loser.originalNode) && sameTuple(winner.replyNode, loser.replyNode)) ||
+  (sameTuple(winner.originalNode, loser.replyNode) && sameTuple(winner.replyNode, loser.originalNode))

@@ -44,8 +44,8 @@ function lookOf([
   }
 }
 
-/** What tells a connection from all others: protocol and both tuples. */
+/** What tells a connection from all others: protocol, both tuples, and its zone. */
 export const tuplesOf = (line: string): string => {
   const [family, , protocol] = line.split(/ +/)
-  return [family, protocol, ...(line.match(tuple) ?? [])].join(' ')
+  return [family, protocol, ...(line.match(tuple) ?? []), ...(line.match(/zone\S*/g) ?? [])].join(' ')
 }

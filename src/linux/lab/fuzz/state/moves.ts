@@ -2,6 +2,7 @@
 import type { Family } from '../../../../net/address.ts'
 import type { RulesDraft } from '../draft.ts'
 import { Random } from '../random.ts'
+import { withExtensions } from './extension-rules.ts'
 import { randomStateRules } from './rules.ts'
 import { naturalSegments, randomSegment, type Segment } from './segments.ts'
 import type { Entrance, Name } from './world.ts'
@@ -96,7 +97,8 @@ export function drawConversations(seed: number): StateDraft {
     [1, 'ipv6'],
   ])
   const sysctls = random.pick(sysctlChoices)
-  const rules = randomStateRules(random, family)
+  const plain = randomStateRules(random, family)
+  const rules = random.chance(0.4) ? withExtensions(random, family, plain) : plain
   const flows = Array.from({ length: random.between(8, 22) }, () => randomFlow(random))
   return { seed, family, sysctls, rules, flows, moves: weave(random, flows) }
 }
