@@ -55,10 +55,11 @@ function randomMatch(random: Random, not: () => string): string {
       2,
       () => `-m connlabel ${not()}--label ${random.pick([1, 2, 127])}${random.chance(0.5) ? ' --set' : ''}`,
     ],
+    // Of those that begin alone: whether others make the kernel look through its list depends on the tick they come in.
     [
       2,
       () =>
-        `-m connlimit ${not()}--connlimit-${random.pick(['above', 'upto'])} ${random.between(0, 4)} --connlimit-mask ${random.pick([0, 24, 32])} ${random.pick(['--connlimit-saddr', '--connlimit-daddr'])}`,
+        `-p tcp -m tcp --syn -m connlimit ${not()}--connlimit-${random.pick(['above', 'upto'])} ${random.between(0, 4)} --connlimit-mask ${random.pick([0, 24, 32])} ${random.pick(['--connlimit-saddr', '--connlimit-daddr'])}`,
     ],
     [
       1,
@@ -103,8 +104,7 @@ export function withExtensions(random: Random, family: Family, draft: RulesDraft
       random.chance(0.75) ? [randomMatch(random, not)] : [random.pick(['-p tcp', '-p udp', '-i eth1', ''])],
       random.pick(['', '', randomChange(random), `-j MARK --set-mark ${random.between(0, 3)}`]),
     )
-  const dropping = (): RuleDraft =>
-    rule([randomMatch(random, not), random.pick(['-p tcp', '-p udp'])], '-j DROP')
+  const dropping = (): RuleDraft => rule([randomMatch(random, not)], '-j DROP')
   const some = (make: () => RuleDraft, most: number): RuleDraft[] =>
     Array.from({ length: random.between(0, most) }, make)
   const wish = (parties: readonly string[]) => (): RuleDraft => {
