@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { registry } from '../src/ext/registry.ts'
 import { decodeText } from '../src/lang/bytes.ts'
 import type { Diagnostic } from '../src/lang/diagnostic.ts'
+import { rulesToCommands, rulesToJson } from '../src/lang/json.ts'
 import { listTable } from '../src/lang/listing.ts'
 import { parseRuleText } from '../src/lang/parse-rule.ts'
 import { printRule, printRuleset } from '../src/lang/print.ts'
@@ -83,6 +84,36 @@ describe('rulesets of other people', () => {
       const reprinted = printRuleset(again.ruleset, registry, { counters: () => noCounters })
       expect(tables(reprinted), name).toEqual(tables(printed))
       expect(again.counts.error, name).toBe(0)
+    }
+  })
+})
+
+describe('rulesets of other people in other forms', () => {
+  const folder = sharedPath('conformance/rulesets')
+  const names = folder === null ? [] : readdirSync(folder).filter((name) => name.endsWith('.rules'))
+
+  it('say the same as JSON and as commands', ({ skip }) => {
+    if (folder === null) skip(absent('conformance/rulesets'))
+    expect(names.length).toBe(110)
+    for (const name of names) {
+      const bytes = readFileSync(join(folder!, name))
+      const { ruleset } = parseRules(new SourceText(name, decodeText(bytes)), { syntax: registry })
+      const context = { family: ruleset.family, syntax: registry }
+      const saved = printRuleset(ruleset, registry, { withCounters: true })
+      const json = JSON.stringify(rulesToJson(ruleset, context, { counters: true }))
+      const fromJson = parseRules(new SourceText(name, json), { syntax: registry })
+      expect(fromJson.format).toBe('json')
+      const tables = (text: string) => text.split(/(?=^\*)/m).sort()
+      expect(tables(printRuleset(fromJson.ruleset, registry, { withCounters: true })), name).toEqual(
+        tables(saved),
+      )
+      const commands = rulesToCommands(ruleset, context)
+      if (commands === '') continue
+      const fromCommands = parseRules(new SourceText(name, commands), { syntax: registry, format: 'script' })
+      const plain = { counters: () => noCounters }
+      expect(tables(printRuleset(fromCommands.ruleset, registry, plain)), name).toEqual(
+        tables(printRuleset(ruleset, registry, plain)),
+      )
     }
   })
 })

@@ -1,7 +1,8 @@
 /** `postern fmt`: rules as the kernel would print them back. */
 import { registry } from '../ext/registry.ts'
+import { rulesToCommands, rulesToJson } from '../lang/json.ts'
 import { printRuleset } from '../lang/print.ts'
-import { noCounters } from '../lang/rule.ts'
+import { noCounters, type Ruleset } from '../lang/rule.ts'
 import { type Command, familyOptions, type OptionValues } from './command.ts'
 import { type Environment, exit } from './environment.ts'
 import { readRules, reportErrors } from './rules-input.ts'
@@ -15,6 +16,11 @@ export const fmt: Command = {
   arguments: [{ name: '<file>', doc: 'a file of rules; - is standard input' }],
   options: [
     ...familyOptions,
+    {
+      flags: '--to <form>',
+      doc: 'commands of a script, save text (default), or JSON as docs/rules.schema.json describes it',
+      choices: ['commands', 'save', 'json'],
+    },
     { flags: '-c, --counters', doc: 'keep the counters that the text gives, as iptables-save -c does' },
   ],
   examples: [
@@ -22,6 +28,11 @@ export const fmt: Command = {
       does: 'Rules of a script as a file for iptables-restore',
       command: 'postern fmt examples/port-knock/article.sh',
     },
+    {
+      does: 'Rules as data for another program',
+      command: 'postern fmt --to json examples/port-knock/rules.v4',
+    },
+    { does: 'Rules as a script', command: 'postern fmt --to commands examples/port-knock/rules.v4' },
   ],
   run: runFmt,
 }
@@ -34,12 +45,22 @@ async function runFmt(
   const rules = await readRules(file!, options, environment)
   if (reportErrors(file!, rules, environment)) return exit.finding
   const { ruleset } = rules
-  const withCounters = options.counters === true
-  environment.stdout(
-    printRuleset(ruleset, registry, {
-      withCounters,
-      ...(withCounters ? {} : { counters: () => noCounters }),
-    }),
-  )
+  environment.stdout(textOf(ruleset, options))
   return exit.ok
+}
+
+function textOf(ruleset: Ruleset, options: OptionValues): string {
+  const withCounters = options.counters === true
+  const context = { family: ruleset.family, syntax: registry }
+  switch (options.to) {
+    case 'commands':
+      return rulesToCommands(ruleset, context)
+    case 'json':
+      return `${JSON.stringify(rulesToJson(ruleset, context, { counters: withCounters }), null, 2)}\n`
+    default:
+      return printRuleset(ruleset, registry, {
+        withCounters,
+        ...(withCounters ? {} : { counters: () => noCounters }),
+      })
+  }
 }

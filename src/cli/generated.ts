@@ -1,4 +1,5 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
+import { rulesJsonSchema } from '../lang/json.ts'
 import { scenarioJsonSchema } from '../scenario/schema.ts'
 import { commands } from './commands.ts'
 import { helpCommand } from './help.ts'
@@ -16,6 +17,7 @@ export interface GeneratedFile {
 export function generatedFiles(): GeneratedFile[] {
   return [
     { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
+    { path: 'docs/rules.schema.json', text: `${JSON.stringify(rulesJsonSchema(), null, 2)}\n` },
     ...manualPages([...commands, help]).map(({ fileName, text }) => ({ path: `man/${fileName}`, text })),
   ]
 }

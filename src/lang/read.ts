@@ -3,6 +3,7 @@
  */
 import { binaryKind, isBinary } from './bytes.ts'
 import type { Diagnostic, Severity } from './diagnostic.ts'
+import { saveTextOfJson } from './json.ts'
 import { Problems } from './problems.ts'
 import { type KernelProfile, linux618 } from './profile.ts'
 import { repairText } from './repair.ts'
@@ -10,12 +11,15 @@ import { readRestore } from './restore.ts'
 import type { Family, Ruleset } from './rule.ts'
 import { newRuleset } from './rule.ts'
 import { readScript } from './script.ts'
-import type { SourceText } from './source.ts'
+import { SourceText } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import { reportTranslated } from './translated.ts'
 
-/** `save`: what iptables-save prints and iptables-restore reads; `script`: commands for a shell. */
-export type RulesFormat = 'save' | 'script'
+/**
+ * `save`: what iptables-save prints and iptables-restore reads; `script`: commands for a shell; `json`: what
+ * `rulesToJson` makes.
+ */
+export type RulesFormat = 'save' | 'script' | 'json'
 
 export interface ReadOptions {
   /** Family of save text, and the one that is asked for in scripts. Default `ipv4`. */
@@ -54,6 +58,8 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   const rulesets = new Map<Family, Ruleset>()
   if (isBinary(source.text)) {
     reportBinary(source, problems)
+  } else if (format === 'json') {
+    readJson(source, rulesets, { syntax, profile, problems })
   } else {
     const text = repairText(source, problems)
     if (format === 'script') {
@@ -77,6 +83,22 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   }
 }
 
+/** Places in diagnostics are those of the save text that says the same. */
+function readJson(
+  source: SourceText,
+  rulesets: Map<Family, Ruleset>,
+  options: { readonly syntax: Syntax; readonly profile: KernelProfile; readonly problems: Problems },
+): void {
+  const read = saveTextOfJson(source.text)
+  if ('refusal' in read) {
+    options.problems.error(read.refusal, { source, start: 0, end: 0 })
+    return
+  }
+  const ruleset = newRuleset(read.family)
+  rulesets.set(read.family, ruleset)
+  readRestore(new SourceText(`${source.name} (as save text)`, read.text), ruleset, options)
+}
+
 /** By place; what has none comes last. */
 function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const start = ({ span, code }: Diagnostic): number =>
@@ -93,6 +115,7 @@ const lookAhead = 1 << 20
  */
 export function guessFormat(text: string): RulesFormat {
   const head = text.slice(0, lookAhead)
+  if (/^\ufeff?\s*\{\s*"/.test(head)) return 'json'
   const save =
     /^\ufeff?(?:\*\w+[ \t\r]*$|:\S+[ \t]+(?:ACCEPT|DROP|-)(?:[ \t]|\r?$)|(?:\[\d+:\d+\][ \t]*)?-[ADIRNPFX][ \t])/m.exec(
       head,
