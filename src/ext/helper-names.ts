@@ -31,6 +31,13 @@ export const kernelHelpers: Readonly<Record<string, HelperSupport>> = {
   'H.245': { protocols: [udp], families: both },
 }
 
+/** Those that the engine has code for. */
+export const modelledHelpers = ['ftp', 'tftp'] as const
+export type ModelledHelper = (typeof modelledHelpers)[number]
+
+export const isModelledHelper = (name: string): name is ModelledHelper =>
+  (modelledHelpers as readonly string[]).includes(name)
+
 /** Whether the kernel has a helper of that name for connections of a protocol. */
 export function hasHelper(name: string, family: Family, protocol: number): boolean {
   if (!Object.hasOwn(kernelHelpers, name)) return false

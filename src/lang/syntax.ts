@@ -133,6 +133,8 @@ export interface ExtensionSyntax<Data = unknown> {
   newDestination?(data: Data): NewDestination | null
   /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
   check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
+  /** What it asks of the kernel that is not done here when packets are run; null when all of it is. */
+  notModelled?(data: Data): Refusal | null
 }
 
 export interface Syntax {

@@ -80,11 +80,20 @@ export function* refusalsOfRule(
 const ownCode = (name: string, refusal: Refusal): Refusal =>
   refusal.code.includes('/') ? refusal : { ...refusal, code: `${name}/${refusal.code}` }
 
-/** Reports what the kernel would refuse, and rules that no packet can meet. */
+/** Reports what the kernel would refuse, what is not done here, and rules that no packet can meet. */
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
   for (const refusal of refusalsOf(table, context)) problems.error(refusal, refusal.span)
+  reportNotModelled(table, context, problems)
   for (const chain of table.chains.values()) reportUnreachable(chain, problems)
   if (table.name === 'filter') reportNoWayOut(table, problems)
+}
+
+function reportNotModelled({ chains }: Table, { syntax, family }: VerifyContext, problems: Problems): void {
+  for (const { target } of [...chains.values()].flatMap(({ rules }) => rules)) {
+    if (target.kind !== 'extension') continue
+    const gap = syntax.target(target.name, family)?.notModelled?.(target.data) ?? null
+    if (gap !== null) problems.warn(ownCode(target.name, gap), target.span)
+  }
 }
 
 /** A host that lets packets in, and cannot answer a single one. */

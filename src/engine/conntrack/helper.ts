@@ -4,6 +4,7 @@
  * Since Linux 6.0 no helper comes to a connection by its port: a rule attaches it (`-j CT --helper ftp`).
  * Kernel: net/netfilter/nf_conntrack_helper.c, Linux 6.18.
  */
+import { isModelledHelper, type ModelledHelper } from '../../ext/helper-names.ts'
 import type { SequenceOffsets } from './sequence.ts'
 
 export interface HelperDefinition {
@@ -14,15 +15,17 @@ export interface HelperDefinition {
   readonly expectSeconds: number
 }
 
-/** Those that the engine has code for. Source: ftp_exp_policy, tftp_exp_policy. */
-const modelled: readonly HelperDefinition[] = [
-  { name: 'ftp', mostExpected: 1, expectSeconds: 300 },
-  { name: 'tftp', mostExpected: 1, expectSeconds: 300 },
-]
+/** Source: ftp_exp_policy, tftp_exp_policy. */
+const policies: Readonly<Record<ModelledHelper, Omit<HelperDefinition, 'name'>>> = {
+  ftp: { mostExpected: 1, expectSeconds: 300 },
+  tftp: { mostExpected: 1, expectSeconds: 300 },
+}
 
 /** A helper that the kernel has and the engine does not know is there, too, and expects nothing. */
-const helperNamed = (name: string): HelperDefinition =>
-  modelled.find((helper) => helper.name === name) ?? { name, mostExpected: 0, expectSeconds: 0 }
+const helperNamed = (name: string): HelperDefinition => ({
+  name,
+  ...(isModelledHelper(name) ? policies[name] : { mostExpected: 0, expectSeconds: 0 }),
+})
 
 /** What a connection with a helper remembers (`struct nf_conn_help`, `struct nf_conn_seqadj`). */
 export class ConnectionHelp {

@@ -5,6 +5,7 @@
  * Kernel: nf_confirm(), net/netfilter/nf_conntrack_proto.c, Linux 6.18.
  */
 import type { Skb } from '../../ext/context.ts'
+import { isModelledHelper, type ModelledHelper } from '../../ext/helper-names.ts'
 import { printAddress } from '../../net/address.ts'
 import { connectionStatus, type TrackedConnection, tickAt } from '../conntrack/connection.ts'
 import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
@@ -17,7 +18,10 @@ import { type HelpedPacket, type HelpResult, passed } from './helped-packet.ts'
 import { refreshTcpChecksum } from './mangle.ts'
 import { helpTftp } from './tftp.ts'
 
-const code: Readonly<Record<string, (at: HelpedPacket) => HelpResult>> = { ftp: helpFtp, tftp: helpTftp }
+const code: Readonly<Record<ModelledHelper, (at: HelpedPacket) => HelpResult>> = {
+  ftp: helpFtp,
+  tftp: helpTftp,
+}
 
 export class HelperRunner {
   readonly #conntrack: Conntrack
@@ -74,13 +78,10 @@ export class HelperRunner {
   }
 
   #ask(at: HelpedPacket): HelpResult {
-    const { helper } = at.help
-    const run = code[helper.name]
-    if (run === undefined) {
-      at.tell(`the helper ${helper.name} would read this packet; this engine does not know what it expects`)
-      return passed
-    }
-    return run(at)
+    const { name } = at.help.helper
+    if (isModelledHelper(name)) return code[name](at)
+    at.tell(`the helper ${name} would read this packet; this engine does not know what it expects`)
+    return passed
   }
 
   #expect(

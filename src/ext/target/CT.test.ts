@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { parseRules } from '../../lang/read.ts'
+import { SourceText } from '../../lang/source.ts'
 import { describeTarget } from '../_testing/describe-target.ts'
 import { readOptions } from '../_testing/read-options.ts'
 import type { HostServices, Skb, TargetContext } from '../context.ts'
 import { kernelHelpers } from '../helper-names.ts'
+import { registry } from '../registry.ts'
 import { CT } from './CT.ts'
 
 const helperTexts = (family: 'ipv4' | 'ipv6') =>
@@ -108,5 +111,23 @@ describe('the packet', () => {
     const wants = CT.needsConntrack as (data: unknown) => boolean
     expect(wants(readOptions(CT, '--zone 7'))).toBe(true)
     expect(wants(readOptions(CT, '--notrack --zone 7'))).toBe(false)
+  })
+})
+
+describe('a helper that the engine has no code for', () => {
+  const found = (rule: string): string[] =>
+    parseRules(new SourceText('rules', `*raw\n-A PREROUTING ${rule}\nCOMMIT\n`), {
+      family: 'ipv4',
+      syntax: registry,
+    }).diagnostics.map(({ severity, code }) => `${severity} ${code}`)
+
+  it.each([
+    ['-p tcp --dport 6667 -j CT --helper irc', ['warning CT/helper-not-modelled']],
+    ['-p udp --dport 5060 -j CT --helper sip --zone 3', ['warning CT/helper-not-modelled']],
+    ['-p tcp --dport 21 -j CT --helper ftp', []],
+    ['-p udp --dport 69 -j CT --helper tftp', []],
+    ['-p tcp -j CT --zone 3', []],
+  ])('%s', (rule, expected) => {
+    expect(found(rule)).toEqual(expected)
   })
 })

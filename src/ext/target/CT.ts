@@ -18,7 +18,7 @@ import type { RulePlace, Seen } from '../../lang/syntax.ts'
 import { addressOf, type Family } from '../../net/address.ts'
 import type { Connection, Tuple, Zone } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { hasHelper, kernelHelpers } from '../helper-names.ts'
+import { hasHelper, isModelledHelper, kernelHelpers, modelledHelpers } from '../helper-names.ts'
 import { requireTable } from './_tables.ts'
 
 export interface TrackingWish {
@@ -94,6 +94,9 @@ export const CT = defineTarget<TrackingWish, Connection | null>()({
   check: (data, rule, place) =>
     requireTable('raw', place, 'later tables see packets that are tracked already') ??
     (data.notrack ? null : refusalOf(data, rule, place)),
+
+  notModelled: ({ notrack, helper }) =>
+    notrack || helper === '' || isModelledHelper(helper) ? null : helperGap(helper),
 
   load: (data, host) => (data.notrack ? null : templateOf(data, host.family)),
 
@@ -202,6 +205,15 @@ function helperRefusal(helper: string, family: Family, protocol: number): Refusa
     help: `give -p ${names[0]}`,
   }
 }
+
+const helperGap = (helper: string): Refusal => ({
+  code: 'helper-not-modelled',
+  message: `what the helper ${helper} reads and expects is not known here`,
+  notes: [
+    'on the engine its connections pass as they are, and none is RELATED to them; the kernel does more',
+  ],
+  help: `helpers that are known: ${modelledHelpers.join(', ')}`,
+})
 
 /** Source: IPS_CONFIRMED and IPS_TEMPLATE of include/uapi/linux/netfilter/nf_conntrack_common.h. */
 const templateStatus = (1 << 3) | (1 << 11)
