@@ -9,6 +9,7 @@ import { sortedChains } from '../lang/print.ts'
 import type { KernelProfile } from '../lang/profile.ts'
 import type { Family, Rule, Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
+import type { KnownSets } from '../lang/syntax.ts'
 import { refusalsOf } from '../lang/verify.ts'
 import type { RuleRef } from './outcome.ts'
 
@@ -30,11 +31,14 @@ export function checkTable(
       return [...gapsOf(rule, table, family, registry)].map((gap) => ({ ...gap, ref }))
     }),
   )
-  const refusals = refusalsOf(table, { family, syntax: registry, profile }).map(
+  const refusals = refusalsOf(table, { family, syntax: registry, profile, sets: noSets }).map(
     ({ chain, number, ...refusal }) => ({ ...refusal, ref: { table: table.name, chain, number } }),
   )
   return [...gaps, ...refusals]
 }
+
+/** A host here has no ipset. */
+const noSets: KnownSets = new Map()
 
 /** Extensions and chains that are not there. */
 function* gapsOf(
@@ -49,6 +53,10 @@ function* gapsOf(
   if (target.kind === 'unknown' || (target.kind === 'extension' && !registry.target(target.name, family))) {
     yield { ...unknown('target', target.name), span: target.span }
   }
+  const cannotRun = target.kind === 'extension' ? registry.target(target.name, family)?.cannotRun : undefined
+  if (cannotRun !== undefined && target.kind === 'extension') {
+    yield { ...notRun(target.name, cannotRun), span: target.span }
+  }
   if (target.kind === 'chain' && table.chains.get(target.chain)?.policy !== null) {
     yield {
       code: 'rule/no-chain',
@@ -57,6 +65,12 @@ function* gapsOf(
     }
   }
 }
+
+const notRun = (name: string, why: string): Refusal => ({
+  code: 'rule/cannot-run',
+  message: `the target ${name} is known, but cannot be run here`,
+  notes: [why],
+})
 
 const unknown = (kind: 'match' | 'target', name: string): Refusal => ({
   code: `rule/unknown-${kind}`,

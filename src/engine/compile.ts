@@ -104,6 +104,8 @@ export interface LoadedTable {
   readonly base: ReadonlyMap<Hook, LoadedChain>
   /** Whether any of its extensions makes the kernel track connections. */
   readonly needsConntrack: boolean
+  /** Whether any of its targets makes the kernel put fragments together, tracking or not. */
+  readonly needsDefragment: boolean
 }
 
 /**
@@ -142,7 +144,15 @@ export function loadTable(
     const chain = chains.get(hook)
     if (chain !== undefined) base.set(hook, chain)
   }
-  return { name: table.name, table, chains, base, needsConntrack: [...chains.values()].some(wantsConntrack) }
+  const loaded = [...chains.values()]
+  return {
+    name: table.name,
+    table,
+    chains,
+    base,
+    needsConntrack: loaded.some(wantsConntrack),
+    needsDefragment: loaded.some(wantsDefragment),
+  }
 }
 
 /** Base chains in hook order, then user chains in byte order. */
@@ -221,6 +231,9 @@ function wantsConntrack({ rules }: LoadedChain): boolean {
       (target.kind === 'extension' && targetWantsConntrack(target.definition, target.data)),
   )
 }
+
+const wantsDefragment = ({ rules }: LoadedChain): boolean =>
+  rules.some(({ target }) => target.kind === 'extension' && target.definition.needsDefragment === true)
 
 const targetWantsConntrack = ({ needsConntrack = false }: AnyTarget, data: unknown): boolean =>
   typeof needsConntrack === 'function' ? needsConntrack(data) : needsConntrack

@@ -41,10 +41,24 @@ const trackingSteps: Readonly<Record<Hook, readonly (readonly [number, HookStep]
   FORWARD: [],
 }
 
+/** The steps that gather fragments for tracking, where something else wants it. */
+const gatheringSteps: typeof trackingSteps = {
+  PREROUTING: trackingSteps.PREROUTING.filter(([, { kind }]) => kind === 'defragment'),
+  INPUT: [],
+  FORWARD: [],
+  OUTPUT: trackingSteps.OUTPUT.filter(([, { kind }]) => kind === 'defragment'),
+  POSTROUTING: [],
+}
+
 export function planHooks(tables: Iterable<LoadedTable>, tracks: boolean): HookPlan {
   const loaded = [...tables]
+  const gathers = loaded.some(({ needsDefragment }) => needsDefragment)
   const stepsAt = (hook: Hook): HookStep[] => {
-    const steps: (readonly [number, HookStep])[] = tracks ? [...trackingSteps[hook]] : []
+    const steps: (readonly [number, HookStep])[] = tracks
+      ? [...trackingSteps[hook]]
+      : gathers
+        ? [...gatheringSteps[hook]]
+        : []
     for (const table of loaded) {
       if (!table.base.has(hook)) continue
       if (table.name === 'nat') {

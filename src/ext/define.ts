@@ -41,6 +41,10 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
 
 export interface TargetDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
   readonly stateful?: boolean
+  /** Why no rule with it can be run here, although it is read, checked and printed. */
+  readonly cannotRun?: string
+  /** Whether a rule with it makes the kernel put fragments together before PREROUTING, even without tracking. */
+  readonly needsDefragment?: boolean
   /** As for matches; by the rule's data where only some of them do. */
   readonly needsConntrack?: boolean | ((data: Data) => boolean)
   load?(data: Data, host: HostServices): State

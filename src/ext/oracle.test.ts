@@ -53,11 +53,30 @@ const files = [
     'CONNMARK',
     'CONNSECMARK',
     'CT',
+    'HMARK',
+    'IDLETIMER',
+    'LED',
+    'RATEEST',
+    'SECMARK',
+    'SET',
+    'SYNPROXY',
+    'TPROXY',
   ].map((name) => `libxt_${name}.t`),
-  ...['icmp', 'ah', 'ttl', 'DNAT', 'ECN', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT', 'TTL'].map(
-    (name) => `libipt_${name}.t`,
-  ),
-  ...['icmp6', 'ah', 'hl', 'DNAT', 'HL', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT'].map(
+  ...[
+    'icmp',
+    'ah',
+    'ttl',
+    'DNAT',
+    'ECN',
+    'LOG',
+    'MASQUERADE',
+    'NETMAP',
+    'REJECT',
+    'SNAT',
+    'TTL',
+    'CLUSTERIP',
+  ].map((name) => `libipt_${name}.t`),
+  ...['icmp6', 'ah', 'hl', 'DNAT', 'HL', 'LOG', 'MASQUERADE', 'NETMAP', 'REJECT', 'SNAT', 'DNPT', 'SNPT'].map(
     (name) => `libip6t_${name}.t`,
   ),
 ]
@@ -87,7 +106,8 @@ const lines =
 /** Exit code and saved line, as the oracle tells them. */
 function ours({ tool, table, chain, rule: text }: OracleLine): { code: number; saved: string | null } {
   const family: Family = tool === 'iptables' ? 'ipv4' : 'ipv6'
-  const { rules } = parseRuleText(text, { family, syntax: registry, table, chain })
+  const sets = new Map<string, Family | null>()
+  const { rules } = parseRuleText(text, { family, syntax: registry, table, chain, sets })
   const [rule] = rules
   if (rule === undefined) return { code: 2, saved: null }
   const place = { family, table, hooks: [chain], profile: linux618 }

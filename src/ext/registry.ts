@@ -43,13 +43,18 @@ import { udp } from './match/udp.ts'
 import { AUDIT } from './target/AUDIT.ts'
 import { CHECKSUM } from './target/CHECKSUM.ts'
 import { CLASSIFY } from './target/CLASSIFY.ts'
+import { CLUSTERIP } from './target/CLUSTERIP.ts'
 import { CONNMARK } from './target/CONNMARK.ts'
 import { CONNSECMARK } from './target/CONNSECMARK.ts'
 import { CT } from './target/CT.ts'
 import { DNAT } from './target/DNAT.ts'
+import { DNPT } from './target/DNPT.ts'
 import { DSCP } from './target/DSCP.ts'
 import { ECN } from './target/ECN.ts'
 import { HL } from './target/HL.ts'
+import { HMARK } from './target/HMARK.ts'
+import { IDLETIMER } from './target/IDLETIMER.ts'
+import { LED } from './target/LED.ts'
 import { LOG } from './target/LOG.ts'
 import { MARK } from './target/MARK.ts'
 import { MASQUERADE } from './target/MASQUERADE.ts'
@@ -57,13 +62,19 @@ import { NETMAP } from './target/NETMAP.ts'
 import { NFLOG } from './target/NFLOG.ts'
 import { NFQUEUE } from './target/NFQUEUE.ts'
 import { NOTRACK } from './target/NOTRACK.ts'
+import { RATEEST } from './target/RATEEST.ts'
 import { REDIRECT } from './target/REDIRECT.ts'
 import { REJECT } from './target/REJECT.ts'
+import { SECMARK } from './target/SECMARK.ts'
+import { SET } from './target/SET.ts'
 import { SNAT } from './target/SNAT.ts'
+import { SNPT } from './target/SNPT.ts'
+import { SYNPROXY } from './target/SYNPROXY.ts'
 import { TCPMSS } from './target/TCPMSS.ts'
 import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.ts'
 import { TEE } from './target/TEE.ts'
 import { TOS } from './target/TOS.ts'
+import { TPROXY } from './target/TPROXY.ts'
 import { TRACE } from './target/TRACE.ts'
 import { TTL } from './target/TTL.ts'
 
@@ -109,13 +120,18 @@ export const targets: readonly AnyTarget[] = [
   AUDIT,
   CHECKSUM,
   CLASSIFY,
+  CLUSTERIP,
   CONNMARK,
   CONNSECMARK,
   CT,
   DNAT,
+  DNPT,
   DSCP,
   ECN,
   HL,
+  HMARK,
+  IDLETIMER,
+  LED,
   LOG,
   MARK,
   MASQUERADE,
@@ -123,13 +139,19 @@ export const targets: readonly AnyTarget[] = [
   NFLOG,
   NFQUEUE,
   NOTRACK,
+  RATEEST,
   REDIRECT,
   REJECT,
+  SECMARK,
+  SET,
   SNAT,
+  SNPT,
+  SYNPROXY,
   TCPMSS,
   TCPOPTSTRIP,
   TEE,
   TOS,
+  TPROXY,
   TRACE,
   TTL,
 ]

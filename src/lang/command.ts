@@ -18,7 +18,7 @@ import type { Counters, Rule, TableName } from './rule.ts'
 import { tableHooks } from './rule.ts'
 import { buildRules } from './rule-builder.ts'
 import type { Span } from './source.ts'
-import type { Syntax } from './syntax.ts'
+import type { KnownSets, Syntax } from './syntax.ts'
 import { byteLength, spanOfWords, type Word } from './words.ts'
 
 /** What reading a command needs to know. */
@@ -27,6 +27,8 @@ export interface CommandEnvironment {
   readonly syntax: Syntax
   readonly profile: KernelProfile
   readonly problems: Problems
+  /** The sets of ipset that there are; absent where that is not known. */
+  readonly sets?: KnownSets | undefined
   /** The table of the section in restore text, where `-t` and `-w` are refused; null elsewhere. */
   readonly restoreTable: TableName | null
   /** Names of the chains a table has at this moment. */

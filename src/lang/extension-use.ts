@@ -105,9 +105,9 @@ export class ExtensionUse {
     protocol: OptionEnvironment['protocol'],
   ): { readonly value: unknown } | null {
     if (parse === null || value === null) return { value: true }
-    const { family, profile, problems } = this.#environment
+    const { family, profile, problems, sets } = this.#environment
     try {
-      return { value: parse(value.text, { family, profile, protocol }) }
+      return { value: parse(value.text, { family, profile, protocol, sets }) }
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       const { refusal, span } = error
@@ -131,7 +131,7 @@ export class ExtensionUse {
 
   /** The extension's data once all words are read; null when something was refused. */
   finish(protocol: OptionEnvironment['protocol']): { readonly data: unknown } | null {
-    const { family, profile, problems } = this.#environment
+    const { family, profile, problems, sets } = this.#environment
     const before = problems.counts.error
     const { warning } = this.syntax
     if (warning !== undefined) problems.warn({ ...warning, ...this.#ownWords(warning) }, this.#span)
@@ -139,7 +139,7 @@ export class ExtensionUse {
     if (this.#damaged || before < problems.counts.error) return null
     try {
       const given = this.#given as Given<OptionTable>
-      return { data: this.syntax.parse(given, { family, profile, protocol }) }
+      return { data: this.syntax.parse(given, { family, profile, protocol, sets }) }
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       const { refusal, span } = error

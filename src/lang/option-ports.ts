@@ -104,6 +104,11 @@ export function looselyParsedPortRange(spec: OptionText): OptionSpec<Range> {
   )
 }
 
+/** One port as `getaddrinfo` reads it: decimal only, cut to 16 bits, or a service of any protocol. Source: `xtopt_parse_port()`. */
+export function looselyParsedPort(spec: OptionText): OptionSpec<number> {
+  return value((given) => parseLoosePort(given, given), { metavar: 'PORT', ...spec })
+}
+
 function parseLoosePort(given: string, whole: string): number {
   const [, digits] = /^[ \t\n\v\f\r]*\+?(\d+)$/.exec(given) ?? []
   // strtoul into an int: what becomes negative is looked up as a name, and fails.

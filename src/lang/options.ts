@@ -18,7 +18,7 @@ import type { OptionSpec } from './syntax.ts'
 
 export { type OptionText, type Range, value } from './option.ts'
 export { type AddressRange, addressRange, hostAddress, mac, prefix } from './option-addresses.ts'
-export { looselyParsedPortRange, port, portList, portRange } from './option-ports.ts'
+export { looselyParsedPort, looselyParsedPortRange, port, portList, portRange } from './option-ports.ts'
 
 /** An option without a value; `Given` holds `true`. */
 export function flag(spec: OptionText): OptionSpec<true> {

@@ -6,7 +6,7 @@ import { type KernelProfile, linux618 } from './profile.ts'
 import type { Family, Rule, TableName } from './rule.ts'
 import { tableHooks } from './rule.ts'
 import { SourceText } from './source.ts'
-import type { Syntax } from './syntax.ts'
+import type { KnownSets, Syntax } from './syntax.ts'
 import { splitRestoreLine } from './words.ts'
 
 export interface RuleTextOptions {
@@ -18,6 +18,8 @@ export interface RuleTextOptions {
   readonly chain?: string
   /** User chains that the rule may jump to. */
   readonly chains?: readonly string[]
+  /** The sets of ipset that there are; any name is taken when absent. */
+  readonly sets?: KnownSets
 }
 
 /**
@@ -26,7 +28,15 @@ export interface RuleTextOptions {
  */
 export function parseRuleText(
   text: string,
-  { family, syntax, profile = linux618, table = 'filter', chain = 'FORWARD', chains = [] }: RuleTextOptions,
+  {
+    family,
+    syntax,
+    profile = linux618,
+    table = 'filter',
+    chain = 'FORWARD',
+    chains = [],
+    sets,
+  }: RuleTextOptions,
 ): { readonly rules: readonly Rule[]; readonly diagnostics: readonly Diagnostic[] } {
   const problems = new Problems()
   const source = new SourceText('rule', `-A ${chain} ${text}`)
@@ -37,6 +47,7 @@ export function parseRuleText(
     syntax,
     profile,
     problems,
+    sets,
     restoreTable: table,
     chains: () => known,
   })

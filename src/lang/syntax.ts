@@ -15,7 +15,12 @@ export interface OptionEnvironment {
   readonly profile: KernelProfile
   /** Protocol of the rule's `-p`, as far as it was read before; null when none or any. */
   readonly protocol: { readonly number: number; readonly inverted: boolean } | null
+  /** The sets of ipset that there are; absent where that is not known. */
+  readonly sets?: KnownSets | undefined
 }
+
+/** Names of sets, and the family of what they hold; null for both. */
+export type KnownSets = ReadonlyMap<string, Family | null>
 
 /**
  * Reads one value; refuses with `refuse(...)`. The message continues a sentence that begins with the option and
@@ -70,6 +75,8 @@ export interface RulePlace {
   /** Base chains from which the rule can be reached; empty when none. */
   readonly hooks: readonly Hook[]
   readonly profile: KernelProfile
+  /** The sets of ipset that there are; absent where that is not known. */
+  readonly sets?: KnownSets | undefined
 }
 
 /** How `iptables -L` asks for the text of an extension. */

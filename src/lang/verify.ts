@@ -10,12 +10,14 @@ import type { KernelProfile } from './profile.ts'
 import { isUnconditional, reachOf } from './reach.ts'
 import type { Chain, Family, Rule, Table } from './rule.ts'
 import type { Span } from './source.ts'
-import type { RulePlace, Syntax } from './syntax.ts'
+import type { KnownSets, RulePlace, Syntax } from './syntax.ts'
 
 export interface VerifyContext {
   readonly family: Family
   readonly syntax: Syntax
   readonly profile: KernelProfile
+  /** The sets of ipset that there are; absent where that is not known. */
+  readonly sets?: KnownSets | undefined
 }
 
 export interface LoadRefusal extends Refusal {
@@ -26,14 +28,20 @@ export interface LoadRefusal extends Refusal {
 }
 
 /** Everything the kernel would refuse in this table, in its order; the kernel itself stops at the first. */
-export function refusalsOf(table: Table, { family, syntax, profile }: VerifyContext): LoadRefusal[] {
+export function refusalsOf(table: Table, { family, syntax, profile, sets }: VerifyContext): LoadRefusal[] {
   if ([...table.chains.values()].every(({ rules }) => rules.every(isPlain))) return []
   const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
   for (const chain of sortedChains(table)) {
     for (const [at, rule] of chain.rules.entries()) {
-      const place: RulePlace = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
+      const place: RulePlace = {
+        family,
+        table: table.name,
+        hooks: reach.hooks.get(rule) ?? [],
+        profile,
+        sets,
+      }
       for (const refusal of refusalsOfRule(rule, place, syntax)) {
         refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
       }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../net/address.ts'
 import { decodeIp } from '../../net/decode.ts'
+import { jhash2 } from '../../net/jhash.ts'
 import { describePacket, encodePacketLine, parsePacketLine, printPacketLine } from '../../net/notation.ts'
 import { Packet } from '../../net/packet.ts'
 import { TupleKey } from '../conntrack/tuple.ts'
-import { jhash2 } from './jhash.ts'
 import { type Manipulation, manipulate } from './manipulate.ts'
 
 function packetOf(line: string): Packet {

@@ -6,10 +6,10 @@
  */
 import type { NatRange, Zone } from '../../ext/context.ts'
 import type { Address } from '../../net/address.ts'
+import { jhash2 } from '../../net/jhash.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import type { TrackedConnection } from '../conntrack/connection.ts'
 import { protocolOf, TupleKey, type TupleWords } from '../conntrack/tuple.ts'
-import { jhash2 } from './jhash.ts'
 import type { Manipulation } from './manipulate.ts'
 
 /** What the choice must not collide with. */

@@ -1,7 +1,7 @@
 /** What one run of a program answers, and the messages that all of them share. */
 import type { KernelProfile } from '../profile.ts'
 import type { Family, Ruleset } from '../rule.ts'
-import type { Syntax } from '../syntax.ts'
+import type { KnownSets, Syntax } from '../syntax.ts'
 
 /** The part of a diagnostic that a program tells. */
 export interface Told {
@@ -17,7 +17,11 @@ export interface Machine {
   readonly rulesets: Rulesets
   readonly syntax: Syntax
   readonly profile: KernelProfile
+  /** The sets of ipset that there are; none when absent. */
+  readonly sets?: KnownSets
 }
+
+export const noSets: KnownSets = new Map()
 
 export interface Answer {
   /** iptables' own codes: 0 well, 1 refused at run time, 2 called wrongly, 3 no such table. */

@@ -20,6 +20,7 @@ import {
   done,
   type Machine,
   missingName,
+  noSets,
   noTable,
   otherRunTimeText,
   refusedAtRunTime,
@@ -40,7 +41,7 @@ export function runIptables(args: readonly string[], family: Family, machine: Ma
 
 function run(args: readonly string[], family: Family, machine: Machine, problems: Problems): Answer {
   const program = family === 'ipv4' ? 'iptables' : 'ip6tables'
-  const { rulesets, syntax, profile } = machine
+  const { rulesets, syntax, profile, sets = noSets } = machine
   const ruleset = rulesets[family]
   const empty = new Map<TableName, Table>()
   const tableOf = (name: TableName): Table => {
@@ -53,6 +54,7 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
     syntax,
     profile,
     problems,
+    sets,
     restoreTable: null,
     chains: (name) => tableOf(name).chains,
   })
@@ -72,7 +74,7 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
   const answer = carryOut(command, table, program, { family, syntax })
   if (answer.exitCode !== 0) return answer
   if (!isReading(action)) {
-    const [refusal] = refusalsOf(table, { family, syntax, profile })
+    const [refusal] = refusalsOf(table, { family, syntax, profile, sets })
     if (refusal !== undefined) return refusedAtRunTime(program, kernelText(refusal))
     zeroPolicies(table, action)
   }
