@@ -116,7 +116,8 @@ export class HookRunner {
 
   /** What mangle changed in OUTPUT, or nat turned, may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
   #reroute(skb: HostSkb): Fate | null {
-    const route = this.#parts.routing.output(skb.packet.destination)
+    const { source, destination } = skb.packet
+    const route = this.#parts.routing.reroute(source, destination, skb.route!.device)
     if (route.kind === 'refused') return droppedByHost(route.why)
     skb.route = route
     return null
@@ -197,8 +198,9 @@ export class HookRunner {
   // --- Fragments
 
   #defragment(skb: HostSkb, hook: Hook, journey: Journey): Fate | null {
-    if (skb.conntrack !== null || skb.untracked) return null
     const { packet } = skb
+    // What comes back by lo has its connection already. IPv4 puts it together all the same, for nat (measured).
+    if (skb.untracked || (skb.conntrack?.connection != null && packet.family === 'ipv6')) return null
     const isPart = packet.family === 'ipv4' ? packet.isFragment : packet.fragmentHeaderOffset >= 0
     if (!isPart) return null
     const user = hook === 'PREROUTING' ? 'conntrack-in' : 'conntrack-out'

@@ -27,6 +27,11 @@ export type Decision =
       readonly chain: LoadedChain
     }
 
+const unreadable = 'cannot read this packet, so it is dropped at once'
+
+/** Whether the reason of an outcome is that a match could not read the packet. */
+export const isUnreadable = (why: string | undefined): boolean => why?.endsWith(unreadable) === true
+
 /** The decision in a form for people. */
 export function fateOf(decision: Decision): Fate {
   const { verdict } = decision
@@ -36,7 +41,7 @@ export function fateOf(decision: Decision): Fate {
   }
   const by = printRuleRef(decision.rule.ref)
   if (decision.kind === 'hotdrop') {
-    return { verdict, by, why: `a match of ${by} cannot read this packet, so it is dropped at once` }
+    return { verdict, by, why: `a match of ${by} ${unreadable}` }
   }
   const { target } = decision.rule
   const word =

@@ -158,24 +158,29 @@ export class Ipv4Routing implements FamilyRouting {
     if (entry.device === null) return refused(`the route to ${printAddress(destination)} leads nowhere`)
     const { device, gateway } = entry
     const source = entry.source ?? this.#addressOn(device, gateway)
-    if (entry.type === 'BROADCAST' || isLimitedBroadcast(destination)) {
-      return {
-        kind: 'unicast',
-        type: 'BROADCAST',
-        device,
-        gateway: null,
-        source,
-        error: null,
-        isHeardHere: true,
-      }
-    }
+    if (entry.type === 'BROADCAST' || isLimitedBroadcast(destination)) return toAll(device, source)
     if (isMulticast(destination)) {
-      const isHeardHere = isJoined(destination, 0, device)
       // The kernel takes the default route's device, but never sends a group's packets to a gateway.
       const kept = (lengthOfMask(entry.to.mask) ?? 0) < 4 ? null : gateway
-      return { kind: 'unicast', type: 'MULTICAST', device, gateway: kept, source, error: null, isHeardHere }
+      return toGroup(destination, device, kept, source)
     }
     return { kind: 'unicast', type: 'UNICAST', device, gateway, source, error: null, isHeardHere: false }
+  }
+
+  /** What goes to everybody leaves by the device that has its source. */
+  reroute(source: Address, destination: Address): Route | Refused {
+    const type = this.addressType(source, null)
+    if (type !== 'LOCAL' && type !== 'UNICAST') return this.output(destination)
+    if (isLimitedBroadcast(destination) || isMulticast(destination)) {
+      const device = type === 'LOCAL' ? this.#localFib.lookup(source)!.device! : null
+      if (device === null) return refused(`${printAddress(source)} is no address of this host`)
+      if (isLimitedBroadcast(destination)) return toAll(device, source)
+      return toGroup(destination, device, null, source)
+    }
+    const route = this.output(destination)
+    // Source: __mkroute_output().
+    const leaves = route.kind !== 'refused' && route.device.kind !== 'loopback'
+    return leaves && isLoopback(source) ? martianSource(source) : route
   }
 
   #toItself(source: Address): Route {
@@ -232,6 +237,26 @@ export class Ipv4Routing implements FamilyRouting {
 /** Every device listens to 224.0.0.1 and nothing else; IGMP only asks whether the group is known at all. */
 const isJoined = (group: Address, _protocol: number, device: Device): boolean =>
   device.kind === 'ethernet' && sameAddress(group, allHosts)
+
+const toAll = (device: Device, source: Address | null): Route => ({
+  kind: 'unicast',
+  type: 'BROADCAST',
+  device,
+  gateway: null,
+  source,
+  error: null,
+  isHeardHere: true,
+})
+
+const toGroup = (group: Address, device: Device, gateway: Address | null, source: Address | null): Route => ({
+  kind: 'unicast',
+  type: 'MULTICAST',
+  device,
+  gateway,
+  source,
+  error: null,
+  isHeardHere: isJoined(group, 0, device),
+})
 
 const holds = (prefix: Prefix, address: Address): boolean =>
   sameAddress(networkOf(prefix).address, networkOf({ address, mask: prefix.mask }).address)

@@ -83,6 +83,11 @@ export class Ipv6Routing implements FamilyRouting {
     return { ...this.#by(entry, destination, entry.device), type: 'MULTICAST', gateway: null, isHeardHere }
   }
 
+  /** Groups and link-local addresses stay on their device. */
+  reroute(_source: Address, destination: Address, device: Device): Route | Refused {
+    return this.output(destination, device)
+  }
+
   #lookup(destination: Address, device: Device | null): FibEntry | null {
     return this.#local.lookup(destination, device) ?? this.#main.lookup(destination, device)
   }

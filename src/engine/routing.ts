@@ -57,6 +57,11 @@ export interface FamilyRouting extends Routing {
    * that device, it forgets the gateway and takes the packet's own destination for one on the link.
    */
   outputVia(gateway: Address, device: Device | null): Route | Refused
+  /**
+   * Decides anew for a packet of the host that a table changed, which so far went by `device`. Other than the first
+   * time, its source counts. Source: ip_route_me_harder(), ip6_route_me_harder().
+   */
+  reroute(source: Address, destination: Address, device: Device): Route | Refused
   /** Whether an address is one of the host's own, on any device. */
   isOwn(address: Address): boolean
   /**

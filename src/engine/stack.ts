@@ -295,10 +295,8 @@ export class Stack {
     const stopped = this.#hooks.run('POSTROUTING', skb, skb.copiedTo ?? cameBy, route.device, journey)
     if (stopped !== null) return stopped
     const { device } = route
-    if (device.kind === 'loopback') return this.#loopBack(skb, device, journey)
-
     const { packet } = skb
-    if (packet.family === 'ipv6' && cameBy === null) {
+    if (packet.family === 'ipv6' && cameBy === null && device.kind !== 'loopback') {
       const staysHere = this.#hearOneself(skb, route, journey)
       if (staysHere !== null) return staysHere
     }
@@ -309,6 +307,7 @@ export class Stack {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
     }
+    if (device.kind === 'loopback') return this.#loopBack(skb, pieces, device, journey)
     const nextHop = route.gateway ?? packet.destination
     for (const piece of pieces) {
       const bytes = encodeToNeighbour(piece, nextHop, route.type, device, this.#parts.neighbours)
@@ -318,17 +317,21 @@ export class Stack {
   }
 
   /** What leaves by `lo` comes in by it, with what the kernel keeps beside the bytes, but without the socket. */
-  #loopBack(skb: HostSkb, device: Device, journey: Journey): Fate {
-    const { packet } = skb
-    const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
+  #loopBack(skb: HostSkb, pieces: readonly Uint8Array[], device: Device, journey: Journey): Fate {
     const header = new Uint8Array(14)
-    header.set(packet.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12)
-    decodeIp(packet, concatBytes(header, whole), header.length, 0)
-    skb.socket = null
-    skb.device = device
-    skb.packetType = 'host'
-    skb.turnRound()
-    journey.backlog.push(skb)
+    header.set(this.#parts.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12)
+    for (const piece of pieces) {
+      const looped = new HostSkb(skb.role)
+      decodeIp(looped.packet, concatBytes(header, piece), header.length, 0)
+      looped.mark = skb.mark
+      looped.conntrack = skb.conntrack
+      looped.untracked = skb.untracked
+      looped.traced = skb.traced
+      looped.route = skb.route
+      looped.device = device
+      looped.turnRound()
+      journey.backlog.push(looped)
+    }
     return journey.accepted('it comes back by lo')
   }
 }

@@ -94,18 +94,19 @@ function coveredSumOk(packet: Packet, covered: number, length: number): boolean 
  * transport header to the end of the packet, whatever the header's own length says, and IPv4 takes the pseudo header
  * for TCP and UDP only (so any other protocol is summed bare). REJECT and conntrack ask it.
  *
+ * In IPv4 the IP header is summed too. That makes no difference while its own checksum is right; where the host wrote
+ * into its options (record route) and has yet to refresh it, everything counts as wrong (measured).
+ *
  * Source: net/netfilter/utils.c, nf_ip_checksum() and nf_ip6_checksum(), Linux 6.18.
  */
 export function netfilterChecksumOk(packet: Packet, protocol = packet.protocol): boolean {
   const start = packet.transportOffset
   if (packet.family === null || start < 0 || start > packet.endOffset) return false
+  const from = packet.family === 'ipv4' ? packet.networkOffset : start
   const hasPseudoHeader =
     packet.family === 'ipv6' || protocol === ipProtocol.tcp || protocol === ipProtocol.udp
   const initial = hasPseudoHeader ? pseudoHeaderSum(packet, protocol, packet.endOffset - start) : 0
-  const sum = onesComplementSum(packet.bytes, start, packet.endOffset, initial)
-  // The kernel sums the IP header too, which makes no difference to a sum except that it cannot be 0: bytes that are
-  // all zero, or no bytes, pass.
-  return sum === 0xffff || sum === 0
+  return onesComplementSum(packet.bytes, from, packet.endOffset, initial) === 0xffff
 }
 
 /**

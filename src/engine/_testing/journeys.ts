@@ -379,6 +379,69 @@ COMMIT
     `,
   },
   {
+    name: 'what is routed again goes to everybody by the device of its source',
+    host: gateway,
+    rules: {
+      ipv4: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -p udp -j MARK --set-mark 1
+COMMIT
+`,
+    },
+    packets: `
+      out tcp 192.168.1.1:5 > 255.255.255.255:9  => accept by policy; sent eth0 tcp ttl=64
+      out udp 192.168.1.1:5 > 255.255.255.255:9  => accept by policy; sent eth1 udp ttl=64
+      out udp 192.168.1.1:5 > 239.1.2.3:9        => accept by policy; sent eth1 udp ttl=64
+      out udp 198.51.100.71:5 > 255.255.255.255:9 => drop by host; hits mangle/OUTPUT:1; sent nothing
+      out udp 198.51.100.71:5 > 198.51.100.7:9   => accept by policy; sent eth0 udp ttl=64
+    `,
+  },
+  {
+    name: 'fragments of the host to itself come back as they were sent, where connections are tracked',
+    host: gateway,
+    rules: {
+      ipv4: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -m state --state NEW
+COMMIT
+`,
+      ipv6: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -m state --state NEW
+COMMIT
+`,
+    },
+    packets: `
+      # IPv4 puts them together once more, IPv6 does not.
+      out udp 203.0.113.1:5 > 203.0.113.1:9 id=7 frag=0+ len=36 sum=0 => drop by host; hits; policies
+      out udp 203.0.113.1 > 203.0.113.1 id=7 frag=2 payload=0102 => accept by policy; hits filter/OUTPUT:1; policies raw/OUTPUT filter/OUTPUT raw/PREROUTING filter/INPUT; delivered
+      out udp [2001:db8:1::1]:5 > [2001:db8:1::1]:9 id=7 frag=0+ payload=0102030405060708 sum=0 => drop by host; hits; policies
+      out udp 2001:db8:1::1 > 2001:db8:1::1 id=7 frag=2 payload=01020304050607080910111213141516 => accept by policy; hits filter/OUTPUT:1; policies raw/OUTPUT filter/OUTPUT raw/PREROUTING filter/INPUT raw/PREROUTING filter/INPUT; delivered
+      # The whole may be no longer than the largest piece was with its extra header; then it is not cut.
+      out udp [2001:db8:1::1]:6 > [2001:db8:1::1]:9 id=8 frag=0+ payload=0102030405060708 sum=0 => drop by host; hits; policies
+      out udp 2001:db8:1::1 > 2001:db8:1::1 id=8 frag=2 payload=0102 => accept by policy; hits filter/OUTPUT:1; policies raw/OUTPUT filter/OUTPUT raw/PREROUTING filter/INPUT; delivered
+    `,
+  },
+  {
     name: 'IPv6 addresses that arrive',
     host: gateway,
     rules: { ipv6: everyHook },
@@ -552,6 +615,18 @@ COMMIT
       eth0 udp 198.51.100.7 > 203.0.113.1:9 opts=83070401020304 => drop by host; sent nothing
       eth0 udp 198.51.100.7 > 203.0.113.1:9 opts=860a00000001010400010000 => drop by host; sent eth0 icmp type=12 pointer=22
       eth0 udp 198.51.100.7 > 203.0.113.1:9 opts=94040000 => accept by policy; delivered
+    `,
+  },
+  {
+    name: 'REJECT takes the checksum of what the host wrote into for a wrong one',
+    host: gateway,
+    rules: { ipv4: '*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n-A INPUT -j REJECT\nCOMMIT\n' },
+    packets: `
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=94040000 => reject by filter/INPUT:1; sent eth0 icmp type=3
+      # Record route has room for one address, for none; no checksum, no check.
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=0707040000000000 => drop by filter/INPUT:1; sent nothing
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=0707080102030400 => reject by filter/INPUT:1; sent eth0 icmp type=3
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=0707040000000000 sum=0 => reject by filter/INPUT:1; sent eth0 icmp type=3
     `,
   },
   ...trackingJourneys(gateway),

@@ -1,18 +1,19 @@
 /**
  * From counters before and after a step to what happened: which rules were hit, in what order, who decided.
  *
- * The kernel says how often each rule matched, not in which order. But a packet's way is fixed once one knows which
- * rules matched: starting at a base chain, the first rule whose counter moved is where it went. So the ways are
- * walked again, each match taken off the count: the step's own packet first, then whatever packets the host made
- * because of it (a REJECT's answer passes OUTPUT and POSTROUTING), until nothing is left.
+ * The kernel says how often each rule matched, not which packet it was nor in which order. The helper table says how
+ * many packets came to each hook and passed it, the step's own packet apart from the answers that it got. Together they
+ * leave few explanations: every packet that passed a hook was accepted by some rule or policy of every table there,
+ * every packet that did not was dropped, and each count belongs to exactly one of them. So the ways are walked again in
+ * every possible manner, each match taken off the counts, until nothing is left.
  *
- * That is certain as long as no chain is visited twice; where one is, the order is a guess and `certain` is false.
+ * Where all explanations say the same of the step's packet, that is certain. Where they do not, the first is a guess.
  */
 import type { Verdict } from '../../engine/outcome.ts'
 import type { Hook } from '../../lang/rule.ts'
 import type { Family } from '../../net/address.ts'
-import type { ChainCounters, TableCounters } from './_counters.ts'
-import type { Arrivals } from './_helper-table.ts'
+import type { ChainCounters, RuleTarget, TableCounters } from './_counters.ts'
+import { type Arrivals, type PacketKind, packetKinds } from './_helper-table.ts'
 
 export interface Derived {
   readonly verdict: Verdict
@@ -21,6 +22,16 @@ export interface Derived {
   readonly policies: readonly string[]
   readonly delivered: boolean
   readonly certain: boolean
+}
+
+/** What the lab knows of a step's packet beside the counters. */
+export interface StepPacket {
+  /** It arrived (`receive`), or the host sent it (`send`). */
+  readonly origin: 'receive' | 'send'
+  /** Null where it cannot be told from an answer: a fragment. */
+  readonly kind: PacketKind | null
+  /** Of the frames that left in this step. */
+  readonly emitted: readonly PacketKind[]
 }
 
 /** Tables in the order of their priorities at each hook. Source: enum nf_ip_hook_priorities. */
@@ -32,120 +43,51 @@ const tablesAt: Readonly<Record<Hook, readonly string[]>> = {
   POSTROUTING: ['mangle', 'nat'],
 }
 
+/** The order in which a packet comes to hooks. */
+const ways: Readonly<Record<StepPacket['origin'], readonly Hook[]>> = {
+  receive: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  send: ['OUTPUT', 'POSTROUTING', 'PREROUTING', 'INPUT', 'FORWARD'],
+}
+
 /** Extension targets that end the packet's way through a table. */
 const acceptingTargets = new Set(['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP', 'TPROXY', 'NFQUEUE'])
 
+/** Steps of the search for explanations, after which what was found must do. */
+const patience = 20_000
+
+/** What a table, or nobody that counts, said to a packet. */
 interface Decision {
   readonly table: string
   readonly verdict: Verdict
   readonly by: string
 }
 
+/** One packet at one hook. */
+interface Pass {
+  readonly hook: Hook
+  readonly passed: boolean
+  /** It is the step's packet, or a copy that the host heard of it. */
+  readonly isOwn: boolean
+}
+
+interface Explained extends Pass {
+  readonly decisions: readonly Decision[]
+}
+
+/** How often each rule (`filter/INPUT:3`) and policy (`filter/INPUT`) of a family was met in a step. */
 export class CounterDifference {
-  readonly #tables: readonly TableCounters[]
-  /** How often each rule (`filter/INPUT:3`) and policy (`filter/INPUT`) is still to be explained. */
-  readonly #left = new Map<string, number>()
-  readonly #visited = new Set<string>()
-  readonly hits: string[] = []
-  readonly policies: string[] = []
-  certain = true
+  readonly tables: readonly TableCounters[]
+  readonly moved: ReadonlyMap<string, number>
 
   constructor(before: readonly TableCounters[], after: readonly TableCounters[], family: Family) {
-    this.#tables = after.filter((table) => table.family === family)
+    this.tables = after.filter((table) => table.family === family)
     const earlier = countsOf(before, family)
-    for (const [key, count] of countsOf(this.#tables, family)) {
-      const moved = count - (earlier.get(key) ?? 0)
-      if (moved > 0) this.#left.set(key, moved)
+    const moved = new Map<string, number>()
+    for (const [key, count] of countsOf(this.tables, family)) {
+      const times = count - (earlier.get(key) ?? 0)
+      if (times > 0) moved.set(key, times)
     }
-  }
-
-  get isExplained(): boolean {
-    return this.#left.size === 0
-  }
-
-  /** Walks one packet through the tables at a hook. The last entry is a drop, if there was one. */
-  pass(hook: Hook): Decision[] {
-    const decisions: Decision[] = []
-    for (const name of tablesAt[hook]) {
-      const table = this.#tables.find((candidate) => candidate.name === name)
-      const base = table?.chains.find((chain) => chain.name === hook && chain.policy !== null)
-      if (table === undefined || base === undefined) continue
-      const decision = this.#traverse(table, base)
-      if (decision === null) continue
-      decisions.push(decision)
-      if (decision.verdict !== 'accept') break
-    }
-    return decisions
-  }
-
-  #traverse(table: TableCounters, base: ChainCounters): Decision | null {
-    const stack: { chain: ChainCounters; at: number }[] = []
-    let chain = base
-    let at = 0
-    for (;;) {
-      const rule = chain.rules[at]
-      if (rule === undefined) {
-        const outer = stack.pop()
-        if (outer === undefined) return this.#applyPolicy(table, base)
-        ;({ chain, at } = outer)
-        continue
-      }
-      const key = `${table.name}/${chain.name}:${at + 1}`
-      at++
-      if (!this.#take(key)) continue
-      this.hits.push(key)
-      const { target } = rule
-      switch (target.kind) {
-        case 'none':
-          break
-        case 'accept':
-        case 'drop':
-          return { table: table.name, verdict: target.kind, by: key }
-        case 'queue':
-          return { table: table.name, verdict: 'drop', by: key }
-        case 'return':
-          at = chain.rules.length
-          break
-        case 'chain': {
-          const inner = table.chains.find(({ name }) => name === target.chain)
-          if (inner === undefined) break
-          if (this.#visited.has(`${table.name}/${inner.name}`)) this.certain = false
-          this.#visited.add(`${table.name}/${inner.name}`)
-          if (!target.goto) stack.push({ chain, at })
-          chain = inner
-          at = 0
-          break
-        }
-        case 'extension':
-          if (target.name === 'REJECT') return { table: table.name, verdict: 'reject', by: key }
-          if (acceptingTargets.has(target.name)) return { table: table.name, verdict: 'accept', by: key }
-      }
-    }
-  }
-
-  #applyPolicy(table: TableCounters, base: ChainCounters): Decision | null {
-    const key = `${table.name}/${base.name}`
-    if (!this.#take(key)) return null
-    this.policies.push(key)
-    return { table: table.name, verdict: base.policy!.verdict, by: 'policy' }
-  }
-
-  #take(key: string): boolean {
-    const left = this.#left.get(key)
-    if (left === undefined) return false
-    if (left === 1) this.#left.delete(key)
-    else this.#left.set(key, left - 1)
-    return true
-  }
-
-  /** Whatever the walks did not explain, in table order. */
-  takeRest(): void {
-    for (const [key, count] of this.#left) {
-      const list = key.includes(':') ? this.hits : this.policies
-      for (let times = 0; times < count; times++) list.push(key)
-      this.certain = false
-    }
-    this.#left.clear()
+    this.moved = moved
   }
 }
 
@@ -162,65 +104,306 @@ function countsOf(tables: readonly TableCounters[], family: Family): Map<string,
   return counts
 }
 
-/**
- * What became of a packet that arrived (`receive`) or that the host sent (`send`). `hasEmitted`: whether frames left.
- */
-export function derive(
-  origin: 'receive' | 'send',
-  difference: CounterDifference,
-  arrivals: Arrivals,
-  hasEmitted: boolean,
-): Derived {
-  const decisions: Decision[] = []
-  const walk = (...route: readonly Hook[]): void => {
-    for (const hook of route) {
-      if (decisions.some(({ verdict }) => verdict !== 'accept')) return
-      decisions.push(...difference.pass(hook))
+interface Frame {
+  readonly chain: ChainCounters
+  readonly at: number
+  readonly outer: Frame | null
+}
+
+/** Goes on from a decision; null where the table saw nothing of the packet, or lost it without a word. */
+type Continue = (decision: Decision | null, isLost: boolean) => void
+
+/** Looks for all ways in which packets can have moved the counters. */
+class Search {
+  readonly #tables: readonly TableCounters[]
+  readonly #passes: readonly Pass[]
+  readonly #left: Map<string, number>
+  readonly #trail: string[] = []
+  readonly #explained: Explained[] = []
+  readonly #onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void
+  #patience = patience
+
+  constructor(
+    { tables, moved }: CounterDifference,
+    passes: readonly Pass[],
+    onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void,
+  ) {
+    this.#tables = tables
+    this.#passes = passes
+    this.#left = new Map(moved)
+    this.#onFound = onFound
+  }
+
+  /** False where it gave up. */
+  run(): boolean {
+    this.#explain(0)
+    return this.#patience > 0
+  }
+
+  #explain(index: number): void {
+    const pass = this.#passes[index]
+    if (pass === undefined) {
+      this.#onFound(this.#explained, this.#trail, this.#left.size === 0)
+      return
+    }
+    this.#visit(pass, 0, [], (decisions) => {
+      this.#explained.push({ ...pass, decisions })
+      this.#explain(index + 1)
+      this.#explained.pop()
+    })
+  }
+
+  /** The tables of a hook from the one at `place` on. */
+  #visit(
+    pass: Pass,
+    place: number,
+    decisions: readonly Decision[],
+    done: (decisions: readonly Decision[]) => void,
+  ): void {
+    const name = tablesAt[pass.hook][place]
+    if (name === undefined) {
+      // Behind the tables something else may have stopped it: tracking, or a queue of fragments.
+      done(decisions)
+      return
+    }
+    const table = this.#tables.find((candidate) => candidate.name === name)
+    const base = table?.chains.find((chain) => chain.name === pass.hook && chain.policy !== null)
+    const next = (more: readonly Decision[]): void => this.#visit(pass, place + 1, more, done)
+    if (table === undefined || base === undefined) {
+      next(decisions)
+      return
+    }
+    this.#traverse(table, base, pass, { chain: base, at: 0, outer: null }, (decision, isLost) => {
+      const more = decision === null ? decisions : [...decisions, decision]
+      if (decision !== null && decision.verdict !== 'accept') {
+        if (!pass.passed) done(more)
+      } else if (isLost) done(more)
+      else next(more)
+    })
+    // Only what begins a connection comes to nat.
+    if (name === 'nat') next(decisions)
+    else if (!pass.passed) done(decisions)
+  }
+
+  #traverse(table: TableCounters, base: ChainCounters, pass: Pass, frame: Frame | null, go: Continue): void {
+    if (--this.#patience <= 0) return
+    if (frame === null) {
+      this.#applyPolicy(table, base, go)
+      return
+    }
+    const { chain, outer } = frame
+    const found = chain.rules.findIndex(
+      (_, at) => at >= frame.at && this.#left.has(ruleKey(table, chain, at)),
+    )
+    if (found < 0) {
+      this.#traverse(table, base, pass, outer, go)
+      return
+    }
+    const after: Frame = { chain, at: found + 1, outer }
+    this.#taking(ruleKey(table, chain, found), (key) => {
+      this.#follow(table, base, pass, chain.rules[found]!.target, key, after, go)
+    })
+    this.#traverse(table, base, pass, after, go)
+  }
+
+  #follow(
+    table: TableCounters,
+    base: ChainCounters,
+    pass: Pass,
+    target: RuleTarget,
+    key: string,
+    after: Frame,
+    go: Continue,
+  ): void {
+    const decide = (verdict: Verdict): void => go({ table: table.name, verdict, by: key }, false)
+    const goOn = (frame: Frame | null): void => {
+      this.#traverse(table, base, pass, frame, go)
+      // A match further on may not have been able to read it.
+      if (!pass.passed) go(null, true)
+    }
+    switch (target.kind) {
+      case 'accept':
+      case 'drop':
+        decide(target.kind)
+        break
+      case 'queue':
+        decide('drop')
+        break
+      case 'none':
+        goOn(after)
+        break
+      case 'return':
+        goOn(after.outer)
+        break
+      case 'chain': {
+        const inner = table.chains.find(({ name }) => name === target.chain)
+        if (inner === undefined) goOn(after)
+        else goOn({ chain: inner, at: 0, outer: target.goto ? after.outer : after })
+        break
+      }
+      case 'extension':
+        if (target.name === 'REJECT') decide('reject')
+        else if (!acceptingTargets.has(target.name)) goOn(after)
+        else {
+          decide('accept')
+          // There may be no address to take.
+          if (!pass.passed) decide('drop')
+        }
     }
   }
-  if (origin === 'send') {
-    walk('OUTPUT', 'POSTROUTING')
-    // What left by a wire may have come back too (a broadcast), but that is a copy.
-    if (!hasEmitted) walk('PREROUTING', 'INPUT')
-  } else {
-    walk('PREROUTING')
-    if (arrivals.passing > 0) walk('FORWARD', 'POSTROUTING')
-    else if (arrivals.entered > 0) walk('INPUT')
-  }
-  explainGenerated(difference)
 
-  const refusal = decisions.find(({ verdict }) => verdict !== 'accept')
-  const own = origin === 'send' ? 1 : 0
-  const hasAnswered = arrivals.begun > own
-  // What came by `lo` is an answer of the host to itself, unless the packet was the host's own and got none.
-  const isDelivered =
-    arrivals.deliveredByWire > 0 ||
-    (origin === 'send' && refusal === undefined && !hasAnswered && arrivals.deliveredByLo > 0)
-  const isSentOn = origin === 'send' ? hasEmitted : arrivals.forwarded > 0 && arrivals.sent > 0
-
-  const { hits, policies } = difference
-  const said = { hits, policies, delivered: isDelivered, certain: difference.certain }
-  if (refusal !== undefined) {
-    const { verdict, by } = refusal
-    return { ...said, verdict: verdict === 'reject' && !hasAnswered ? 'drop' : verdict, by }
+  #applyPolicy(table: TableCounters, base: ChainCounters, go: Continue): void {
+    const { verdict, counts } = base.policy!
+    const decision: Decision = { table: table.name, verdict, by: 'policy' }
+    if (counts === false) go(decision, false)
+    else this.#taking(`${table.name}/${base.name}`, () => go(decision, false))
   }
-  if (isDelivered || isSentOn) return { ...said, verdict: 'accept', by: deciderOf(decisions) }
-  // The host may have dropped it, or a match that could not read it: then no counter moves.
-  return { ...said, verdict: 'drop', by: 'host', certain: false }
+
+  /** Takes one off a count, goes on, and gives it back. */
+  #taking(key: string, goOn: (key: string) => void): void {
+    const left = this.#left.get(key)
+    if (left === undefined) return
+    if (left === 1) this.#left.delete(key)
+    else this.#left.set(key, left - 1)
+    this.#trail.push(key)
+    goOn(key)
+    this.#trail.pop()
+    this.#left.set(key, left)
+  }
 }
 
-/** Packets that the host made because of the first one; each passes OUTPUT, and comes back if it is for itself. */
-function explainGenerated(difference: CounterDifference): void {
-  for (let rounds = 0; rounds < 64 && !difference.isExplained; rounds++) {
-    const before = difference.hits.length + difference.policies.length
-    for (const hook of ['OUTPUT', 'POSTROUTING', 'PREROUTING', 'INPUT', 'FORWARD'] as const)
-      difference.pass(hook)
-    if (difference.hits.length + difference.policies.length === before) break
+const ruleKey = (table: TableCounters, chain: ChainCounters, at: number): string =>
+  `${table.name}/${chain.name}:${at + 1}`
+
+/** What became of a step's packet. */
+export function derive(packet: StepPacket, difference: CounterDifference, arrivals: Arrivals): Derived {
+  const hasAnswers = arrivals.begunByHost > 0
+  const isUnclear = hasAnswers && packet.kind === null
+  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kind === null || kind === packet.kind
+  const passes = passesOf(packet.origin, arrivals, isOwn)
+  const delivered = packetKinds.some((kind) => isOwn(kind) && arrivals.left.INPUT[kind] > 0)
+  const judge = (explained: readonly Explained[]): Judgement =>
+    judgementOf(explained, {
+      origin: packet.origin,
+      hasAnswers,
+      delivered,
+      hasLeft: packet.emitted.some(isOwn),
+    })
+
+  const found: Explanation[] = []
+  const isThrough = new Search(difference, passes, (explained, trail, isWhole) => {
+    const judgement = judge(explained)
+    const rank = (isWhole ? 2 : 0) + (judgement.isPlausible ? 1 : 0)
+    const isNew = found.every(
+      (other) => other.rank < rank || (other.rank === rank && !isSame(other, judgement)),
+    )
+    if (found.length === 0 || (isNew && found[0]!.rank <= rank)) {
+      if (found.length > 0 && found[0]!.rank < rank) found.length = 0
+      found.push({ ...judgement, rank, trail: [...trail] })
+    }
+  }).run()
+  const [best = { ...judge([]), rank: 0, trail: [] }] = found
+  const isSettled = isThrough && found.length === 1 && best.rank >= 2
+  const met = [...best.trail, ...restOf(difference, best.trail)]
+  return {
+    verdict: best.verdict,
+    by: best.by,
+    hits: met.filter((key) => key.includes(':')),
+    policies: met.filter((key) => !key.includes(':')),
+    delivered,
+    certain: isSettled && best.isClear && !isUnclear,
   }
-  difference.takeRest()
 }
 
-/** Who let it pass: the filter table, which is there for that, else whoever decided last. */
-function deciderOf(decisions: readonly Decision[]): string {
-  return (decisions.findLast(({ table }) => table === 'filter') ?? decisions.at(-1))?.by ?? 'host'
+/** Every packet at every hook, the step's own first. */
+function passesOf(
+  origin: StepPacket['origin'],
+  { entered, left }: Arrivals,
+  isOwn: (kind: PacketKind) => boolean,
+): Pass[] {
+  const passesAt = (hook: Hook, own: boolean): Pass[] => {
+    const sum = (of: Readonly<Record<PacketKind, number>>): number =>
+      packetKinds.filter((kind) => isOwn(kind) === own).reduce((total, kind) => total + of[kind], 0)
+    const through = sum(left[hook])
+    return Array.from({ length: Math.max(sum(entered[hook]), through) }, (_, at) => ({
+      hook,
+      passed: at < through,
+      isOwn: own,
+    }))
+  }
+  return [
+    ...ways[origin].flatMap((hook) => passesAt(hook, true)),
+    ...ways.send.flatMap((hook) => passesAt(hook, false)),
+  ]
+}
+
+/** What an explanation says of the step's packet. */
+interface Judgement {
+  readonly verdict: Verdict
+  readonly by: string
+  /** Whether the lab can know who it was. */
+  readonly isClear: boolean
+  /** False where the host answered what a rule only dropped. */
+  readonly isPlausible: boolean
+}
+
+interface Explanation extends Judgement {
+  /** How much speaks for it: that it covers all counts, and that it is plausible. */
+  readonly rank: number
+  readonly trail: readonly string[]
+}
+
+const isSame = (one: Judgement, other: Judgement): boolean =>
+  one.verdict === other.verdict && one.by === other.by && one.isClear === other.isClear
+
+interface Facts {
+  readonly origin: StepPacket['origin']
+  readonly hasAnswers: boolean
+  readonly delivered: boolean
+  /** It left by a wire. */
+  readonly hasLeft: boolean
+}
+
+function judgementOf(
+  explained: readonly Explained[],
+  { origin, hasAnswers, delivered, hasLeft }: Facts,
+): Judgement {
+  const own = explained.filter((pass) => pass.isOwn)
+  // What left by a wire may have come back too (a broadcast), but that is a copy, which has no say.
+  const isOutward = origin === 'send' && hasLeft
+  const main = isOutward ? own.filter(({ hook }) => hook === 'OUTPUT' || hook === 'POSTROUTING') : own
+  const isAmbiguous = main.some((pass) =>
+    main.some((other) => other.hook === pass.hook && lastWord(other) !== lastWord(pass)),
+  )
+  const isAccepted = hasLeft || (delivered && !main.some(isStoppedOut))
+  if (isAccepted) {
+    const decisions = main.filter(({ passed }) => passed).flatMap((pass) => pass.decisions)
+    const by = (decisions.findLast(({ table }) => table === 'filter') ?? decisions.at(-1))?.by ?? 'host'
+    return { verdict: 'accept', by, isClear: !isAmbiguous, isPlausible: true }
+  }
+  const stopped = main.find(({ passed }) => !passed)
+  // The host did, between hooks.
+  if (stopped === undefined) return { verdict: 'drop', by: 'host', isClear: true, isPlausible: true }
+  const refusal = stopped.decisions.at(-1)
+  if (refusal === undefined || refusal.verdict === 'accept') {
+    // A match that could not read it, or something that does not count.
+    return { verdict: 'drop', by: 'host', isClear: false, isPlausible: true }
+  }
+  const verdict = refusal.verdict === 'reject' && !hasAnswers ? 'drop' : refusal.verdict
+  const isPlausible = refusal.verdict === 'reject' || !hasAnswers
+  return { verdict, by: refusal.by, isClear: !isAmbiguous, isPlausible }
+}
+
+/** Stopped before it could leave; what was delivered then was a copy. */
+const isStoppedOut = ({ hook, passed }: Pass): boolean =>
+  !passed && (hook === 'OUTPUT' || hook === 'POSTROUTING')
+
+const lastWord = ({ passed, decisions }: Explained): string =>
+  `${passed} ${decisions.map(({ by }) => by).join(' ')}`
+
+/** What no explanation covered, in table order. */
+function restOf({ moved }: CounterDifference, trail: readonly string[]): string[] {
+  const left = new Map(moved)
+  for (const key of trail) left.set(key, left.get(key)! - 1)
+  return [...left].flatMap(([key, count]) => Array.from({ length: count }, () => key))
 }

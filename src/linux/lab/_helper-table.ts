@@ -1,20 +1,23 @@
 /**
- * A table of the lab's own, beside the rules under test: it counts what reaches the local stack and keeps that
- * stack from answering, silences what the host would send of its own accord, and sets marks on arriving packets.
+ * A table of the lab's own, beside the rules under test: it counts what comes to each hook and what passes it, keeps
+ * the local stack from answering, silences what the host would send of its own accord, and sets marks on arriving
+ * packets.
  *
  * Hooks of equal priority run newest first, so this table, made before everything else, has the very last word:
  * behind conntrack's confirmation, which stands at the same priority.
  */
-import type { NetlinkSocket } from '../_netlink.ts'
+import { type Hook, hooks } from '../../lang/rule.ts'
+import type { Packet } from '../../net/packet.ts'
+import type { Message, NetlinkSocket } from '../_netlink.ts'
 import {
   expressions,
   flushChain,
-  listRules,
+  listCounters,
   newBaseChain,
+  newCounter,
   newRule,
   newTable,
-  readCounters,
-  readRule,
+  readNamedCounter,
   transaction,
 } from './_nftables.ts'
 
@@ -22,30 +25,63 @@ const table = 'postern'
 const last = 0x7fffffff
 const first = -0x80000000
 
-const loopbackIndex = 1
+const IPPROTO_ICMP = 1
 const IPPROTO_IGMP = 2
+const IPPROTO_TCP = 6
 const IPPROTO_ICMPV6 = 58
 /** MLD queries, reports and done; router and neighbour discovery; redirects. */
 const discoveryTypes = [130, 137] as const
 const MLD2_REPORT = 143
 
+/**
+ * Packets by what tells an answer from what it answers: an ICMP error is never answered with an ICMP error, nor a reset
+ * with a reset.
+ */
+export type PacketKind = 'error' | 'reset' | 'other'
+export const packetKinds: readonly PacketKind[] = ['error', 'reset', 'other']
+
+/** Protocol and types of ICMP errors, from and to: unreachable to redirect, time exceeded and parameter problem. */
+const errorTypes = [
+  [IPPROTO_ICMP, 3, 5],
+  [IPPROTO_ICMP, 11, 12],
+  [IPPROTO_ICMPV6, 0, 127],
+] as const
+
+const RST = 4
+/** Place of the flags in a TCP header. */
+const flagsOffset = 13
+
+/** As the rules below see it; null for a fragment, which is seen whole at some hooks and in pieces at others. */
+export function kindOf(packet: Packet): PacketKind | null {
+  const { protocol, transportOffset: at, transportLength, moreFragments, fragmentOffset } = packet
+  if (moreFragments || fragmentOffset > 0) return null
+  if (protocol === IPPROTO_TCP) {
+    return transportLength > flagsOffset && packet.u8(at + flagsOffset) & RST ? 'reset' : 'other'
+  }
+  const isError =
+    transportLength > 0 &&
+    errorTypes.some(([of, low, high]) => of === protocol && low <= packet.u8(at) && packet.u8(at) <= high)
+  return isError ? 'error' : 'other'
+}
+
+type Places = Readonly<Record<Hook, Readonly<Record<PacketKind, number>>>>
+
 /** How many packets came to certain places. */
 export interface Arrivals {
-  /** Packets that the local stack was about to get, by a wire. */
-  readonly deliveredByWire: number
-  /** The same, by `lo`. */
-  readonly deliveredByLo: number
-  /** Packets that began in this host and came to OUTPUT, but for what the stack sends unasked. */
-  readonly begun: number
-  /** Packets that came to INPUT by a wire. */
-  readonly entered: number
-  /** Packets that came to FORWARD. */
-  readonly passing: number
-  /** Packets that passed all of FORWARD. */
-  readonly forwarded: number
-  /** Packets that passed all of POSTROUTING. */
-  readonly sent: number
+  /** Came to the hook, before anything else saw them; fragments by the piece. */
+  readonly entered: Places
+  /** Passed everything at the hook. */
+  readonly left: Places
+  /** Packets that the host itself made and that came to OUTPUT, but for what it sends unasked. */
+  readonly begunByHost: number
 }
+
+const ends = ['entered', 'left'] as const
+const hostCounter = 'host'
+const counterName = (hook: Hook, end: (typeof ends)[number], kind: PacketKind): string =>
+  `${hook}-${end}-${kind}`
+const chainName = (hook: Hook, end: (typeof ends)[number]): string => `${hook}-${end}`
+const markChain = 'mark'
 
 export class HelperTable {
   readonly #netlink: NetlinkSocket
@@ -53,34 +89,18 @@ export class HelperTable {
 
   constructor(netlink: NetlinkSocket) {
     this.#netlink = netlink
-    const { count, verdict, ifFragment, ifInput, ifOwned, ifProtocol, ifTransportByte, ifWire } = expressions
-    const rule = (chain: string, ...does: Buffer[]) => newRule('inet', table, chain, does)
+    const places = hooks.flatMap((hook) => ends.map((end) => [hook, end] as const))
     netlink.request(
       transaction([
         newTable('inet', table),
-        newBaseChain('inet', table, 'mark', 'PREROUTING', first),
-        newBaseChain('inet', table, 'own', 'OUTPUT', first),
-        newBaseChain('inet', table, 'entered', 'INPUT', first),
-        newBaseChain('inet', table, 'passing', 'FORWARD', first),
-        newBaseChain('inet', table, 'delivered', 'INPUT', last),
-        newBaseChain('inet', table, 'forwarded', 'FORWARD', last),
-        newBaseChain('inet', table, 'sent', 'POSTROUTING', last),
-        // What the steps send has an owner; what the stack does for itself has none.
-        rule('own', ifOwned(), count(), verdict('accept')),
-        rule('own', ifProtocol(IPPROTO_IGMP), verdict('drop')),
-        rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
-        rule('own', ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
-        rule('own', count()),
-        rule('entered', ifInput(loopbackIndex), verdict('accept')),
-        rule('entered', count()),
-        rule('passing', count()),
-        rule('delivered', ifInput(loopbackIndex), count()),
-        rule('delivered', ifWire(loopbackIndex), count()),
-        // IPv6 puts fragments together behind INPUT, and complains of those that it cannot.
-        rule('delivered', ifFragment(), verdict('accept')),
-        rule('delivered', verdict('drop')),
-        rule('forwarded', count()),
-        rule('sent', count()),
+        newCounter('inet', table, hostCounter),
+        ...places.flatMap(([hook, end]) =>
+          packetKinds.map((kind) => newCounter('inet', table, counterName(hook, end, kind))),
+        ),
+        newBaseChain('inet', table, markChain, 'PREROUTING', first),
+        ...deafRules(),
+        ...places.flatMap(([hook, end]) => countingRules(hook, end)),
+        ...ownRules(),
       ]),
       'make the helper table',
     )
@@ -89,39 +109,89 @@ export class HelperTable {
   /** Every packet that arrives from now on gets this mark, before any table sees it. */
   setMark(mark: number): void {
     if (mark === this.#mark) return
-    const changes = [flushChain('inet', table, 'mark')]
-    if (mark !== 0) changes.push(newRule('inet', table, 'mark', [expressions.setMark(mark)]))
+    const changes = [flushChain('inet', table, markChain)]
+    if (mark !== 0) changes.push(newRule('inet', table, markChain, [expressions.setMark(mark)]))
     this.#netlink.request(transaction(changes), 'set the mark of arriving packets')
     this.#mark = mark
   }
 
   read(): Arrivals {
-    const counted = new Map<string, number[]>()
-    for (const payload of this.#netlink.dump(listRules('inet'), 'read the helper table')) {
-      const { chain, expressions: list } = readRule(payload)
-      const counter = list.find(({ name }) => name === 'counter')
-      if (counter) counted.set(chain, [...(counted.get(chain) ?? []), readCounters(counter.data).packets])
+    const counted = new Map<string, number>()
+    for (const payload of this.#netlink.dump(listCounters('inet'), 'read the helper table')) {
+      const { table: of, name, packets } = readNamedCounter(payload)
+      if (of === table) counted.set(name, packets)
     }
-    const of = (chain: string, place = 0): number => counted.get(chain)?.[place] ?? 0
-    return {
-      deliveredByLo: of('delivered', 0),
-      deliveredByWire: of('delivered', 1),
-      begun: of('own', 0) + of('own', 1),
-      entered: of('entered'),
-      passing: of('passing'),
-      forwarded: of('forwarded'),
-      sent: of('sent'),
-    }
+    return arrivalsFrom((name) => counted.get(name) ?? 0)
   }
 }
 
+function arrivalsFrom(count: (name: string) => number): Arrivals {
+  const places = (end: (typeof ends)[number]): Places =>
+    Object.fromEntries(
+      hooks.map((hook) => [
+        hook,
+        Object.fromEntries(packetKinds.map((kind) => [kind, count(counterName(hook, end, kind))])),
+      ]),
+    ) as unknown as Places
+  return { entered: places('entered'), left: places('left'), begunByHost: count(hostCounter) }
+}
+
 /** What came between two readings. */
-export const sinceThen = (before: Arrivals, after: Arrivals): Arrivals => ({
-  deliveredByLo: after.deliveredByLo - before.deliveredByLo,
-  deliveredByWire: after.deliveredByWire - before.deliveredByWire,
-  begun: after.begun - before.begun,
-  entered: after.entered - before.entered,
-  passing: after.passing - before.passing,
-  forwarded: after.forwarded - before.forwarded,
-  sent: after.sent - before.sent,
-})
+export function sinceThen(before: Arrivals, after: Arrivals): Arrivals {
+  const less = (end: (typeof ends)[number]): Places =>
+    Object.fromEntries(
+      hooks.map((hook) => [
+        hook,
+        Object.fromEntries(
+          packetKinds.map((kind) => [kind, after[end][hook][kind] - before[end][hook][kind]]),
+        ),
+      ]),
+    ) as unknown as Places
+  return {
+    entered: less('entered'),
+    left: less('left'),
+    begunByHost: after.begunByHost - before.begunByHost,
+  }
+}
+
+/** Base chains of one place: those made first come last. */
+function countingRules(hook: Hook, end: (typeof ends)[number]): Message[] {
+  const { countAs, verdict, ifProtocol, ifTcpFlag, ifTransportByte } = expressions
+  const chain = chainName(hook, end)
+  const count = (kind: PacketKind, ...conditions: Buffer[]): Message =>
+    newRule('inet', table, chain, [...conditions, countAs(counterName(hook, end, kind)), verdict('accept')])
+  return [
+    newBaseChain('inet', table, chain, hook, end === 'entered' ? first : last),
+    ...errorTypes.map(([protocol, low, high]) =>
+      count('error', ifProtocol(protocol), ifTransportByte(low, high)),
+    ),
+    count('reset', ifProtocol(IPPROTO_TCP), ifTcpFlag(RST)),
+    count('other'),
+  ]
+}
+
+/** What the steps send has an owner; what the stack does for itself has none. */
+function ownRules(): Message[] {
+  const { countAs, verdict, ifOwned, ifProtocol, ifTransportByte } = expressions
+  const chain = 'own'
+  const rule = (...does: Buffer[]): Message => newRule('inet', table, chain, does)
+  return [
+    newBaseChain('inet', table, chain, 'OUTPUT', first),
+    rule(ifOwned(), verdict('accept')),
+    rule(ifProtocol(IPPROTO_IGMP), verdict('drop')),
+    rule(ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
+    rule(ifProtocol(IPPROTO_ICMPV6), ifTransportByte(MLD2_REPORT, MLD2_REPORT), verdict('drop')),
+    rule(countAs(hostCounter)),
+  ]
+}
+
+/** Keeps the local stack from everything but fragments: IPv6 puts them together behind INPUT, and complains of some. */
+function deafRules(): Message[] {
+  const { ifFragment, verdict } = expressions
+  const chain = 'deaf'
+  return [
+    newBaseChain('inet', table, chain, 'INPUT', last),
+    newRule('inet', table, chain, [ifFragment(), verdict('accept')]),
+    newRule('inet', table, chain, [verdict('drop')]),
+  ]
+}

@@ -22,7 +22,16 @@ const NFNL_MSG_BATCH_BEGIN = 0x10
 const NFNL_MSG_BATCH_END = 0x11
 const generalHeaderBytes = 4
 
-const messageType = { newTable: 0, newChain: 3, getChain: 4, newRule: 6, getRule: 7, deleteRule: 8 } as const
+const messageType = {
+  newTable: 0,
+  newChain: 3,
+  getChain: 4,
+  newRule: 6,
+  getRule: 7,
+  deleteRule: 8,
+  newObject: 18,
+  getObject: 19,
+} as const
 const messageOf = (type: keyof typeof messageType): number => (NFNL_SUBSYS_NFTABLES << 8) | messageType[type]
 
 /** NFPROTO_*. */
@@ -90,6 +99,20 @@ export const newRule = (family: NftFamily, table: string, chain: string, express
     nested(4, ...expressions),
   )
 
+const NFT_OBJECT_COUNTER = 1
+
+/** A counter with a name, which any number of rules may add to. */
+export const newCounter = (family: NftFamily, table: string, name: string): Message =>
+  message(
+    'newObject',
+    NLM_F_CREATE | NLM_F_ACK,
+    family,
+    text(1, table),
+    text(2, name),
+    number(3, NFT_OBJECT_COUNTER),
+    nested(4),
+  )
+
 /** Deletes every rule of a chain. */
 export const flushChain = (family: NftFamily, table: string, chain: string): Message =>
   message('deleteRule', NLM_F_ACK, family, text(1, table), text(2, chain))
@@ -98,26 +121,14 @@ const expression = (name: string, ...data: Buffer[]): Buffer => nested(1, text(1
 
 const register = 1
 
-function compareInput(index: number, operator: number): Buffer {
-  const value = Buffer.alloc(4)
-  value.writeUInt32LE(index)
-  return Buffer.concat([
-    expression('meta', number(1, register), number(2, 4)),
-    expression('cmp', number(1, register), number(2, operator), nested(3, attribute(1, value))),
-  ])
-}
-
 /** Things a rule can do, in the order given. */
 export const expressions = {
-  count: (): Buffer => expression('counter'),
+  /** Adds to the counter of that name. */
+  countAs: (name: string): Buffer => expression('objref', number(1, NFT_OBJECT_COUNTER), text(2, name)),
   verdict: (code: keyof typeof verdictCode): Buffer =>
     expression('immediate', number(1, 0), nested(2, nested(2, number(1, verdictCode[code])))),
   /** Stops the rule where the packet has no socket with an owner. */
   ifOwned: (): Buffer => expression('meta', number(1, register), number(2, 10)),
-  /** It came in by the device of this index. */
-  ifInput: (index: number): Buffer => compareInput(index, 0),
-  /** It came in by a device other than the one of this index. */
-  ifWire: (index: number): Buffer => compareInput(index, 1),
   /** An IPv6 packet with a fragment header. */
   ifFragment: (): Buffer =>
     Buffer.concat([
@@ -142,6 +153,20 @@ export const expressions = {
       expression('payload', number(1, register), number(2, 2), number(3, 0), number(4, 1)),
       expression('cmp', number(1, register), number(2, 5), nested(3, attribute(1, Buffer.of(low)))),
       expression('cmp', number(1, register), number(2, 3), nested(3, attribute(1, Buffer.of(high)))),
+    ]),
+  /** A flag of the TCP header is on, of a TCP packet that has one. */
+  ifTcpFlag: (flag: number): Buffer =>
+    Buffer.concat([
+      expression('payload', number(1, register), number(2, 2), number(3, 13), number(4, 1)),
+      expression(
+        'bitwise',
+        number(1, register),
+        number(2, register),
+        number(3, 1),
+        nested(4, attribute(1, Buffer.of(flag))),
+        nested(5, attribute(1, Buffer.of(0))),
+      ),
+      expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, Buffer.of(flag)))),
     ]),
   /** Marks are 32-bit numbers in host order. */
   setMark: (mark: number): Buffer => {
@@ -179,6 +204,7 @@ export interface ListedExpression {
 }
 
 export const listChains = (family: NftFamily): Message => message('getChain', 0, family)
+export const listCounters = (family: NftFamily): Message => message('getObject', 0, family)
 export const listRules = (family: NftFamily): Message => message('getRule', 0, family)
 
 export const isOfFamily = (payload: Buffer, family: NftFamily): boolean => payload[0] === familyNumber[family]
@@ -210,6 +236,15 @@ export function readRule(payload: Buffer): ListedRule {
         data: attributesOf(findAttribute(parts, 2) ?? Buffer.alloc(0)),
       }
     }),
+  }
+}
+
+export function readNamedCounter(payload: Buffer): { table: string; name: string; packets: number } {
+  const attributes = attributesOf(payload.subarray(generalHeaderBytes))
+  return {
+    table: textOf(findAttribute(attributes, 1)!),
+    name: textOf(findAttribute(attributes, 2)!),
+    packets: readCounters(attributesOf(findAttribute(attributes, 4)!)).packets,
   }
 }
 

@@ -6,7 +6,7 @@
  * - the order of hits and policies (the kernel only counts), of frames that leave by different interfaces, of lines
  *   in recency lists and conntrack (hash order);
  * - jiffies, within three; timeouts of conntrack, within two seconds, and its `use=` counts;
- * - `by`, where the lab had to guess (see `_derive.ts`), and `why` and `state`, which a kernel does not tell;
+ * - `verdict` and `by`, where the lab had to guess (see `_derive.ts`), and `why` and `state`, which a kernel does not tell;
  * - the wording of errors.
  */
 import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
@@ -18,12 +18,15 @@ const timeoutToleranceSeconds = 2
 /** A step result that may say how certain it is of its `by`. */
 type Judged = StepResult & { readonly certain?: boolean }
 
-/** One sentence on the first thing in which two results of the same step part; null when they agree. */
-export function compareSteps(step: Step, engine: Judged, kernel: Judged): string | null {
+/**
+ * One sentence on the first thing in which two results of the same step part; null when they agree. `slackJiffies`: by
+ * how much more stamps may differ, because a step so far took so long.
+ */
+export function compareSteps(step: Step, engine: Judged, kernel: Judged, slackJiffies = 0): string | null {
   const ids = idsOf(step.action)
   const isCertain = engine.certain !== false && kernel.certain !== false
   return (
-    (answersOnlyItself(engine, kernel) ? null : differ('verdict', engine.verdict, kernel.verdict)) ??
+    (isCertain ? differ('verdict', engine.verdict, kernel.verdict) : null) ??
     differList('rules hit', engine.hits, kernel.hits, sorted) ??
     differList('policies', engine.policies, kernel.policies, sorted) ??
     differ('delivered', engine.delivered, kernel.delivered) ??
@@ -32,18 +35,11 @@ export function compareSteps(step: Step, engine: Judged, kernel: Judged): string
     (step.action.kind === 'write'
       ? null
       : differList('log', engine.log.map(logLine(ids)), kernel.log.map(logLine(ids)), (lines) => lines)) ??
-    differRecent(engine.recent, kernel.recent) ??
+    differRecent(engine.recent, kernel.recent, jiffiesTolerance + slackJiffies) ??
     (isCertain ? differ('decided by', engine.by, kernel.by) : null) ??
     differ('accepted', engine.error == null, kernel.error == null)
   )
 }
-
-/**
- * A REJECT whose answer never leaves by a wire: the lab cannot tell it from a drop. Counters and log lines, which the
- * answer moves on its way, are compared all the same.
- */
-const answersOnlyItself = (engine: Judged, kernel: Judged): boolean =>
-  [engine, kernel].every(({ verdict, sent }) => verdict !== 'accept' && verdict !== null && sent.length === 0)
 
 /** The same for the state at the end. */
 export function compareEnds(engine: EndResult, kernel: EndResult): string | null {
@@ -109,22 +105,33 @@ function blankId(hex: string, ids: ReadonlySet<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** The line with ids of the host's own choice blanked. Quoted packets in brackets keep theirs. */
+/**
+ * The line with ids of the host's own choice blanked, decimal in IPv4 and hexadecimal in IPv6. Quoted packets in brackets
+ * keep theirs.
+ */
 const logLine =
   (ids: ReadonlySet<number>) =>
   (line: string): string =>
-    line.replace(/(IN=\S* OUT=[^[]*?\bID=)(\d+)/, (whole, head: string, id: string) =>
-      ids.has(Number(id)) ? whole : `${head}*`,
+    line.replace(
+      /(IN=\S* OUT=[^[]*?\bID)(=\d+|:[0-9a-f]{8})/,
+      (whole, head: string, [separator, ...digits]: string) =>
+        ids.has(Number.parseInt(digits.join(''), separator === ':' ? 16 : 10))
+          ? whole
+          : `${head}${separator}*`,
     )
 
-function differRecent(engine: StepResult['recent'], kernel: StepResult['recent']): string | null {
+function differRecent(
+  engine: StepResult['recent'],
+  kernel: StepResult['recent'],
+  tolerance: number,
+): string | null {
   const names = differList('recency lists', Object.keys(engine), Object.keys(kernel), sorted)
   if (names !== null) return names
   for (const [name, lines] of Object.entries(engine)) {
     const left = sorted(lines)
     const right = sorted(kernel[name] ?? [])
     for (let at = 0; at < Math.max(left.length, right.length); at++) {
-      if (sameRecentLine(left[at], right[at])) continue
+      if (sameRecentLine(left[at], right[at], tolerance)) continue
       const [mine, other] = [left[at] ?? 'no more', right[at] ?? 'no more']
       return `recency list ${name}: the engine says ${mine}, the kernel ${other}`
     }
@@ -133,7 +140,7 @@ function differRecent(engine: StepResult['recent'], kernel: StepResult['recent']
 }
 
 /** Equal but for jiffies, which may be off by a few. */
-function sameRecentLine(left: string | undefined, right: string | undefined): boolean {
+function sameRecentLine(left: string | undefined, right: string | undefined, tolerance: number): boolean {
   if (left === undefined || right === undefined) return false
   const [mine, other] = [left, right].map((line) =>
     /^(src=\S+ ttl: \d+) last_seen: (\d+) oldest_pkt: (\d+)(.*)$/.exec(line),
@@ -148,7 +155,7 @@ function sameRecentLine(left: string | undefined, right: string | undefined): bo
     mine[1] === other[1] &&
     mine[3] === other[3] &&
     ours.length === theirs.length &&
-    ours.every((stamp, at) => Math.abs(stamp - theirs[at]!) <= jiffiesTolerance)
+    ours.every((stamp, at) => Math.abs(stamp - theirs[at]!) <= tolerance)
   )
 }
 

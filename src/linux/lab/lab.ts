@@ -17,7 +17,7 @@ import { KernelClock, type TimeBase } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
 import { Fence } from './_fence.ts'
-import { type Arrivals, HelperTable, sinceThen } from './_helper-table.ts'
+import { type Arrivals, HelperTable, kindOf, type PacketKind, sinceThen } from './_helper-table.ts'
 import { KernelLog } from './_kernel-log.ts'
 import { LegacyCounterReader } from './_legacy-counters.ts'
 import {
@@ -44,7 +44,7 @@ export interface LabOptions {
 
 /** What the kernel did in a step, and how far the lab can be trusted with it. */
 export interface KernelStepResult extends StepResult {
-  /** False where a chain was visited twice, so that the order of hits and `by` are guesses. */
+  /** False where the counters have several explanations, so that `verdict` and `by` are guesses. */
   readonly certain: boolean
   /** Milliseconds by which the step was done later than the scenario says. */
   readonly lateMs: number
@@ -191,6 +191,8 @@ export class Lab implements Judge {
   #takePacket(step: Step, action: PacketAction): KernelStepResult {
     const { libc, fence, log, helper, taps } = this.#parts
     this.#learn(action)
+    const kind = kindOf(this.#packet)
+    const family = this.#packet.family ?? 'ipv4'
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
     let timing: Timing | null = null
@@ -203,35 +205,39 @@ export class Lab implements Judge {
         timing = this.#time(step, act)
       }),
     )
-    const sent = this.#readSent()
+    const frames = this.#readSent()
+    const sent = frames.map(({ if: name, frame }) => ({ if: name, hex: Buffer.from(frame).toString('hex') }))
     const before = { counters: this.#counters, arrivals: this.#arrivals }
     ;[this.#counters, this.#arrivals] = this.#readCounters()
-    const family = this.#packet.family ?? 'ipv4'
-    const difference = new CounterDifference(before.counters, this.#counters, family)
     const derived = derive(
-      action.kind,
-      difference,
+      { origin: action.kind, kind, emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)) },
+      new CounterDifference(before.counters, this.#counters, family),
       sinceThen(before.arrivals, this.#arrivals),
-      sent.length > 0,
     )
     return { ...this.#quietResult(step, timing!), ...derived, sent, log: lines }
   }
 
   /** What left. Who is asked for by ARP gets a link address, so that what waits for it leaves, too. */
-  #readSent(): { if: string; hex: string }[] {
-    const sent: { if: string; hex: string }[] = []
+  #readSent(): { if: string; frame: Uint8Array }[] {
+    const sent: { if: string; frame: Uint8Array }[] = []
     for (;;) {
       const asked: Address[] = []
       for (const tap of this.#parts.taps) {
         for (const frame of tap.readAll()) {
           const isArp = ((frame[12]! << 8) | frame[13]!) === ETHERTYPE_ARP
           if (isArp) asked.push(...askedBy(frame))
-          else sent.push({ if: tap.name, hex: Buffer.from(frame).toString('hex') })
+          else sent.push({ if: tap.name, frame })
         }
       }
       if (asked.length === 0) return sent
       this.#parts.neighbours.learn(asked)
     }
+  }
+
+  /** Fragments that leave are nothing the host made because of others. */
+  #kindOfFrame(frame: Uint8Array): PacketKind {
+    decodeFrame(this.#packet, frame)
+    return kindOf(this.#packet) ?? 'other'
   }
 
   #tap(device: string): Tap {

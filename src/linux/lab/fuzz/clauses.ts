@@ -6,6 +6,16 @@ import { ports, recentNames, sourceMacs, uids } from './world.ts'
 
 const maybeNot = (random: Random, probability = 0.25): string => (random.chance(probability) ? '! ' : '')
 
+/**
+ * `--dport 22` or a range of ports. What nft holds of a range that is inverted and open on a side prints as another
+ * range.
+ */
+function portOption(random: Random, name: string, { avoidsNftDifferences }: Taste): string {
+  const range = portRange(random)
+  const mayInvert = !avoidsNftDifferences || !/^:|:$/.test(range)
+  return `${mayInvert ? maybeNot(random, 0.2) : ''}--${name} ${range}`
+}
+
 function portRange(random: Random): string {
   const port = random.pick(ports)
   return random.weighted([
@@ -44,8 +54,8 @@ export function protocolClauses(random: Random, family: Family, protocol: string
 function portClauses(random: Random, protocol: string, taste: Taste): string[] {
   if (protocol === 'sctp' || protocol === 'udplite' || random.chance(0.2)) return [multiport(random)]
   const options: string[] = []
-  if (random.chance(0.6)) options.push(`${maybeNot(random, 0.2)}--dport ${portRange(random)}`)
-  if (random.chance(0.2)) options.push(`${maybeNot(random, 0.2)}--sport ${portRange(random)}`)
+  if (random.chance(0.6)) options.push(portOption(random, 'dport', taste))
+  if (random.chance(0.2)) options.push(portOption(random, 'sport', taste))
   if (protocol === 'tcp') {
     if (random.chance(0.25)) options.push(`${maybeNot(random)}--syn`)
     else if (random.chance(0.2)) {

@@ -1,9 +1,11 @@
 /** One case before both judges: the engine and the real kernel, step by step. */
-import type { Judge, RulesText, StepResult } from '../../../scenario/scenario.ts'
+import { isUnreadable } from '../../../engine/journey.ts'
+import type { Judge, RulesText, Step, StepResult } from '../../../scenario/scenario.ts'
 import { type Backend, RulesRefusedError } from '../_load.ts'
 import { compareEnds, compareSteps } from '../compare.ts'
-import { Lab } from '../lab.ts'
-import { type CaseDraft, caseOf } from './draft.ts'
+import { type KernelStepResult, Lab } from '../lab.ts'
+import { type CaseDraft, caseOf, isTimed } from './draft.ts'
+import { Pace } from './pace.ts'
 
 /** How much happened, so that agreement is known to be about something. */
 export interface Seen {
@@ -30,10 +32,9 @@ export type Finding =
   | { readonly kind: 'agree'; readonly seen: Seen }
   /** Both refuse the rules. */
   | { readonly kind: 'refused'; readonly why: string }
-  /** A step came so late that a decision may have turned on it. */
-  | { readonly kind: 'late'; readonly lateMs: number }
+  /** They differ, or differ so late (`late`) that a decision may have turned on when a step was taken. */
   | {
-      readonly kind: 'differ'
+      readonly kind: 'differ' | 'late'
       /** Number of the step, from 1; 0 while loading, and behind the last at the end. */
       readonly step: number
       readonly text: string
@@ -46,9 +47,6 @@ export interface ContestOptions {
   readonly backend: Backend
   readonly openEngine: OpenEngine
 }
-
-/** Ticks that may come during a step before it is unclear in which one the packet passed. */
-const toleratedTicks = 2
 
 /** A case whose host stands and whose rules are loaded, ready to run. */
 export interface Contest {
@@ -69,7 +67,7 @@ export async function openContest(
   if (typeof engine === 'string' || typeof kernel === 'string') {
     return { run: async () => loadFinding(engine, kernel), close }
   }
-  return { run: () => compete(draft, engine, kernel), close }
+  return { run: () => compete(draft, engine, kernel, backend), close }
 }
 
 async function refusalOr<T>(open: () => Promise<T>): Promise<T | string> {
@@ -92,23 +90,51 @@ function loadFinding(engine: Judge | string, kernel: Judge | string): Finding {
   }
 }
 
-async function compete(draft: CaseDraft, engine: Judge, kernel: Lab): Promise<Finding> {
+async function compete(draft: CaseDraft, engine: Judge, kernel: Lab, backend: Backend): Promise<Finding> {
   const { steps } = caseOf(draft)
-  const moments: bigint[] = []
+  const pace = new Pace(isTimed(draft), draft.host.profile.hz)
   const seen = { ...nothingSeen }
-  for (const step of steps) {
-    const theirs = await kernel.step(step)
-    // The engine is told when a step really happened, so lateness only matters where time decides.
-    const isDoubtful = theirs.ticks > toleratedTicks || !clearOfEdges(moments, theirs.actualNs)
-    if (isDoubtful) return { kind: 'late', lateMs: theirs.lateMs }
-    moments.push(theirs.actualNs)
-    const ours = await engine.step({ ...step, atNs: theirs.actualNs })
-    const text = compareSteps(step, ours, theirs)
-    if (text !== null) return { kind: 'differ', step: step.number, text }
-    note(seen, theirs)
+  /** The most that came during a step: so uncertain are the stamps. */
+  let ticks = 0
+  /** A step so far may have been decided by a tick. */
+  let isDoubtful = false
+  const differ = (step: number, text: string): Finding => ({
+    kind: isDoubtful ? 'late' : 'differ',
+    step,
+    text,
+  })
+  for (const burst of burstsOf(steps)) {
+    const finding = await pace.take(burst[0]!.atNs, async (): Promise<Finding | null> => {
+      for (const step of burst) {
+        const theirs = withoutStrangers(await kernel.step(step))
+        ticks = Math.max(ticks, theirs.ticks)
+        if (!pace.note(theirs)) isDoubtful = true
+        const ours = await engine.step({ ...step, atNs: theirs.actualNs })
+        // Time made another decision than when the case was drawn up.
+        if (backend === 'nft' && isUnreadable(ours.why)) return { kind: 'agree', seen }
+        const text = compareSteps(step, ours, theirs, ticks)
+        if (text !== null) return differ(step.number, text)
+        note(seen, theirs)
+      }
+      return null
+    })
+    if (finding !== null) return finding
   }
   const text = compareEnds(await engine.end(), await kernel.end())
-  return text === null ? { kind: 'agree', seen } : { kind: 'differ', step: steps.length + 1, text }
+  return text === null ? { kind: 'agree', seen } : differ(steps.length + 1, text)
+}
+
+/** The kernel's log is one for all namespaces: helpers of connections, which no case has, speak for somebody else. */
+const withoutStrangers = (result: KernelStepResult): KernelStepResult => ({
+  ...result,
+  log: result.log.filter((line) => !line.startsWith('nf_ct_')),
+})
+
+/** Steps of the same moment. */
+function burstsOf(steps: readonly Step[]): Step[][] {
+  const bursts = new Map<bigint, Step[]>()
+  for (const step of steps) bursts.set(step.atNs, [...(bursts.get(step.atNs) ?? []), step])
+  return [...bursts.values()]
 }
 
 function note(seen: Seen, { verdict, hits, sent, log, recent }: StepResult): void {
@@ -121,19 +147,7 @@ function note(seen: Seen, { verdict, hits, sent, log, recent }: StepResult): voi
   seen.recentAddresses += Object.values(recent).flat().length
 }
 
-/** Credits of limits and `--seconds` are decided at multiples of this, apart from an earlier packet. */
-const edgeEveryMs = 500
-const edgeMarginMs = 20
-
-function clearOfEdges(earlier: readonly bigint[], nowNs: bigint): boolean {
-  return earlier.every((moment) => {
-    const apartMs = Number(nowNs - moment) / 1e6
-    const rest = apartMs % edgeEveryMs
-    return apartMs < edgeEveryMs / 2 || Math.min(rest, edgeEveryMs - rest) >= edgeMarginMs
-  })
-}
-
-/** Runs cases at the same time, their steps woven into each other, and answers in their order. */
+/** Runs cases at the same time, their bursts of steps woven into each other, and answers in their order. */
 export async function contestAll(drafts: readonly CaseDraft[], options: ContestOptions): Promise<Finding[]> {
   const contests: Contest[] = []
   try {

@@ -74,3 +74,15 @@ export function caseOf(draft: CaseDraft): Omit<Case, 'steps'> & { readonly steps
     })),
   }
 }
+
+/** Whether anything in the rules is decided by time. */
+export const isTimed = ({ rules }: CaseDraft): boolean =>
+  rules.some(({ tables }) =>
+    tables.some(({ chains }) =>
+      chains.some((chain) =>
+        chain.rules.some(({ clauses }) =>
+          clauses.some((clause) => clause.startsWith('-m limit') || clause.includes('--seconds')),
+        ),
+      ),
+    ),
+  )
