@@ -46,14 +46,20 @@ async function library() {
     sysctls: new Map([['net.netfilter.nf_conntrack_max', '0']]),
   })
   loadRules(host, [{ family: 'ipv4', source: new SourceText('rules', rules) }])
+  // By the clock, and by the processor alone (of all threads): on a busy machine the clock says little.
   let longestMs = 0
+  let longestCpuMs = 0
   const run = (index, nowNs) => {
     const bytes = frame(index)
+    const cpu = process.cpuUsage()
     const start = performance.now()
     host.receive(bytes, 'eth0', nowNs)
-    const tookMs = performance.now() - start
-    if (tookMs > longestMs) longestMs = tookMs
+    longestMs = Math.max(longestMs, performance.now() - start)
+    const { user, system } = process.cpuUsage(cpu)
+    longestCpuMs = Math.max(longestCpuMs, (user + system) / 1000)
   }
+  const longest = () =>
+    `longest packet ${longestMs.toFixed(1)} ms, of the processor ${longestCpuMs.toFixed(1)} ms`
   globalThis.gc?.()
   const beforeMb = residentMb()
   let start = performance.now()
@@ -68,7 +74,7 @@ async function library() {
   console.log(
     `resident after collection ${residentMb().toFixed(0)} MB, heap ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MB`,
   )
-  longestMs = 0
+  longestMs = longestCpuMs = 0
   start = performance.now()
   // Other flows, until all of the first ones are gone.
   for (let index = 0; index < flows; index++)

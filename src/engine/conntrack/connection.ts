@@ -3,7 +3,7 @@ import type { Connection, ConnectionCounters, Tuple, Zone } from '../../ext/cont
 import type { ConnectionHelp } from './helper.ts'
 import type { SctpTrack } from './sctp.ts'
 import type { TcpTrack } from './tcp.ts'
-import { type TupleKey, TupleNode, tupleOf } from './tuple.ts'
+import { type TupleKey, TupleNode, type TupleWords, tupleOf } from './tuple.ts'
 import { defaultZone, zoneIdOf } from './zone.ts'
 
 /** IPS_* bits. Source: include/uapi/linux/netfilter/nf_conntrack_common.h. */
@@ -27,9 +27,38 @@ export const connectionStatus = {
 /** What the protocol remembers: a record, or for UDP the tick until which it is no stream. */
 export type ProtocolTrack = TcpTrack | SctpTrack | number
 
+/** Where the tuples of a connection are kept. */
+export interface TupleStore {
+  /** A copy of one direction. */
+  nodeOf(connection: TrackedConnection, way: 0 | 1): TupleNode
+}
+
+/** Those of a connection that is in no table: not yet, or no more. */
+export class LooseTuples implements TupleStore {
+  readonly #nodes: readonly [original: TupleNode, reply: TupleNode]
+
+  constructor(original: TupleNode, reply: TupleNode) {
+    this.#nodes = [original, reply]
+  }
+
+  nodeOf(_connection: TrackedConnection, way: 0 | 1): TupleNode {
+    return this.#nodes[way]
+  }
+}
+
+const noTuples: TupleStore = {
+  nodeOf() {
+    throw new Error('the connection has no tuples yet')
+  },
+}
+
 export class TrackedConnection implements Connection {
-  readonly originalNode: TupleNode
-  replyNode: TupleNode
+  /** Set by the table that it goes into and out of. */
+  tuples: TupleStore
+  /** Its place in the table; -1 outside. */
+  slot = -1
+  /** Of the table: which of its packets asked for it last. */
+  usedAt = 0
   status = 0
   mark = 0
   /** Before the connection is confirmed: ticks that it will live from then on. Afterwards: the tick it ends at. */
@@ -48,16 +77,42 @@ export class TrackedConnection implements Connection {
   readonly serial: number
   readonly hz: number
 
-  /** Preconditions: `key` holds the original tuple; afterwards it holds the reply. */
-  constructor(key: TupleKey, serial: number, hz: number, zone: Zone = defaultZone) {
+  private constructor(serial: number, hz: number, zone: Zone, tuples: TupleStore) {
     this.serial = serial
     this.hz = hz
     this.zone = zone
+    this.tuples = tuples
+  }
+
+  /** A new one. Preconditions: `key` holds the original tuple; afterwards it holds the reply. */
+  static begin(key: TupleKey, serial: number, hz: number, zone: Zone = defaultZone): TrackedConnection {
+    const connection = new TrackedConnection(serial, hz, zone, noTuples)
     key.setZone(zoneIdOf(zone, 0))
-    this.originalNode = new TupleNode(this, key)
+    const original = new TupleNode(connection, key, false)
     key.invert()
     key.setZone(zoneIdOf(zone, 1))
-    this.replyNode = new TupleNode(this, key)
+    connection.tuples = new LooseTuples(original, new TupleNode(connection, key, true))
+    return connection
+  }
+
+  /** One that a table kept in its own way: see `Slab`. */
+  static wake(serial: number, hz: number, tuples: TupleStore, slot: number): TrackedConnection {
+    const connection = new TrackedConnection(serial, hz, defaultZone, tuples)
+    connection.slot = slot
+    return connection
+  }
+
+  get originalNode(): TupleNode {
+    return this.tuples.nodeOf(this, 0)
+  }
+
+  get replyNode(): TupleNode {
+    return this.tuples.nodeOf(this, 1)
+  }
+
+  /** How its answers will look. Preconditions: it is not in the table. */
+  replaceReply(words: TupleWords): void {
+    this.tuples = new LooseTuples(this.originalNode, new TupleNode(this, words, true))
   }
 
   /** It is no template: those are made by CT. */

@@ -28,7 +28,7 @@ import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protoc
 import { trackSctp } from './sctp.ts'
 import type { ConntrackSettings } from './settings.ts'
 import { TupleTable } from './table.ts'
-import { SourceIndex, TakenTuples } from './taken.ts'
+import { TakenTuples } from './taken.ts'
 import { closeTcp, TcpTrack, trackTcp } from './tcp.ts'
 import { tcpState } from './tcp-states.ts'
 import {
@@ -81,8 +81,9 @@ function trackerOf(protocol: number): Tracker {
 /** Buckets in which the kernel looks for a connection to sacrifice. Source: NF_CT_EVICTION_RANGE. */
 const evictionRange = 8
 
-/** Chains looked at for ended connections while one packet is dealt with. */
-const sweepChains = 4
+/** Places of the table looked at for ended connections while one packet is dealt with, and where it is full. */
+const sweepPlaces = 8
+const fullSweepPlaces = 2048
 
 /** UDP, UDP-Lite, ICMP and everything generic may race with itself. Source: `.allow_clash` of the l4protos. */
 const mayClash = (protocol: number): boolean => protocol !== ipProtocol.tcp && protocol !== ipProtocol.sctp
@@ -93,11 +94,9 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   readonly #table: TupleTable
   readonly #key = new TupleKey()
   readonly #place = new TransportPlace()
-  readonly #sources = new SourceIndex()
   #nextSerial = 1
   /** Connections in the table, ended ones included until they are swept. */
   #count = 0
-  #nextFullSweepTick = 0
   #countsTraffic: boolean
   /** Rules that speak of labels. */
   #labelUsers = 0
@@ -115,7 +114,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   constructor(settings: ConntrackSettings, seed: number) {
     this.settings = settings
     this.expectations = new Expectations(settings.numbers.expect_max)
-    this.#table = new TupleTable(seed)
+    this.#table = new TupleTable(seed, settings.hz)
     this.#countsTraffic = settings.numbers.acct !== 0
   }
 
@@ -164,7 +163,8 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     this.mark = skb.mark
     this.tick = tickAt(nowNs, this.settings.hz)
     this.verifiesChecksum = hook === 'PREROUTING'
-    for (const ended of this.#table.sweep(sweepChains, this.tick)) this.#end(ended)
+    this.#table.turn()
+    for (const ended of this.#table.sweep(sweepPlaces, this.tick)) this.#end(ended)
 
     const place = this.#place
     const { bytes, networkOffset, endOffset } = packet
@@ -224,10 +224,8 @@ export class Conntrack implements PacketAtHook, TrackingServices {
       return this.#yieldTo(rival, skb, info!, tick)
     }
     connection.timeout += tick
-    this.#table.insert(originalNode)
-    this.#table.insert(replyNode)
+    this.#table.insert(connection)
     connection.status |= connectionStatus.confirmed
-    if (connection.has(connectionStatus.sourceNatDone)) this.#sources.add(connection)
     this.#count++
     return 'accept'
   }
@@ -236,7 +234,6 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   takenTuples(nowNs: bigint, random16: () => number): TakenTuples {
     return new TakenTuples({
       table: this.#table,
-      sources: this.#sources,
       tick: tickAt(nowNs, this.settings.hz),
       mayClash,
       evict: (connection) => this.#end(connection),
@@ -311,9 +308,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     connection.status |= connectionStatus.dying
     if (connection.help !== null) this.expectations.removeOf(connection)
     if (!connection.has(connectionStatus.confirmed)) return
-    if (!connection.has(connectionStatus.natClash)) this.#table.remove(connection.originalNode)
-    this.#table.remove(connection.replyNode)
-    if (connection.has(connectionStatus.sourceNatDone)) this.#sources.remove(connection)
+    this.#table.remove(connection)
     this.#count--
   }
 
@@ -331,7 +326,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     const { max } = this.settings.numbers
     if (max !== 0 && this.#count >= max && !this.#makeRoom(this.#table.hash(key))) return 'full'
     const expectation = this.expectations.meet(key, zone, this.tick)
-    const connection = new TrackedConnection(key, this.#nextSerial++, this.settings.hz, zone)
+    const connection = TrackedConnection.begin(key, this.#nextSerial++, this.settings.hz, zone)
     if (this.#countsTraffic) connection.counters = { packets: [0, 0], bytes: [0, 0] }
     if (this.#labelUsers > 0) connection.labels = 0n
     if (expectation !== null) {
@@ -347,22 +342,20 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   }
 
   /**
-   * Ends the connections that are not assured in the first of the buckets in reach that has any. Failing that, once a
-   * second, those whose time is over, wherever they are (the kernel's worker comes round in its own time).
+   * Ends the connections that are not assured in the first of the buckets in reach that has any. Failing that, those whose
+   * time is over in a part of the table that does not take long (the kernel's worker comes round in its own time).
    *
    * Source: early_drop().
    */
   #makeRoom(hash: number): boolean {
     for (const bucket of this.#table.neighbours(hash, this.settings.numbers.buckets, evictionRange)) {
       const victims = bucket.filter(
-        ({ connection }) => !connection.has(connectionStatus.assured) && !connection.isExpired(this.tick),
+        (connection) => !connection.has(connectionStatus.assured) && !connection.isExpired(this.tick),
       )
-      for (const { connection } of victims) this.#end(connection)
+      for (const connection of victims) this.#end(connection)
       if (victims.length > 0) return true
     }
-    if (this.tick < this.#nextFullSweepTick) return false
-    this.#nextFullSweepTick = this.tick + this.settings.hz
-    const ended = [...this.#table.connections()].filter((connection) => connection.isExpired(this.tick))
+    const ended = this.#table.sweep(fullSweepPlaces, this.tick)
     for (const connection of ended) this.#end(connection)
     return ended.length > 0
   }
@@ -424,7 +417,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     if (answered !== null) return join(answered.connection) ? 'accept' : 'drop'
     loser.timeout = tick + this.settings.hz
     loser.status |= connectionStatus.fixedTimeout | connectionStatus.natClash | connectionStatus.confirmed
-    this.#table.insert(loser.replyNode)
+    this.#table.insert(loser)
     this.#count++
     return 'accept'
   }

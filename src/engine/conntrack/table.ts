@@ -1,38 +1,39 @@
 /**
- * The hash table of tuples: every confirmed connection stands in it twice, by its original and its reply tuple.
+ * The table of tuples: every confirmed connection stands in it twice, by its original and its reply tuple, and once more by
+ * its source where translation has settled that.
  *
- * It is cut into segments that grow on their own, so that a million connections never wait for one long rehash.
- * Kernel: nf_conntrack_hash, net/netfilter/nf_conntrack_core.c, Linux 6.18 (whose table has a fixed size).
+ * Kernel: nf_conntrack_hash, net/netfilter/nf_conntrack_core.c (whose table has a fixed size); nf_nat_bysource,
+ * net/netfilter/nf_nat_core.c; Linux 6.18.
  */
 import type { Zone } from '../../ext/context.ts'
-import type { TrackedConnection } from './connection.ts'
-import { hashTuple, sameTuple, type TupleKey, type TupleNode, type TupleWords } from './tuple.ts'
+import { Chains } from './chains.ts'
+import { connectionStatus, LooseTuples, type TrackedConnection, type TupleStore } from './connection.ts'
+import { isReplyLink, linkOf, noLink, Slab, slotOfLink } from './slab.ts'
+import { hashSource, hashTuple, sameSource, type TupleKey, type TupleNode, type TupleWords } from './tuple.ts'
 import { zoneIdOf } from './zone.ts'
 
-/** The segment is picked by the highest bits of the hash, the chain in it by the bits below. */
-const segmentBits = 6
-const chainShift = 32 - segmentBits
+/** Connections kept as objects, but for those that cannot sleep. */
+const mostAwake = 1024
+/** As many as one packet can wake, but for floods that fill the table. */
+const looksPerPacket = 16
+/** More packets than one step makes. */
+const packetsOfStep = 256
 
-interface Segment {
-  /** Heads of chains; a power of two. */
-  chains: (TupleNode | null)[]
-  count: number
-}
-
-const smallestSegment = 16
-
-export class TupleTable {
+export class TupleTable implements TupleStore {
   readonly #seed: number
-  readonly #segments: Segment[]
-  #sweepSegment = 0
-  #sweepChain = 0
+  readonly #slab: Slab
+  readonly #tuples: Chains
+  readonly #sources: Chains
+  #sweepSlot = 0
+  #packets = 0
+  /** Connections that are awake, but for those that cannot sleep; the longest so first. */
+  readonly #awake = new Set<TrackedConnection>()
 
-  constructor(seed: number) {
+  constructor(seed: number, hz: number) {
     this.#seed = seed | 0
-    this.#segments = Array.from({ length: 1 << segmentBits }, () => ({
-      chains: Array<TupleNode | null>(smallestSegment).fill(null),
-      count: 0,
-    }))
+    this.#slab = new Slab(this, hz)
+    this.#tuples = new Chains(this.#slab)
+    this.#sources = new Chains(this.#slab)
   }
 
   hash(tuple: TupleWords): number {
@@ -44,14 +45,15 @@ export class TupleTable {
    * they are swept.
    */
   find(tuple: TupleWords, tick: number, way: 'any' | 'original' | 'reply' = 'any'): TupleNode | null {
+    const slab = this.#slab
     const hash = hashTuple(tuple, this.#seed)
-    const { chains } = this.#segmentOf(hash)
-    let node: TupleNode | null = chains[chainOf(hash, chains.length)]!
-    while (node !== null) {
-      if (node.hash === hash && sameTuple(node, tuple) && node.connection.timeout > tick) {
-        if (way === 'any' || node.isReply === (way === 'reply')) return node
-      }
-      node = node.next
+    for (let link = this.#tuples.first(hash); link !== noLink; link = slab.nextOf(link)) {
+      if (slab.hashAt(link) !== hash) continue
+      const slot = slotOfLink(link)
+      const isReply = isReplyLink(link)
+      if (way !== 'any' && isReply !== (way === 'reply')) continue
+      if (!slab.isTuple(slot, isReply ? 1 : 0, tuple)) continue
+      if (slab.timeoutAt(slot) > tick) return slab.read(slot, isReply ? 1 : 0, this.#connectionAt(slot))
     }
     return null
   }
@@ -72,39 +74,98 @@ export class TupleTable {
     return this.find(key, tick, 'reply')
   }
 
-  insert(node: TupleNode): void {
-    node.hash = hashTuple(node, this.#seed)
-    const segment = this.#segmentOf(node.hash)
-    if (segment.count >= 2 * segment.chains.length) grow(segment)
-    const { chains } = segment
-    const at = chainOf(node.hash, chains.length)
-    node.next = chains[at]!
-    chains[at] = node
-    segment.count++
-  }
-
-  /** Preconditions: the node is in the table. */
-  remove(node: TupleNode): void {
-    const segment = this.#segmentOf(node.hash)
-    const { chains } = segment
-    const at = chainOf(node.hash, chains.length)
-    if (chains[at] === node) {
-      chains[at] = node.next
-    } else {
-      let before = chains[at]!
-      while (before.next !== node) before = before.next!
-      before.next = node.next
+  /** One whose original tuple another has (`natClash`) is found by its answers alone. */
+  insert(connection: TrackedConnection): void {
+    const { originalNode, replyNode } = connection
+    const slab = this.#slab
+    const slot = slab.take(connection)
+    slab.write(slot, 0, originalNode)
+    slab.write(slot, 1, replyNode)
+    if (!connection.has(connectionStatus.natClash)) {
+      this.#tuples.insert(linkOf(slot, 'original'), hashTuple(originalNode, this.#seed))
     }
-    node.next = null
-    segment.count--
+    this.#tuples.insert(linkOf(slot, 'reply'), hashTuple(replyNode, this.#seed))
+    const isSourceSettled =
+      connection.has(connectionStatus.sourceNatDone) && !connection.has(connectionStatus.natClash)
+    if (isSourceSettled) {
+      this.#sources.insert(linkOf(slot, 'source'), hashSource(originalNode, this.#seed))
+    }
+    connection.slot = slot
+    connection.tuples = this
+    connection.usedAt = this.#packets
+    this.#awake.add(connection)
   }
 
-  /** Every connection, found by its reply tuple, in no order. The table must not change meanwhile. */
+  /** Preconditions: it is in the table, and no bits of `insert` have changed. */
+  remove(connection: TrackedConnection): void {
+    const { slot, originalNode, replyNode } = connection
+    const isClash = connection.has(connectionStatus.natClash)
+    if (!isClash) this.#tuples.remove(linkOf(slot, 'original'))
+    this.#tuples.remove(linkOf(slot, 'reply'))
+    if (connection.has(connectionStatus.sourceNatDone) && !isClash)
+      this.#sources.remove(linkOf(slot, 'source'))
+    this.#slab.release(slot)
+    this.#awake.delete(connection)
+    connection.slot = -1
+    connection.tuples = new LooseTuples(originalNode, replyNode)
+  }
+
+  nodeOf(connection: TrackedConnection, way: 0 | 1): TupleNode {
+    return this.#slab.read(connection.slot, way, connection)
+  }
+
+  #connectionAt(slot: number): TrackedConnection {
+    let connection = this.#slab.awakeAt(slot)
+    if (connection === null) {
+      connection = this.#slab.wake(slot)
+      this.#awake.add(connection)
+    }
+    connection.usedAt = this.#packets
+    return connection
+  }
+
+  /**
+   * A packet comes: connections that have not been asked for lately go to sleep. An object that somebody still holds may
+   * then be a second one of the same connection; hence none does that an earlier packet of the same step may have met.
+   */
+  turn(): void {
+    this.#packets++
+    if (this.#awake.size <= mostAwake) return
+    let looks = looksPerPacket
+    for (const connection of this.#awake) {
+      if (looks-- === 0) return
+      this.#awake.delete(connection)
+      if (this.#packets - connection.usedAt <= packetsOfStep) this.#awake.add(connection)
+      else this.#slab.putToSleep(connection.slot)
+    }
+  }
+
+  /** Every connection, in no order, to be looked at only. The table must not change meanwhile. */
   *connections(): Generator<TrackedConnection> {
-    for (const { chains } of this.#segments) {
-      for (let node of chains) {
-        for (; node !== null; node = node.next) if (node.isReply) yield node.connection
-      }
+    const slab = this.#slab
+    for (let slot = 0; slot < slab.size; slot++) {
+      if (!slab.isFree(slot)) yield slab.awakeAt(slot) ?? slab.wake(slot, false)
+    }
+  }
+
+  /**
+   * Connections that live at `tick`, whose source is settled, and which begin with that source in that zone, newest first;
+   * to be looked at only.
+   *
+   * Zones of one direction are told apart from those of both, except from zone 0 where originals are in that.
+   *
+   * Source: hash_by_src(), find_appropriate_src().
+   */
+  *withSource(tuple: TupleWords, zone: Zone, tick: number): Generator<TrackedConnection> {
+    const slab = this.#slab
+    const hash = hashSource(tuple, this.#seed)
+    for (let link = this.#sources.first(hash); link !== noLink; link = slab.nextOf(link)) {
+      if (slab.hashAt(link) !== hash) continue
+      const slot = slotOfLink(link)
+      if (slab.timeoutAt(slot) <= tick) continue
+      const connection = slab.awakeAt(slot) ?? slab.wake(slot, false)
+      if (!sameSource(connection.originalNode, tuple)) continue
+      if (sourceZoneOf(connection.zone) === sourceZoneOf(zone)) yield connection
     }
   }
 
@@ -114,62 +175,45 @@ export class TupleTable {
    *
    * Source: early_drop(): reciprocal_scale() of the hash.
    */
-  neighbours(hash: number, buckets: number, reach: number): TupleNode[][] {
+  neighbours(hash: number, buckets: number, reach: number): TrackedConnection[][] {
+    const slab = this.#slab
     const bucketOf = (value: number): number => Math.floor(((value >>> 0) * buckets) / 2 ** 32)
     const first = bucketOf(hash)
-    const found = Array.from({ length: reach }, (): TupleNode[] => [])
-    const span = Math.ceil((reach * 2 ** 32) / buckets)
-    for (const [index, { chains }] of this.#segments.entries()) {
-      const low = index * 2 ** chainShift
-      const distance = (low - (hash >>> 0) + 2 ** 32) % 2 ** 32
-      if (distance > span && distance < 2 ** 32 - 2 ** chainShift) continue
-      for (let node of chains) {
-        for (; node !== null; node = node.next) {
-          const offset = (bucketOf(node.hash) - first + buckets) % buckets
-          if (offset < reach) found[offset]!.push(node)
-        }
-      }
+    const found = Array.from({ length: reach }, (): TrackedConnection[] => [])
+    const width = 2 ** 32 / buckets
+    const seen = new Set<number>()
+    for (const link of this.#tuples.between(
+      Math.floor(first * width),
+      Math.min(reach, buckets) * width + 1,
+    )) {
+      const offset = (bucketOf(slab.hashAt(link)) - first + buckets) % buckets
+      if (offset >= reach || seen.has(link)) continue
+      seen.add(link)
+      found[offset]!.push(this.#connectionAt(slotOfLink(link)))
     }
     return found
   }
 
   /**
-   * Looks at a few chains more, round and round, and gives the connections in them that have ended by `tick`. Callers
+   * Looks at a few places more, round and round, and gives the connections in them that have ended by `tick`. Callers
    * who ask at every packet keep the table free of old entries without ever pausing.
    */
-  sweep(chainCount: number, tick: number): TrackedConnection[] {
-    const ended: TrackedConnection[] = []
-    for (let left = chainCount; left > 0; left--) {
-      const { chains } = this.#segments[this.#sweepSegment]!
-      for (let node = chains[this.#sweepChain] ?? null; node !== null; node = node.next) {
-        if (node.isReply && node.connection.timeout <= tick) ended.push(node.connection)
-      }
-      this.#sweepChain++
-      if (this.#sweepChain >= chains.length) {
-        this.#sweepChain = 0
-        this.#sweepSegment = (this.#sweepSegment + 1) & ((1 << segmentBits) - 1)
-      }
+  sweep(places: number, tick: number): TrackedConnection[] {
+    const slab = this.#slab
+    let ended: TrackedConnection[] = none
+    for (let left = Math.min(places, slab.size); left > 0; left--) {
+      if (this.#sweepSlot >= slab.size) this.#sweepSlot = 0
+      const slot = this.#sweepSlot++
+      if (slab.isFree(slot) || slab.timeoutAt(slot) > tick) continue
+      if (ended === none) ended = []
+      ended.push(this.#connectionAt(slot))
     }
     return ended
   }
-
-  #segmentOf(hash: number): Segment {
-    return this.#segments[hash >>> chainShift]!
-  }
 }
 
-const chainOf = (hash: number, length: number): number => hash & (length - 1)
+const none: TrackedConnection[] = []
 
-function grow(segment: Segment): void {
-  const chains = Array<TupleNode | null>(segment.chains.length * 2).fill(null)
-  for (let node of segment.chains) {
-    while (node !== null) {
-      const { next } = node
-      const at = chainOf(node.hash, chains.length)
-      node.next = chains[at]!
-      chains[at] = node
-      node = next
-    }
-  }
-  segment.chains = chains
-}
+/** What tells zones apart by source. */
+const sourceZoneOf = (zone: Zone): number =>
+  (zone.direction === 'both' ? zone.id : 0) * 0x10000 + zoneIdOf(zone, 0)

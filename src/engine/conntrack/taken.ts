@@ -10,15 +10,7 @@ import type { TupleTable } from './table.ts'
 import { TcpTrack } from './tcp.ts'
 import { tcpState } from './tcp-states.ts'
 import { isBefore } from './tcp-window.ts'
-import {
-  looksSame,
-  protocolOf,
-  sameTuple,
-  sourcePortOf,
-  TupleKey,
-  type TupleNode,
-  type TupleWords,
-} from './tuple.ts'
+import { looksSame, protocolOf, sameTuple, TupleKey, type TupleNode } from './tuple.ts'
 import { zoneIdOf } from './zone.ts'
 
 const translatedBits =
@@ -26,50 +18,8 @@ const translatedBits =
 
 const isTranslated = ({ status }: TrackedConnection): boolean => (status & translatedBits) !== 0
 
-/** Confirmed connections whose source side is settled, by their original source. */
-export class SourceIndex {
-  readonly #bySource = new Map<string, TrackedConnection[]>()
-
-  add(connection: TrackedConnection): void {
-    const key = keyOf(connection.originalNode, connection.zone)
-    const list = this.#bySource.get(key)
-    if (list === undefined) this.#bySource.set(key, [connection])
-    else list.push(connection)
-  }
-
-  remove(connection: TrackedConnection): void {
-    const key = keyOf(connection.originalNode, connection.zone)
-    const list = this.#bySource.get(key)
-    if (list === undefined) return
-    const rest = list.filter((other) => other !== connection)
-    if (rest.length === 0) this.#bySource.delete(key)
-    else this.#bySource.set(key, rest)
-  }
-
-  /** Newest first. */
-  withSource(tuple: TupleWords, zone: Zone): TrackedConnection[] {
-    return (this.#bySource.get(keyOf(tuple, zone)) ?? []).toReversed()
-  }
-}
-
-/**
- * Zones of one direction are told apart from those of both, except from zone 0 where originals are in that.
- *
- * Source: hash_by_src(), find_appropriate_src().
- */
-const keyOf = (tuple: TupleWords, zone: Zone): string =>
-  [
-    tuple.kind & 0xffff,
-    zone.direction === 'both' ? zone.id : 0,
-    zoneIdOf(zone, 0),
-    sourcePortOf(tuple),
-    tuple.source,
-    ...tuple.rest.slice(0, 3),
-  ].join(' ')
-
 export class TakenTuples {
   readonly #table: TupleTable
-  readonly #sources: SourceIndex
   readonly #tick: number
   readonly #mayClash: (protocol: number) => boolean
   readonly #evict: (connection: TrackedConnection) => void
@@ -77,14 +27,12 @@ export class TakenTuples {
 
   constructor(parts: {
     readonly table: TupleTable
-    readonly sources: SourceIndex
     readonly tick: number
     mayClash(protocol: number): boolean
     evict(connection: TrackedConnection): void
     random16(): number
   }) {
     this.#table = parts.table
-    this.#sources = parts.sources
     this.#tick = parts.tick
     this.#mayClash = parts.mayClash
     this.#evict = parts.evict
@@ -130,8 +78,8 @@ export class TakenTuples {
   }
 
   /** Connections that begin with the same source in the same zone, newest first. */
-  withSource(tuple: TupleKey, zone: Zone): TrackedConnection[] {
-    return this.#sources.withSource(tuple, zone).filter((connection) => !connection.isExpired(this.#tick))
+  withSource(tuple: TupleKey, zone: Zone): Iterable<TrackedConnection> {
+    return this.#table.withSource(tuple, zone, this.#tick)
   }
 
   /** Looks where the answers of `own` are kept. Source: nf_conntrack_tuple_taken(). */

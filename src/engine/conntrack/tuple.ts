@@ -1,9 +1,9 @@
 /**
- * Tuples: what a packet says about the connection it belongs to, and their place in the hash table.
+ * Tuples: what a packet says about the connection it belongs to.
  *
  * Two classes hold the same words. `TupleKey` is a scratch pad that a packet is read into, without allocation;
- * `TupleNode` is one direction of a connection and a link in the table's chains. Words are signed 32-bit integers, which
- * the JavaScript engine keeps without boxing.
+ * `TupleNode` is one direction of a connection, copied from where the table keeps it. Words are signed 32-bit integers,
+ * which the JavaScript engine keeps without boxing.
  * Kernel: nf_ct_get_tuple(), nf_ct_invert_tuple(), net/netfilter/nf_conntrack_core.c, Linux 6.18.
  */
 import type { Tuple } from '../../ext/context.ts'
@@ -15,14 +15,14 @@ import { icmpInverse } from './icmp-types.ts'
 
 /** What both classes have; `rest*` are the lower words of IPv6 addresses, 0 for IPv4. */
 export interface TupleWords {
-  source: number
-  destination: number
+  readonly source: number
+  readonly destination: number
   /** Source port (or ICMP id, or GRE key) * 65536 + destination port (or ICMP type * 256 + code). */
-  ports: number
+  readonly ports: number
   /** Protocol, family bit, zone: see `kindOf`. */
-  kind: number
+  readonly kind: number
   /** The other words of IPv6 addresses: three of the source, three of the destination. Empty for IPv4. */
-  rest: readonly number[]
+  readonly rest: readonly number[]
 }
 
 const ipv6Bit = 1 << 8
@@ -32,13 +32,14 @@ const zoneShift = 16
 const kindOf = (family: Family, protocol: number, zone: number): number =>
   protocol | (family === 'ipv6' ? ipv6Bit : 0) | (zone << zoneShift)
 
+export const isIpv6Kind = (kind: number): boolean => (kind & ipv6Bit) !== 0
 export const familyOf = (tuple: TupleWords): Family => ((tuple.kind & ipv6Bit) === 0 ? 'ipv4' : 'ipv6')
 export const protocolOf = (tuple: TupleWords): number => tuple.kind & 255
 export const zoneOf = (tuple: TupleWords): number => tuple.kind >>> zoneShift
 export const sourcePortOf = (tuple: TupleWords): number => tuple.ports >>> 16
 export const destinationPortOf = (tuple: TupleWords): number => tuple.ports & 0xffff
 
-const noRest: readonly number[] = []
+export const noRest: readonly number[] = []
 
 export function sameTuple(a: TupleWords, b: TupleWords): boolean {
   if (a.source !== b.source || a.destination !== b.destination || a.ports !== b.ports || a.kind !== b.kind)
@@ -65,9 +66,27 @@ export function hashTuple(tuple: TupleWords, seed: number): number {
   let hash = mix(mix(mix(mix(seed, tuple.source), tuple.destination), tuple.ports), tuple.kind)
   const { rest } = tuple
   for (let at = 0; at < rest.length; at++) hash = mix(hash, rest[at]!)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
+  return finish(hash)
+}
+
+/** Of source address and port, protocol and family: what a connection begins with. */
+export function hashSource(tuple: TupleWords, seed: number): number {
+  let hash = mix(mix(mix(seed, tuple.source), tuple.ports >>> 16), tuple.kind & 0xffff)
+  for (let at = 0; at < tuple.rest.length / 2; at++) hash = mix(hash, tuple.rest[at]!)
+  return finish(hash)
+}
+
+export function sameSource(a: TupleWords, b: TupleWords): boolean {
+  if (a.source !== b.source || a.ports >>> 16 !== b.ports >>> 16 || (a.kind ^ b.kind) & 0xffff) return false
+  for (let at = 0; at < a.rest.length / 2; at++) if (a.rest[at] !== b.rest[at]) return false
+  return true
+}
+
+/** The finalizer of MurmurHash3. */
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return mixed ^ (mixed >>> 16)
 }
 
 /** One round of MurmurHash3 (A. Appleby, public domain). */
@@ -253,28 +272,26 @@ const greProtocolPpp = 0x880b
 const word = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
-/** One direction of a connection; a link of a chain in the table. */
+/** One direction of a connection: a copy of its words. */
 export class TupleNode implements TupleWords {
-  source: number
-  destination: number
-  ports: number
-  kind: number
-  rest: readonly number[]
+  readonly source: number
+  readonly destination: number
+  readonly ports: number
+  readonly kind: number
+  readonly rest: readonly number[]
   readonly connection: TrackedConnection
-  hash = 0
-  next: TupleNode | null = null
+  readonly isReply: boolean
 
-  constructor(connection: TrackedConnection, key: TupleKey) {
+  /** Takes the words over; `rest` of a key that is still used is copied. */
+  constructor(connection: TrackedConnection, words: TupleWords, isReply: boolean) {
     this.connection = connection
-    this.source = key.source
-    this.destination = key.destination
-    this.ports = key.ports
-    this.kind = key.kind
-    this.rest = key.rest.length === 0 ? noRest : key.rest.slice()
-  }
-
-  get isReply(): boolean {
-    return this.connection.replyNode === this
+    this.source = words.source
+    this.destination = words.destination
+    this.ports = words.ports
+    this.kind = words.kind
+    if (words instanceof TupleKey) this.rest = words.rest.length === 0 ? noRest : words.rest.slice()
+    else this.rest = words.rest
+    this.isReply = isReply
   }
 
   /** Whether the address at `offset` in a packet is this direction's destination. */

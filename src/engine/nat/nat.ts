@@ -13,7 +13,7 @@ import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from '../conntrack/connection.ts'
 import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
-import { familyOf, protocolOf, TupleKey, TupleNode, tupleOf } from '../conntrack/tuple.ts'
+import { familyOf, protocolOf, TupleKey, type TupleNode, tupleOf } from '../conntrack/tuple.ts'
 import { type Manipulation, manipulate, otherManipulation } from './manipulate.ts'
 import { chooseTuple } from './unique.ts'
 
@@ -52,7 +52,7 @@ export class Nat {
     chooseTuple(chosen, range, manipulation, connection, taken)
     if (!chosen.equals(current)) {
       chosen.invert()
-      connection.replyNode = new TupleNode(connection, chosen)
+      connection.replaceReply(chosen)
       connection.status |= natBit[manipulation]
     }
     connection.status |= doneBit[manipulation]
