@@ -10,7 +10,7 @@ import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
-import { isLoopback, isUnspecified } from './address-class.ts'
+import { isUnspecified } from './address-class.ts'
 import type { Answers } from './answers.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
 import type { ConntrackInfo } from './conntrack/conntrack.ts'
@@ -119,9 +119,6 @@ export class HookRunner {
     const { source, destination } = skb.packet
     const route = this.#parts.routing.reroute(source, destination, skb.route!.device)
     if (route.kind === 'refused') return droppedByHost(route.why)
-    // Source: __mkroute_output(). On its first way out a raw packet's source is not looked at.
-    if (source.family === 'ipv4' && isLoopback(source) && route.device.kind !== 'loopback')
-      return droppedByHost('what comes from a loopback address stays in the host')
     skb.route = route
     return null
   }

@@ -37,6 +37,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
     shrinks,
     signal,
     onProgress: (now) => say(sayStateTally(now)),
+    onPassing: (text) => say(`a difference that did not show again: ${text}`),
     onDifference: ({ seed: caseSeed, text, file, timeline }) => {
       process.stderr.write(`\ndifference (--case ${caseSeed}): ${text}\n${timeline}\n\n`)
       process.stdout.write(`---\n${file}`)
