@@ -67,7 +67,13 @@ export class EngineJudge implements Judge {
   async end(): Promise<EndResult> {
     const host = this.#host
     const save = host.loadedFamilies.map((family) => host.save(family, { counters: true })).join('')
-    return { end: true, save, conntrack: host.connections(this.#nowNs) }
+    const expectations = host.expectations(this.#nowNs)
+    return {
+      end: true,
+      save,
+      conntrack: host.connections(this.#nowNs),
+      ...(expectations.length > 0 && { expectations }),
+    }
   }
 
   async close(): Promise<void> {}

@@ -145,6 +145,8 @@ export interface EndResult {
   /** `iptables-save -c` without comments, then `ip6tables-save -c` where there are IPv6 rules. */
   readonly save: string
   readonly conntrack: readonly string[]
+  /** The lines of `/proc/net/nf_conntrack_expect`: connections that helpers expect; absent where there are none. */
+  readonly expectations?: readonly string[]
 }
 
 /** Whoever decides: the engine, or a kernel. Steps come in order; `close` always follows. */

@@ -160,7 +160,12 @@ describe('FTP of the host itself', () => {
         expect(difference, told.join('\n')).toBeNull()
       }
       const now = process.hrtime.bigint() - startNs
-      const end = { end: true as const, save: '', conntrack: host.connections(now) }
+      const end = {
+        end: true as const,
+        save: '',
+        conntrack: host.connections(now),
+        expectations: host.expectations(now),
+      }
       expect(compareEnds(end, { ...(await lab.end()), save: '' }), told.join('\n')).toBeNull()
     } finally {
       await lab.close()

@@ -127,5 +127,13 @@ describe('two ends', () => {
     expect(compareEnds(end, { ...end, conntrack: [end.conntrack[0]!] })).toContain('connections, entry 2')
     const late = end.conntrack.map((line) => line.replace('118', '115'))
     expect(compareEnds(end, { ...end, conntrack: late })).toContain('connections, entry 1')
+    const expectations = ['290 l3proto = 2 proto=6 src=1.1.1.1 dst=2.2.2.2 sport=0 dport=5 ftp']
+    expect(compareEnds(end, { ...end, expectations })).toContain('expectations, entry 1')
+    expect(
+      compareEnds(
+        { ...end, expectations },
+        { ...end, expectations: expectations.map((line) => line.replace('290', '289')) },
+      ),
+    ).toBeNull()
   })
 })

@@ -45,7 +45,8 @@ export function compareSteps(step: Step, engine: Judged, kernel: Judged, slackJi
 export function compareEnds(engine: EndResult, kernel: EndResult): string | null {
   return (
     differList('counters', saveLines(engine.save), saveLines(kernel.save), (lines) => lines) ??
-    differConntrack(engine.conntrack, kernel.conntrack)
+    differTimed('connections', connectionTime, engine.conntrack, kernel.conntrack) ??
+    differTimed('expectations', expectationTime, engine.expectations ?? [], kernel.expectations ?? [])
   )
 }
 
@@ -165,9 +166,16 @@ function saveLines(save: string): string[] {
   return tables.sort().flatMap((text) => text.trim().split('\n'))
 }
 
-const timeoutField = /^(\S+\s+\d+\s+\S+\s+\d+ )(\d+)( .*)$/
+/** Where a line tells the seconds that are left. */
+const connectionTime = /^(\S+\s+\d+\s+\S+\s+\d+ )(\d+)( .*)$/
+const expectationTime = /^()(\d+)( .*)$/
 
-function differConntrack(engine: readonly string[], kernel: readonly string[]): string | null {
+function differTimed(
+  what: string,
+  timeoutField: RegExp,
+  engine: readonly string[],
+  kernel: readonly string[],
+): string | null {
   const parse = (line: string) => {
     const [, head, timeout, rest] = timeoutField.exec(line.replace(/ use=\d+/, '')) ?? [null, line, '0', '']
     return { head: head!.replace(/\s+/g, ' '), timeout: Number(timeout), rest: rest!.trim() }
@@ -187,7 +195,7 @@ function differConntrack(engine: readonly string[], kernel: readonly string[]): 
     if (isSame) continue
     const show = (entry: typeof mine): string =>
       entry ? `${entry.head}${entry.timeout} ${entry.rest}` : 'no more'
-    return `connections, entry ${at + 1}: the engine says ${show(mine)}, the kernel ${show(other)}`
+    return `${what}, entry ${at + 1}: the engine says ${show(mine)}, the kernel ${show(other)}`
   }
   return null
 }

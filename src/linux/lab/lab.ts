@@ -278,15 +278,23 @@ export class Lab implements Judge {
   async end(): Promise<EndResult> {
     return this.#parts.namespace.run(() => {
       const save = this.#families.map((family) => this.#save(family)).join('')
-      return { end: true as const, save, conntrack: this.connections() }
+      const expectations = this.#readLines('/proc/thread-self/net/nf_conntrack_expect')
+      return {
+        end: true as const,
+        save,
+        conntrack: this.connections(),
+        ...(expectations.length > 0 && { expectations }),
+      }
     })
   }
 
   /** The lines of `/proc/net/nf_conntrack` at this moment. */
   connections(): string[] {
-    const read = (): string => readFileSync('/proc/thread-self/net/nf_conntrack', 'latin1')
-    return this.#parts.namespace
-      .run(read)
+    return this.#parts.namespace.run(() => this.#readLines('/proc/thread-self/net/nf_conntrack'))
+  }
+
+  #readLines(path: string): string[] {
+    return readFileSync(path, 'latin1')
       .split('\n')
       .filter((line) => line !== '')
   }
