@@ -15,27 +15,39 @@ import { connmark } from './match/connmark.ts'
 import { conntrack } from './match/conntrack.ts'
 import { dccp } from './match/dccp.ts'
 import { dscp } from './match/dscp.ts'
+import { dst } from './match/dst.ts'
 import { ecn } from './match/ecn.ts'
 import { esp } from './match/esp.ts'
+import { eui64 } from './match/eui64.ts'
+import { frag } from './match/frag.ts'
+import { hashlimit } from './match/hashlimit.ts'
+import { hbh } from './match/hbh.ts'
 import { helper } from './match/helper.ts'
 import { hl } from './match/hl.ts'
 import { icmp } from './match/icmp.ts'
 import { icmp6 } from './match/icmp6.ts'
 import { ipcomp } from './match/ipcomp.ts'
 import { iprange } from './match/iprange.ts'
+import { ipv6header } from './match/ipv6header.ts'
 import { length } from './match/length.ts'
 import { limit } from './match/limit.ts'
 import { mac } from './match/mac.ts'
 import { mark } from './match/mark.ts'
+import { mh } from './match/mh.ts'
 import { multiport } from './match/multiport.ts'
 import { owner } from './match/owner.ts'
 import { pkttype } from './match/pkttype.ts'
+import { quota } from './match/quota.ts'
 import { recent } from './match/recent.ts'
+import { rt } from './match/rt.ts'
 import { sctp } from './match/sctp.ts'
+import { srh } from './match/srh.ts'
 import { state } from './match/state.ts'
+import { statistic } from './match/statistic.ts'
 import { string } from './match/string.ts'
 import { tcp } from './match/tcp.ts'
 import { tcpmss } from './match/tcpmss.ts'
+import { time } from './match/time.ts'
 import { tos } from './match/tos.ts'
 import { ttl } from './match/ttl.ts'
 import { u32 } from './match/u32.ts'
@@ -89,27 +101,39 @@ export const matches: readonly AnyMatch[] = [
   conntrack,
   dccp,
   dscp,
+  dst,
   ecn,
   esp,
+  eui64,
+  frag,
+  hashlimit,
+  hbh,
   helper,
   hl,
   icmp,
   icmp6,
   ipcomp,
   iprange,
+  ipv6header,
   length,
   limit,
   mac,
   mark,
+  mh,
   multiport,
   owner,
   pkttype,
+  quota,
   recent,
+  rt,
   sctp,
+  srh,
   state,
+  statistic,
   string,
   tcp,
   tcpmss,
+  time,
   tos,
   ttl,
   u32,

@@ -1,5 +1,5 @@
 /** What the matches of IPv6 extension headers share: they find theirs wherever it stands. */
-import { findHeader } from '../../net/headers/ipv6-extension.ts'
+import { findHeader, headerLength } from '../../net/headers/ipv6-extension.ts'
 import type { HookContext, Skb } from '../context.ts'
 
 /**
@@ -19,6 +19,14 @@ export function locateHeader(
     return -1
   }
   return at
+}
+
+/** Like `locateHeader`, for a header that must be there as far as its own length field says. */
+export function locateWholeHeader(skb: Skb, context: HookContext, protocol: number, length: number): number {
+  const at = locateHeader(skb, context, protocol, length)
+  if (at < 0 || headerLength(skb.packet, at, protocol) <= skb.packet.endOffset - at) return at
+  context.hotdrop = true
+  return -1
 }
 
 /** Why `locateHeader` found none, or null. */
