@@ -47,6 +47,10 @@ export interface HostConfig {
   /** By their name in /proc/sys with dots: `net.ipv4.ip_default_ttl`. */
   readonly sysctls: ReadonlyMap<string, string>
   readonly profile: KernelProfile
+  /** Nanoseconds since 1970 (UTC) at the first step; null where nobody says when that is. */
+  readonly startsAtUnixNs: bigint | null
+  /** Minutes that the kernel's local time is behind UTC; 0 unless something told it a time zone. */
+  readonly minutesWest: number
   /** Of whatever the kernel would choose at random. */
   readonly seed: number
 }
@@ -59,6 +63,8 @@ export const bareHost: HostConfig = {
   neighbours: new Map(),
   sysctls: new Map(),
   profile: linux618,
+  startsAtUnixNs: null,
+  minutesWest: 0,
   seed: 1,
 }
 

@@ -34,6 +34,7 @@ import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
 import { Ipv4Routing } from './routing-ipv4.ts'
 import { Ipv6Routing } from './routing-ipv6.ts'
+import { SharedThings } from './shared.ts'
 import { HostSkb } from './skb.ts'
 import { Stack } from './stack.ts'
 import { defaultTtlOf } from './sysctls.ts'
@@ -72,6 +73,7 @@ export class Host {
   readonly interfaces: Interfaces
   readonly recent: RecentLists
   readonly #registry: Registry
+  readonly #shared = new SharedThings()
   readonly #random: () => number
   readonly #conntrack: Conntrack
   readonly #nat: Nat
@@ -117,6 +119,10 @@ export class Host {
       acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
       releaseRecentList: (list) => this.recent.release(list),
       tracking: this.#conntrack,
+      share: (kind, name, make) => this.#shared.acquire(kind, name, make),
+      unshare: (kind, name) => this.#shared.release(kind, name),
+      startsAtUnixNs: config.startsAtUnixNs,
+      minutesWest: config.minutesWest,
       random: this.#random,
     }
     const stack = new Stack({
@@ -291,6 +297,11 @@ export class Host {
     const tick = this.jiffiesAt(nowNs)
     const { expectations, settings } = this.#conntrack
     return expectations.list(tick).map((expectation) => printExpectation(expectation, tick, settings.hz))
+  }
+
+  /** What rules share under a name (`HostServices.share`); null where none is loaded that does. */
+  shared<T>(kind: string, name: string): T | null {
+    return this.#shared.get<T>(kind, name)
   }
 
   /** Writes to `/proc/net/xt_recent/NAME`; `recent` has the lists themselves. */

@@ -20,6 +20,13 @@ export type Decision =
   | { readonly verdict: Verdict; readonly kind: 'rule'; readonly rule: LoadedRule }
   /** A match found the packet impossible to judge and dropped it at once; no counter moved. */
   | { readonly verdict: 'drop'; readonly kind: 'hotdrop'; readonly rule: LoadedRule }
+  /** A match asked for what nobody said. */
+  | {
+      readonly verdict: 'unknown'
+      readonly kind: 'unknown'
+      readonly rule: LoadedRule
+      readonly what: string
+    }
   | {
       readonly verdict: 'accept' | 'drop'
       readonly kind: 'policy'
@@ -43,6 +50,8 @@ export function fateOf(decision: Decision): Fate {
   if (decision.kind === 'hotdrop') {
     return { verdict, by, why: `a match of ${by} ${unreadable}` }
   }
+  if (decision.kind === 'unknown')
+    return { verdict, by, why: `${by} asks for ${decision.what}, which nobody said` }
   const { target } = decision.rule
   const word =
     target.kind === 'verdict' ? target.verdict : target.kind === 'extension' ? target.definition.name : ''

@@ -3,8 +3,11 @@
 import type { RecentList } from '../ext/context.ts'
 import type { Hook, Rule, TableName, TargetUse } from '../lang/rule.ts'
 
-/** `accept`: delivered or sent on; `reject`: dropped by a target that answered; `drop`: anything else. */
-export type Verdict = 'accept' | 'drop' | 'reject'
+/**
+ * `accept`: delivered or sent on; `reject`: dropped by a target that answered; `unknown`: a rule asked for what nobody
+ * said, so its way ended there, and what it would have done is not known; `drop`: anything else.
+ */
+export type Verdict = 'accept' | 'drop' | 'reject' | 'unknown'
 
 /** Names a rule: number counts from 1 within its chain. Printed `filter/INPUT:3`. */
 export interface RuleRef {

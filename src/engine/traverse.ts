@@ -55,6 +55,7 @@ class TableContext implements TargetContext {
   transportOffset = -1
   fragmentOffset = 0
   hotdrop = false
+  unknown: string | null = null
   /** What matches told a trace about the rule at hand. */
   notes: string[] = []
   readonly note: ((text: string) => void) | null
@@ -168,6 +169,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       })
       context.notes = []
     }
+    if (context.unknown !== null) return { verdict: 'unknown', kind: 'unknown', rule, what: context.unknown }
     if (miss !== null) {
       if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
       continue
@@ -191,6 +193,8 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
           next = chain.rules.length
           hasReturned = true
         }
+        // A match that answers yes and drops all the same (`! --chunk-types` of broken chunks) has the last word.
+        else if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
         // Nobody listens to the queue, so the kernel drops what is sent there.
         else return { verdict: target.verdict === 'ACCEPT' ? 'accept' : 'drop', kind: 'rule', rule }
         break

@@ -198,6 +198,16 @@ export interface HostServices {
   acquireRecentList(name: string, mask: Address, slots: number): RecentList
   releaseRecentList(list: RecentList): void
   readonly tracking: TrackingServices
+  /**
+   * What rules share by name as long as one of them is loaded, whatever their table: the first makes it. Families share
+   * it too, unless the kind names one; `unshare` undoes it.
+   */
+  share<T>(kind: string, name: string, make: () => T): T
+  unshare(kind: string, name: string): void
+  /** Nanoseconds since 1970 (UTC) at the first step; null where nobody said when that is. */
+  readonly startsAtUnixNs: bigint | null
+  /** The kernel's time zone (`sys_tz`): minutes that its local time is behind UTC. */
+  readonly minutesWest: number
   /** A seeded generator: unsigned 32 bits. */
   random(): number
 }
@@ -221,6 +231,11 @@ export interface HookContext {
   readonly fragmentOffset: number
   /** Set by a match to drop the packet at once, no counter moving. */
   hotdrop: boolean
+  /**
+   * Set by a match that cannot tell: what would have to be known (`the time of day`). Nobody knows then what becomes of
+   * the packet, and nobody guesses.
+   */
+  unknown: string | null
   /** Where traces want to be told what a match read or wrote; null otherwise. */
   readonly note: ((text: string) => void) | null
 }

@@ -42,10 +42,25 @@ export function readHost(file: HostFile, complain: Complain): HostConfig {
       complain(['routes', at], `"${text}": ${route}`, 'write it as for ip route: default via 203.0.113.254')
       return []
     }),
+    startsAtUnixNs: file.clock === undefined ? null : readClock(file.clock, complain),
+    minutesWest: file.timezone ?? 0,
     neighbours: readNeighbours(file.neighbours ?? {}, complain),
     sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
   }
 }
+
+function readClock(text: string, complain: Complain): bigint | null {
+  const hasZone = /(Z|[+-]\d\d:\d\d)$/.test(text)
+  const milliseconds = /^\d{4}-\d\d-\d\d/.test(text)
+    ? Date.parse(hasZone ? text : dateTime(text))
+    : Number.NaN
+  if (!Number.isNaN(milliseconds)) return BigInt(milliseconds) * 1_000_000n
+  complain(['clock'], `"${text}" is no date and time`, '2026-01-31T12:00:00Z')
+  return null
+}
+
+/** Without a zone it is UTC. */
+const dateTime = (text: string): string => `${text.replace(' ', 'T')}${text.includes(':') ? 'Z' : ''}`
 
 type InterfaceFile = NonNullable<HostFile['interfaces']>[string]
 

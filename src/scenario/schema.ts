@@ -30,11 +30,24 @@ export const hostShape = z
       .optional(),
     routes: z.array(z.string()).optional().describe('as `ip route` takes them: `default via 203.0.113.254`'),
     neighbours: z.record(z.string(), z.string()).optional().describe('address: MAC'),
+    clock: z
+      .string()
+      .optional()
+      .describe('the date and time of the first step, UTC unless it says otherwise: `2026-01-31T12:00:00Z`'),
+    timezone: z
+      .number()
+      .int()
+      .min(-840)
+      .max(720)
+      .optional()
+      .describe(
+        'minutes that the kernel’s local time is behind UTC (`-60` for Berlin in winter); 0 by default',
+      ),
     sysctls: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
   .describe('the machine that the rules are for')
 
-const verdict = z.enum(['accept', 'drop', 'reject'])
+const verdict = z.enum(['accept', 'drop', 'reject', 'unknown'])
 
 const flowOutcome = z
   .enum(outcomeWords)

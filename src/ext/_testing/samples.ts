@@ -99,6 +99,10 @@ export const hostOf = (
   acquireRecentList: never,
   releaseRecentList: never,
   tracking: { countTraffic: never, useLabels: never, releaseLabels: never, newCounter: never },
+  share: never,
+  unshare: never,
+  startsAtUnixNs: null,
+  minutesWest: 0,
   random: never,
 })
 
@@ -114,6 +118,7 @@ export function contextOf(packet: Packet, hook: Hook, devices: Pick<HookContext,
     transportOffset: packet.family === 'ipv6' && packet.fragmentOffset > 0 ? -1 : packet.transportOffset,
     fragmentOffset: packet.fragmentOffset,
     hotdrop: false,
+    unknown: null,
     note: null,
   }
 }

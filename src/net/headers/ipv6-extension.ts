@@ -155,3 +155,31 @@ export function headerLength(packet: Packet, at: number, protocol: number): numb
   const units = packet.u8(at + 1)
   return protocol === ipProtocol.ah ? (units + 2) * 4 : (units + 1) * 8
 }
+
+/**
+ * The protocol behind the extension headers and where its header begins, or null where the chain ends within a header or
+ * in "no next header". A later fragment ends at its fragment header, whose protocol is then the answer.
+ *
+ * Source: ipv6_skip_exthdr(), net/ipv6/exthdrs_core.c, Linux 6.18.
+ *
+ * Preconditions: the fixed IPv6 header is there.
+ */
+export function skipExtensionHeaders(
+  packet: Packet,
+): { readonly protocol: number; readonly at: number } | null {
+  const end = packet.endOffset
+  let protocol = packet.nextHeader
+  let at = packet.networkOffset + 40
+  while (isExtensionHeader(protocol)) {
+    if (protocol === ipProtocol.none) return null
+    if (end < at + 2) return null
+    if (protocol === ipProtocol.fragment) {
+      if (end < at + 4) return null
+      if ((packet.u16(at + 2) & ~7) !== 0) break
+    }
+    const next = packet.u8(at)
+    at += headerLength(packet, at, protocol)
+    protocol = next
+  }
+  return { protocol, at }
+}
