@@ -14,6 +14,7 @@ import { isUnspecified } from './address-class.ts'
 import type { Answers } from './answers.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
 import type { ConntrackInfo } from './conntrack/conntrack.ts'
+import { defaultZone } from './conntrack/zone.ts'
 import { type DefragUser, type ExpiredFragments, Reassembler } from './defrag.ts'
 import { readLimits } from './defrag-limits.ts'
 import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
@@ -255,8 +256,12 @@ function tellConnection({ conntrack, packet }: HostSkb, journey: Journey): void 
   const { connection = null, state } = (conntrack ?? {}) as Partial<ConntrackInfo>
   const master = state === 'RELATED' && !isIcmp(packet) ? (connection?.master ?? null) : null
   const why = master === null ? '' : `, expected by the ${master.helper} connection ${describeEnds(master)}`
-  journey.tell(`its connection is ${state ?? 'not tracked'}${why}`)
+  const zone = connection?.zone ?? defaultZone
+  const where = zone.id === 0 ? '' : `, in zone ${zone.id}${zoneWays[zone.direction]}`
+  journey.tell(`its connection is ${state ?? 'not tracked'}${where}${why}`)
 }
+
+const zoneWays = { both: '', original: ' in its original direction', reply: ' in its answers' }
 
 function describeEnds({ original }: TrackedConnection): string {
   const { source, sourcePort, destination, destinationPort } = original

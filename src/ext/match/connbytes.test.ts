@@ -25,6 +25,7 @@ const text = {
   [`--connbytes 5:3 ${rest}`]: 'error connbytes/backwards',
   [`--connbytes 1:2:3 ${rest}`]: 'error connbytes/too-many-parts',
   [`--connbytes a ${rest}`]: 'error connbytes/out-of-range',
+  [`--connbytes 3x:4 ${rest}`]: 'error connbytes/bad-range',
   [`--connbytes 0:18446744073709551616 ${rest}`]: 'error connbytes/out-of-range',
   '--connbytes 1 --connbytes-mode BYTES --connbytes-dir both': 'error connbytes/unknown-word',
   '--connbytes 1 --connbytes-mode bytes --connbytes-dir bot': 'error connbytes/unknown-word',

@@ -7,8 +7,9 @@
  * that began before have no counts, and match nothing.
  */
 import { refuse } from '../../lang/diagnostic.ts'
-import { parseNumber } from '../../lang/numbers.ts'
-import { choice, value } from '../../lang/options.ts'
+import { scanNumber } from '../../lang/numbers.ts'
+import { type OptionText, value } from '../../lang/options.ts'
+import { didYouMean } from '../../lang/suggest.ts'
 import type { ConnectionCounters } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 
@@ -37,11 +38,11 @@ export const connbytes = defineMatch<ConnectionBytes>()({
       invertible: true,
       required: true,
     }),
-    'connbytes-mode': choice(modes, {
+    'connbytes-dir': word(directions, { doc: 'whose packets are counted', required: true }),
+    'connbytes-mode': word(modes, {
       doc: 'what is counted; avgpkt: bytes for each packet',
       required: true,
     }),
-    'connbytes-dir': choice(directions, { doc: 'whose packets are counted', required: true }),
   },
   examples: [
     '--connbytes 10000:100000 --connbytes-mode bytes --connbytes-dir both',
@@ -92,7 +93,7 @@ function amountOf({ mode, direction }: ConnectionBytes, { packets, bytes }: Conn
   return sum(packets) === 0 ? 0 : Math.floor(sum(bytes) / sum(packets))
 }
 
-const units = { packets: 'packets', bytes: 'bytes', avgpkt: 'bytes a packet' }
+const units = { packets: 'packet', bytes: 'byte', avgpkt: 'byte' }
 const sides = {
   original: ' in its original direction',
   reply: ' in answers',
@@ -100,7 +101,7 @@ const sides = {
 }
 
 const tell = ({ mode, direction }: ConnectionBytes, amount: number): string =>
-  `${amount} ${units[mode]} so far${sides[direction]}`
+  `${amount} ${units[mode]}${amount === 1 ? '' : 's'}${mode === 'avgpkt' ? ' a packet' : ''} so far${sides[direction]}`
 
 const isOutside = ({ from, to }: ConnectionBytes): boolean => from > to
 
@@ -110,15 +111,45 @@ function printRange({ from, to }: ConnectionBytes): string {
   return high === 0n || high === most ? String(low) : `${low}:${high}`
 }
 
-function parseRange(text: string): { readonly from: bigint; readonly to: bigint } {
-  const parts = text.split(':')
-  if (parts.length > 2) return refuse('too-many-parts', 'has more than two parts')
-  const [low, high] = parts.map((part) =>
-    part === ''
-      ? null
-      : (parseNumber(part, 0n, most) ?? refuse('out-of-range', `is not a number from 0 to ${most}`)),
+function word<const Word extends string>(words: readonly Word[], spec: OptionText) {
+  return value(
+    (text): Word =>
+      words.find((each) => each === text) ??
+      refuse('unknown-word', `is none of ${words.join(', ')}`, {
+        ...didYouMean(text, words),
+        said: "Unknown %option `%value'",
+      }),
+    { metavar: words.join('|'), ...spec },
   )
-  const from = low ?? 0n
-  const to = high ?? most
-  return from <= to ? { from, to } : refuse('backwards', `has its end ${to} before its beginning ${from}`)
+}
+
+function parseRange(text: string): { readonly from: bigint; readonly to: bigint } {
+  if (text.split(':').length > 2) {
+    return refuse('too-many-parts', 'has more than two parts', {
+      said: '%name: Too many components for option "%option" (max: 2)\n',
+    })
+  }
+  const from = scanEnd(text)
+  const to = scanEnd(from.rest.slice(1))
+  const [low, high] = [from.end ?? 0n, to.end ?? most]
+  if (low <= high) return { from: low, to: high }
+  return refuse('backwards', `has its end ${high} before its beginning ${low}`, {
+    said: `${low} should be less than ${high}`,
+  })
+}
+
+/** One end, and what stands behind it: nothing or a colon. Source: xtopt_parse_mint(). */
+function scanEnd(text: string): { readonly end: bigint | null; readonly rest: string } {
+  if (text === '' || text.startsWith(':')) return { end: null, rest: text }
+  const found = scanNumber(text, 0n, most)
+  if (found === null) {
+    return refuse('out-of-range', `is not a number from 0 to ${most}`, {
+      said: `%name: bad value for option "%option" near "${text}", or out of range (0-${most}).\n`,
+    })
+  }
+  const { value: end, rest } = found
+  if (rest === '' || rest.startsWith(':')) return { end, rest }
+  return refuse('bad-range', `has "${rest}" behind its number`, {
+    said: `%name: Argument to "%option" has unexpected characters near "${rest}".\n`,
+  })
 }

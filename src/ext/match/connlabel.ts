@@ -46,7 +46,11 @@ export const connlabel = defineMatch<ConnectionLabel, 'labels'>()({
 
   check({ bit }) {
     if (bit <= highestBit) return null
-    return { code: 'no-such-label', message: `there are no labels beyond ${highestBit}` }
+    return {
+      code: 'no-such-label',
+      message: `there are no labels beyond ${highestBit}`,
+      said: 'Numerical result out of range',
+    }
   },
 
   load(_data, host) {
@@ -88,6 +92,7 @@ function parseLabel(text: string): number {
   const low = number === null ? null : Number(number & 0xffff_ffffn)
   if (low !== null && low !== 0xffff_ffff) return low & 0xffff
   return refuse('unknown-label', 'is no label: 0 to 127', {
+    said: "label '%value' not found or invalid value",
     notes: /^[a-z_]/i.test(text)
       ? ['names of labels differ between machines (/etc/xtables/connlabel.conf); rules here hold numbers']
       : [],

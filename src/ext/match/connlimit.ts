@@ -71,6 +71,7 @@ export const connlimit = defineMatch<ConnectionLimit, Counting>()({
     if (limit === undefined) {
       return refuse('no-limit', 'connlimit does not say how many', {
         help: 'give --connlimit-above or --connlimit-upto',
+        said: 'You must specify "--connlimit-above" or "--connlimit-upto".',
       })
     }
     return {
@@ -128,6 +129,10 @@ function parseLength(text: string, { family }: OptionEnvironment): number {
   const length = parseNumber(text, 0n, BigInt(bits))
   if (length !== null) return Number(length)
   const mask = family === 'ipv4' ? parseAton(text) : parseIpv6(text)
-  if (mask === null) return refuse('bad-mask', `is neither a length from 0 to ${bits} nor a mask`)
+  if (mask === null) {
+    return refuse('bad-mask', `is neither a length from 0 to ${bits} nor a mask`, {
+      said: `%name: bad value for option "%option", neither a valid network mask nor valid CIDR (0-${bits}).\n`,
+    })
+  }
   return lengthOfMask(mask) ?? bits
 }

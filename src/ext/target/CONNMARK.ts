@@ -167,6 +167,7 @@ function readRemark(given: Given<typeof options>): ConnectionRemark {
   if (mode === null) {
     return refuse('no-change', 'CONNMARK does not say what to do with the mark', {
       help: 'give --set-mark, --save-mark or --restore-mark, for example',
+      said: '%name target: No operation specified',
     })
   }
   return mode === 'set'

@@ -29,7 +29,10 @@ export const CONNSECMARK = defineTarget<SecurityMarkCopy>()({
   parse({ save, restore }) {
     if (save !== undefined) return { mode: 'save' }
     if (restore !== undefined) return { mode: 'restore' }
-    return refuse('no-mode', 'CONNSECMARK does not say which way', { help: 'give --save or --restore' })
+    return refuse('no-mode', 'CONNSECMARK does not say which way', {
+      help: 'give --save or --restore',
+      said: '%name target: parameter required',
+    })
   },
   print: ({ mode }) => `--${mode}`,
   list: ({ mode }) => ` CONNSECMARK ${mode}`,

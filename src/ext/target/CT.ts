@@ -144,7 +144,9 @@ function readZone(given: Partial<Record<ZoneOption, Seen<number | 'mark'>>>) {
 function parseZone(given: string): number | 'mark' {
   if (given.toLowerCase() === 'mark') return 'mark'
   const number = parseNumber(given, 0n, 65535n)
-  return number !== null ? Number(number) : refuse('bad-zone', 'is no zone: 0 to 65535, or "mark"')
+  return number !== null
+    ? Number(number)
+    : refuse('bad-zone', 'is no zone: 0 to 65535, or "mark"', { said: 'Cannot parse %value as a zone ID' })
 }
 
 function parseEvents<const Event extends string>(known: readonly Event[]) {
@@ -153,7 +155,10 @@ function parseEvents<const Event extends string>(known: readonly Event[]) {
     for (const word of words) {
       if (!known.some((event) => event === word)) {
         const what = word === '' ? 'has an empty place' : `names no event: "${word}" is unknown`
-        return refuse('unknown-event', what, didYouMean(word, known))
+        return refuse('unknown-event', what, {
+          ...didYouMean(word, known),
+          said: `Unknown event type "${word}"`,
+        })
       }
     }
     return known.filter((event) => words.includes(event))
@@ -161,6 +166,9 @@ function parseEvents<const Event extends string>(known: readonly Event[]) {
 }
 
 // --- Loading
+
+/** iptables' words for ENOENT. */
+const noSuchName = 'No chain/target/match by that name'
 
 /** Source: xt_ct_set_helper(), xt_ct_set_timeout(). */
 function refusalOf(
@@ -181,6 +189,7 @@ function refusalOf(
   return {
     code: 'no-policy',
     message: `there is no timeout policy "${timeout}"`,
+    said: noSuchName,
     notes: ['policies are made by nfct, and a host here has none'],
     help: 'set net.netfilter.nf_conntrack_*_timeout for all connections',
   }
@@ -192,16 +201,18 @@ function helperRefusal(helper: string, family: Family, protocol: number): Refusa
     return {
       code: 'unknown-helper',
       message: `the kernel has no helper "${helper}"`,
+      said: noSuchName,
       ...didYouMean(helper, Object.keys(kernelHelpers)),
     }
   }
   const names = known.protocols.map(protocolName)
   if (!known.families.includes(family)) {
-    return { code: 'wrong-family', message: `the helper ${helper} is for IPv4 alone` }
+    return { code: 'wrong-family', message: `the helper ${helper} is for IPv4 alone`, said: noSuchName }
   }
   return {
     code: protocol === 0 ? 'no-protocol' : 'wrong-protocol',
     message: `the helper ${helper} is for ${names.join(' and ')} alone`,
+    said: noSuchName,
     help: `give -p ${names[0]}`,
   }
 }
