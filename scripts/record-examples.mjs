@@ -1,15 +1,19 @@
 // Records the captures of examples/ anew: `node scripts/record-examples.mjs [CAPTURE...]`.
 //
-// Needs root, iproute2, iptables, tcpdump, ping, nc, curl and python3. Everything happens in network namespaces that
+// Needs root, iproute2, iptables, tcpdump, ping, nc, curl, python3, nginx, vsftpd and OpenSSH. Everything happens in network namespaces that
 // this process makes and removes; the machine's own network is not touched. Takes about two minutes.
 import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureBuilt, root } from './ensure.mjs'
 import { hostAnnouncement, nameQuery } from './recording/netbios.mjs'
-import { Network } from './recording/network.mjs'
+import { gateway, Network, street } from './recording/network.mjs'
+import { sshLogin, startNginx, startSshd, startVsftpd } from './recording/programs.mjs'
 
-const install = 'apt-get install iproute2 iptables tcpdump iputils-ping netcat-openbsd curl python3'
+const install =
+  'apt-get install iproute2 iptables tcpdump iputils-ping netcat-openbsd curl python3 nginx-light vsftpd openssh-server'
 
 ensureBuilt()
 const { record } = await import('./recording/recorder.mjs')
@@ -17,14 +21,27 @@ if (process.getuid() !== 0) {
   console.error('error: recording needs root\n  try: sudo node scripts/record-examples.mjs')
   process.exit(3)
 }
-const programs = ['ip', 'iptables-legacy-restore', 'tcpdump', 'ping', 'nc', 'curl', 'python3']
+const programs = [
+  'ip',
+  'iptables-legacy-restore',
+  'tcpdump',
+  'ping',
+  'nc',
+  'curl',
+  'python3',
+  'nginx',
+  'vsftpd',
+  'sshd',
+]
 const missing = programs.filter((program) => spawnSync('which', [program]).status !== 0)
 if (missing.length > 0) {
   console.error(`error: not installed: ${missing.join(', ')}\n  try: ${install}`)
   process.exit(3)
 }
 
-const network = new Network()
+let network = new Network(street)
+/** For the configurations of servers. */
+const folder = mkdtempSync(join(tmpdir(), 'postern-record-'))
 const host = '203.0.113.1'
 const services = join(root, 'scripts', 'recording', 'services.mjs')
 
@@ -198,14 +215,80 @@ const captures = {
     await act('198.51.100.7 closes its side, and the server sends its answer in four parts')
     await call('half', '198.51.100.7', 80)
   },
+  'mysql-allow/mysql': async (act) => {
+    await serve('host', 'database:3306')
+    await act('10.32.1.7, of the network that may, talks to the database')
+    await talk('office', '10.32.1.7', host, 3306)
+    await act('198.51.100.7 may not')
+    await touch('198.51.100.7', 3306)
+    await act('10.32.1.7 has no other port')
+    await connect('office', '10.32.1.7', host, 3307)
+  },
+  'input-auto/blocked': async (act) => {
+    await serve('host', 'database:22')
+    await act('198.51.100.66 is blocked')
+    await touch('198.51.100.66', 22)
+    await act('198.51.100.7 is not')
+    await talk('clients', '198.51.100.7', host, 22)
+    await touch('198.51.100.7', 80)
+  },
+  'country-block/countries': async (act) => {
+    await serve('host', 'web:80')
+    await serve('servers', 'web:80')
+    await act('198.51.100.7 is of no country in the lists')
+    await curl('198.51.100.7', `http://${host}/`)
+    await act('198.51.100.66 and 192.0.2.9 are')
+    await touch('198.51.100.66', 80)
+    await connect('servers', '192.0.2.9', host, 80)
+    await act('203.0.113.1 asks 192.0.2.9, and does not hear the answer')
+    await connect('host', host, '192.0.2.9', 80)
+  },
 }
 
+const page = 'It works.\n'.repeat(800)
+const get = (machine, ...args) => network.run(machine, ['curl', '-sS', '--max-time', '5', ...args])
+
+/** Captures at both sides of the gateway. */
+const gatewayCaptures = {
+  'gateway/web': async (act) => {
+    await startNginx(network, 'web', folder, { page })
+    await act('curl outside asks nginx inside, by port 7070 of the gateway')
+    await get('outside', '--interface', '198.51.100.7', `http://${host}:7070/page`)
+    await act('port 80 of the gateway itself')
+    await get('outside', '--interface', '198.51.100.7', `http://${host}/page`)
+  },
+  'gateway/out': async (act) => {
+    await startNginx(network, 'outside', folder, { page })
+    await startSshd(network, 'outside', folder)
+    await act('192.168.1.9 inside asks nginx outside')
+    await get('desk', 'http://198.51.100.7/page')
+    await act('it pings')
+    await network.run('desk', ['ping', '-n', '-c', '2', '-i', '0.2', '198.51.100.7'])
+    await act('it asks a port where nobody listens: the error finds it')
+    await network.run('desk', ['nc', '-n', '-u', '-w', '1', '198.51.100.7', '53'], { input: 'what?\n' })
+    await act('it logs in with ssh')
+    await sshLogin(network, 'desk', folder, '198.51.100.7', 'echo hello')
+  },
+  'gateway/ftp': async (act) => {
+    await startVsftpd(network, 'web', folder, { page })
+    await startVsftpd(network, 'outside', folder, { page })
+    await act('192.168.1.9 inside gets a file from vsftpd outside, passive: PASV')
+    await get('desk', '--disable-epsv', 'ftp://198.51.100.7/page')
+    await act('and active: PORT, with the address of the gateway put in')
+    await get('desk', '--disable-eprt', '--ftp-port', '-', 'ftp://198.51.100.7/page')
+    await act('curl outside gets a file from vsftpd inside, passive: EPSV')
+    await get('outside', '--interface', '198.51.100.7', `ftp://${host}/page`)
+    await act('and PASV, with the address of the gateway put in')
+    await get('outside', '--interface', '198.51.100.7', '--disable-epsv', `ftp://${host}/page`)
+  },
+}
+
+const all = { ...captures, ...gatewayCaptures }
+
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !(name in captures))
+const unknown = wanted.filter((name) => !(name in all))
 if (unknown.length > 0) {
-  console.error(
-    `error: no capture is called ${unknown.join(', ')}\n  try: ${Object.keys(captures).join(' ')}`,
-  )
+  console.error(`error: no capture is called ${unknown.join(', ')}\n  try: ${Object.keys(all).join(' ')}`)
   process.exit(2)
 }
 
@@ -216,14 +299,18 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
-for (const [name, acts] of Object.entries(captures)) {
+for (const [name, acts] of Object.entries(all)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
+  const isGateway = name in gatewayCaptures
+  network = new Network(isGateway ? gateway : street)
   try {
     network.build()
-    const folder = join(root, 'examples', name.split('/')[0])
+    const capture = join(root, 'examples', name)
+    const own = capture.replace(/\/([^/]+)$/, '/rules-$1.v4')
     const count = await record(network, {
-      rules: join(folder, 'rules.v4'),
-      capture: join(root, 'examples', name),
+      rules: existsSync(own) ? own : join(capture, '..', 'rules.v4'),
+      capture,
+      devices: isGateway ? ['eth0', 'eth1'] : ['eth0'],
       acts,
     })
     console.log(`${name}.pcapng: ${count} packets`)
@@ -231,3 +318,4 @@ for (const [name, acts] of Object.entries(captures)) {
     network.destroy()
   }
 }
+rmSync(folder, { recursive: true, force: true })

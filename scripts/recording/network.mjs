@@ -5,8 +5,8 @@ import { spawn, spawnSync } from 'node:child_process'
 export const hostMac = '02:00:00:00:00:01'
 
 /**
- * 203.0.113.1 (host) on a bridge with two Windows machines and a router, behind which clients (198.51.100.0/24) and
- * servers (192.0.2.0/24) live.
+ * 203.0.113.1 (host) on a bridge with two Windows machines and a router, behind which clients (198.51.100.0/24),
+ * servers (192.0.2.0/24) and an office (10.32.1.0/24) live.
  */
 export const street = {
   bridges: ['lan'],
@@ -26,8 +26,12 @@ export const street = {
       addresses: [6, 7, 9, 10].map((last) => `192.0.2.${last}/24`),
       far: { machine: 'router', device: 'eth2', addresses: ['192.0.2.1/24'] },
     },
+    {
+      ...{ from: 'office', device: 'eth0', mac: '02:00:00:00:04:07', addresses: ['10.32.1.7/24'] },
+      far: { machine: 'router', device: 'eth3', addresses: ['10.32.1.1/24'] },
+    },
   ],
-  gateways: { host: '203.0.113.254', clients: '198.51.100.1', servers: '192.0.2.1' },
+  gateways: { host: '203.0.113.254', clients: '198.51.100.1', servers: '192.0.2.1', office: '10.32.1.1' },
 }
 
 /**

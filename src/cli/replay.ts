@@ -7,6 +7,7 @@ import { CaptureReader, type CaptureRecord, PcapngWriter } from '../net/capture.
 import { decodeFrame } from '../net/decode.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
+import { type NamedDevices, nameDevices } from '../scenario/any-devices.ts'
 import { durationSeconds } from '../scenario/duration.ts'
 import { guessHost } from '../scenario/guess-host.ts'
 import { learnLinks } from '../scenario/learn-links.ts'
@@ -141,6 +142,7 @@ class ReplayRun {
   /** Held back until the host is known. */
   #waiting: CaptureRecord[] = []
   #replay: Replay | null = null
+  #devices: NamedDevices | null = null
   #bytes = 0
   #packets = 0
 
@@ -160,7 +162,7 @@ class ReplayRun {
 
   async take(records: readonly CaptureRecord[], bytes: number): Promise<void> {
     this.#bytes += bytes
-    if (this.#replay !== null) this.#run(records)
+    if (this.#replay !== null) this.#run(records.map(this.#devices!.name))
     else {
       this.#waiting.push(...records)
       if (this.#waiting.length >= observedRecords) await this.#start()
@@ -189,12 +191,14 @@ class ReplayRun {
 
   async #start(): Promise<void> {
     const base = await hostOfOptions(this.#options, this.#environment)
+    this.#devices = nameDevices(this.#waiting, base)
+    this.#waiting = this.#waiting.map(this.#devices.name)
     const observed = observeCapture(this.#waiting)
     // Addresses given by hand are the whole truth; the capture then only names the interfaces.
     const given = base.interfaces.some(({ addresses }) => addresses.length > 0)
     const guessed = guessHost(given ? observed.map((one) => ({ ...one, own: [] })) : observed, base)
     const { host: config, assumptions } = learnLinks(this.#waiting, guessed.host)
-    for (const line of [...guessed.assumptions, ...assumptions]) {
+    for (const line of [...this.#devices.assumptions, ...guessed.assumptions, ...assumptions]) {
       this.#environment.stderr(`assumed: ${line}\n`)
     }
     const host = new Host(config)

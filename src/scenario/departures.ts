@@ -114,7 +114,7 @@ export class Departures {
     }
     const [arrival] = [key, idOf(packet, packet.ttl)].flatMap((each) => this.#arrivalsByKey.get(each) ?? [])
     if (arrival === undefined) return { kind: 'own' }
-    const other = arrival.sent.find(({ isSeen }) => !isSeen)
+    const other = arrival.sent.find(({ isSeen, isGenerated }) => !isSeen && !isGenerated)
     if (other !== undefined) other.isSeen = true
     return { kind: 'differs', cause: arrival.number, frame: other?.frame ?? null }
   }

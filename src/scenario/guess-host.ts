@@ -8,6 +8,7 @@ import {
   maskOfLength,
   type Prefix,
   prefixContains,
+  printAddress,
   printPrefix,
   sameAddress,
 } from '../net/address.ts'
@@ -19,6 +20,10 @@ export interface Observed {
   readonly own: readonly Address[]
   /** Six bytes, where the packets show it. */
   readonly mac: Uint8Array | null
+  /** Whether packets pass through: some leave that others sent, or arrive for others. */
+  readonly passes?: boolean
+  /** Others who speak by this device. */
+  readonly beyond?: readonly Address[]
 }
 
 export interface GuessedHost {
@@ -51,7 +56,39 @@ export function guessHost(observed: readonly Observed[], base: HostConfig = bare
       assumptions.push(`${device} has the address ${printPrefix(prefix)}`)
     }
   }
-  return { host: { ...base, interfaces, routes: withDefaultRoutes(base, interfaces) }, assumptions }
+  const routed = { ...base, interfaces, routes: withDefaultRoutes(base, interfaces) }
+  const passes = observed.length > 1 && observed.some((one) => one.passes === true)
+  if (!passes) return { host: routed, assumptions }
+  if (!base.forwarding.ipv4) assumptions.push('this host forwards: packets pass through it')
+  return {
+    host: {
+      ...routed,
+      forwarding: { ipv4: true, ipv6: true },
+      routes: [...routed.routes, ...routesBeyond(observed, interfaces, assumptions)],
+    },
+    assumptions,
+  }
+}
+
+/** Ways to those who speak by an interface of which no address is known. */
+function routesBeyond(
+  observed: readonly Observed[],
+  interfaces: readonly InterfaceConfig[],
+  assumptions: string[],
+): HostConfig['routes'] {
+  return observed.flatMap(({ device, beyond = [] }) => {
+    const { addresses } = interfaces.find(({ name }) => name === device)!
+    if (addresses.length > 0 || beyond.length === 0) return []
+    const named = beyond.slice(0, 3).map(printAddress).join(', ')
+    assumptions.push(`behind ${device}: ${named}${beyond.length > 3 ? ' and others' : ''}`)
+    return beyond.map((address) => ({
+      to: { address, mask: maskOfLength(address.family, address.family === 'ipv4' ? 32 : 128) },
+      kind: 'unicast' as const,
+      via: null,
+      device,
+      metric: 0,
+    }))
+  })
 }
 
 const isOwn = (interfaces: readonly InterfaceConfig[], address: Address): boolean =>

@@ -24,6 +24,8 @@ export const unnamedDevice = 'eth0'
 export function observeCapture(records: readonly CaptureRecord[]): Observed[] {
   const devices = new Map<string, Map<string, Tally>>()
   const hasDirections = records.some(({ direction }) => direction !== null)
+  /** Who sent what came in, by device, and to whom what went out was sent: surely not the host. */
+  const others = new Map<string, Map<string, Address>>()
   const packet = new Packet()
   for (const record of records) {
     const device = record.interface.name ?? unnamedDevice
@@ -35,12 +37,30 @@ export function observeCapture(records: readonly CaptureRecord[]): Observed[] {
     else decodeIp(packet, payload.bytes)
     if (packet.family === null || packet.defect === 'ip-truncated') continue
     const { direction } = payload
+    if (direction !== null) {
+      const other = direction === 'in' ? packet.source : packet.destination
+      const known = others.get(device) ?? new Map<string, Address>()
+      others.set(device, known)
+      if (known.size < mostOthers && canBeOwn(other)) known.set(printAddress(other), other)
+    }
     const isFrame = payload.kind === 'frame'
     if (direction !== 'in') count(tallies, packet.source, isFrame ? payload.bytes.subarray(6, 12) : null)
     if (direction !== 'out') count(tallies, packet.destination, isFrame ? payload.bytes.subarray(0, 6) : null)
   }
-  return [...devices].map(([device, tallies]) => observedOf(device, [...tallies.values()], hasDirections))
+  const isOther = (address: Address) => [...others.values()].some((each) => each.has(printAddress(address)))
+  return [...devices].map(([device, tallies]) => {
+    const all = [...tallies.values()]
+    const candidates = all.filter(({ address }) => !isOther(address))
+    return {
+      ...observedOf(device, candidates, hasDirections),
+      passes: candidates.length < all.length,
+      beyond: [...(others.get(device)?.values() ?? [])],
+    }
+  })
 }
+
+/** Addresses remembered for each device. */
+const mostOthers = 256
 
 function count(tallies: Map<string, Tally>, address: Address, mac: Uint8Array | null): void {
   // What goes to a group of stations says nothing of its IP destination, which may be a network's broadcast.
