@@ -54,6 +54,11 @@ export const replay: Command = {
       command: 'postern replay examples/port-knock/rules.v4 examples/port-knock/right.pcapng',
     },
     {
+      does: 'at both sides of a gateway: does it let out what it should?',
+      command:
+        'postern replay examples/gateway/rules.v4 examples/gateway/web.pcapng --host examples/gateway/scenario.yaml',
+    },
+    {
       does: 'each packet',
       command: 'postern replay -v examples/port-knock/rules.v4 examples/port-knock/right.pcapng',
     },
