@@ -222,3 +222,33 @@ export function addressName(address: Address): string {
   const network = Object.entries(networkAddresses).find(([, each]) => isSame(each))
   return host?.[0] ?? network?.[0] ?? text
 }
+
+/** Users and groups that every Debian machine has. Source: /etc/passwd and /etc/group of base-passwd, Debian 12. */
+const users = `
+  0 root; 1 daemon; 2 bin; 3 sys; 4 sync; 5 games; 6 man; 7 lp; 8 mail; 9 news; 10 uucp; 13 proxy; 33 www-data;
+  34 backup; 38 list; 39 irc; 42 _apt; 65534 nobody
+`
+const groups = `
+  0 root; 1 daemon; 2 bin; 3 sys; 4 adm; 5 tty; 6 disk; 7 lp; 8 mail; 9 news; 10 uucp; 12 man; 13 proxy; 15 kmem;
+  20 dialout; 21 fax; 22 voice; 24 cdrom; 25 floppy; 26 tape; 27 sudo; 29 audio; 30 dip; 33 www-data; 34 backup;
+  37 operator; 38 list; 39 irc; 40 src; 42 shadow; 43 utmp; 44 video; 45 sasl; 46 plugdev; 50 staff; 60 games;
+  100 users; 65534 nogroup
+`
+
+const idNames = (text: string): ReadonlyMap<number, string> =>
+  new Map(entries(text).map(([id, name]) => [Number(id), name!]))
+
+let userNames: ReadonlyMap<number, string> | null = null
+let groupNames: ReadonlyMap<number, string> | null = null
+
+/** The user's name, or null where it differs between machines. */
+export function userName(id: number): string | null {
+  userNames ??= idNames(users)
+  return userNames.get(id) ?? null
+}
+
+/** The group's name, or null where it differs between machines. */
+export function groupName(id: number): string | null {
+  groupNames ??= idNames(groups)
+  return groupNames.get(id) ?? null
+}

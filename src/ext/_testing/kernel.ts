@@ -15,6 +15,8 @@ export interface KernelAnswer {
   readonly exitCode: number
   /** The line that iptables-save printed; null when refused. */
   readonly saved: string | null
+  /** The rule's lines in `-L -nvx --line-numbers` and in `-L`; null when refused. */
+  readonly listed: { readonly numeric: string; readonly plain: string } | null
 }
 
 /** Why the kernel cannot be asked here, or null when it can. */
@@ -28,11 +30,13 @@ export const kernelIsOutOfReach: string | null =
 const toolOf = (family: Family): string => (family === 'ipv4' ? 'iptables-legacy' : 'ip6tables-legacy')
 
 const marker = '##'
+const listingMarker = '%%'
 
 /** Each rule loaded alone into an empty table, in one namespace and one shell. */
 export function askKernel(rules: readonly KernelRule[]): KernelAnswer[] {
   const script = rules.map(({ family, table, line }, at) => {
     const tool = toolOf(family)
+    const [, chain] = line.split(' ')
     return [
       `${tool}-restore 2>/dev/null <<'POSTERN'`,
       `*${table}`,
@@ -41,6 +45,9 @@ export function askKernel(rules: readonly KernelRule[]): KernelAnswer[] {
       'POSTERN',
       `echo '${marker}' ${at} $?`,
       `${tool}-save -t ${table} | grep -a '^-A '`,
+      `echo '${listingMarker}'`,
+      `${tool} -t ${table} -L ${chain} 1 -nvx --line-numbers`,
+      `${tool} -t ${table} -L ${chain} 1`,
     ].join('\n')
   })
   const run = spawnSync('unshare', ['-n', 'sh'], { input: script.join('\n'), encoding: 'utf8' })
@@ -48,8 +55,15 @@ export function askKernel(rules: readonly KernelRule[]): KernelAnswer[] {
   if (answers.length !== rules.length)
     throw new Error(`the kernel answered ${answers.length} of ${rules.length}`)
   return answers.map((answer) => {
-    const [head, ...saved] = answer.trimEnd().split('\n')
+    const [head, ...rest] = answer.replace(/\n$/, '').split('\n')
     const exitCode = Number(head!.split(' ')[1])
-    return { exitCode, saved: exitCode === 0 ? saved.join('\n') : null }
+    if (exitCode !== 0) return { exitCode, saved: null, listed: null }
+    const divide = rest.indexOf(listingMarker)
+    const [numeric = '', plain = ''] = rest.slice(divide + 1)
+    return {
+      exitCode,
+      saved: rest.slice(0, divide).join('\n'),
+      listed: { numeric: numeric.trimEnd(), plain: plain.trimEnd() },
+    }
   })
 }

@@ -31,6 +31,8 @@ const sets: Readonly<Record<Hops['test'], (space: PacketSpace, hops: bigint) => 
 
 const words: Readonly<Record<Hops['test'], string>> = { eq: 'not', ne: '', lt: 'not below', gt: 'not above' }
 
+const signs: Readonly<Record<Hops['test'], string>> = { eq: '==', ne: '!=', lt: '<', gt: '>' }
+
 interface Kind {
   /** Of the match, and what its options begin with. */
   readonly name: 'ttl' | 'hl'
@@ -65,6 +67,10 @@ export function defineHops({ name, family, doc }: Kind) {
     },
 
     print: ({ test, hops }) => (test === 'ne' ? `! --${eq} ${hops}` : `--${name}-${test} ${hops}`),
+    list: ({ test, hops }) => {
+      const NAME = name.toUpperCase()
+      return ` ${NAME} match ${NAME} ${signs[test]} ${hops}`
+    },
 
     evaluate: ({ test, hops }, { packet }) => holds[test](packet.ttl, hops),
 

@@ -54,6 +54,8 @@ export function defineIcmp(kind: Kind) {
   const printType = ({ type, codes }: IcmpType): string =>
     type === anyType ? 'any' : isAnyCode(codes) ? `${type}` : `${type}/${codes.low}`
 
+  const listName = family === 'ipv4' ? 'icmp' : 'ipv6-icmp'
+
   return defineMatch<Icmp>()({
     name,
     ...(kind.aliases ? { aliases: kind.aliases } : {}),
@@ -69,6 +71,7 @@ export function defineIcmp(kind: Kind) {
     },
 
     print: (data) => `${data.inverted ? '! ' : ''}--${option} ${printType(data)}`,
+    list: (data, { numeric }) => ` ${listName}${listType(data, numeric ? [] : header.namesOf(family))}`,
 
     check: (_, rule) => requireProtocol(protocol, rule),
 
@@ -98,6 +101,17 @@ export function defineIcmp(kind: Kind) {
     },
   })
 }
+
+/** ` echo-request`, or without a name `type 8 code 0`, with the blanks that iptables leaves out. */
+function listType({ type, codes, inverted }: Icmp, names: readonly header.IcmpName[]): string {
+  const name = names.find((each) => each.type === type && sameRange(codesOf(each.code), codes))
+  if (name !== undefined) return ` ${inverted ? '!' : ''}${name.name}`
+  const { low, high } = codes
+  const code = low === high ? ` code ${low}` : isAnyCode(codes) ? '' : ` codes ${low}-${high}`
+  return `${inverted ? ' !' : ''}type ${type}${code}`
+}
+
+const sameRange = (one: Range, other: Range): boolean => one.low === other.low && one.high === other.high
 
 /** A name (any unique beginning of one will do), `TYPE` or `TYPE/CODE`. */
 function parseType(text: string, family: Family): IcmpType {

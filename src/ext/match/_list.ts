@@ -1,5 +1,5 @@
 /** What several matches say of themselves in `iptables -L`. */
-import { serviceName } from '../../lang/names.ts'
+import { protocolName, serviceName } from '../../lang/names.ts'
 import type { Range } from '../../lang/option.ts'
 import type { Negatable } from '../../lang/rule.ts'
 import type { ListForm } from '../../lang/syntax.ts'
@@ -28,3 +28,9 @@ export function listPorts(
   const text = listRange(word, { ...ports.value, inverted: ports.inverted }, 0xffff, print)
   return text === '' ? '' : ` ${text}`
 }
+
+/** How ports of the rule's protocol are printed: by the names of services unless numbers are asked for. */
+export const portPrinter =
+  ({ numeric, protocol }: ListForm) =>
+  (port: number): string =>
+    (numeric ? null : serviceName(port, protocolName(protocol))) ?? String(port)

@@ -45,6 +45,9 @@ function findState(word: string, known: readonly StateName[]): StateName {
 export const printStates = (option: string, { value, inverted }: States): string =>
   `${inverted ? '! ' : ''}--${option} ${value.join(',')}`
 
+export const listStates = (word: string, { value, inverted }: States): string =>
+  `${inverted ? ' !' : ''} ${word} ${value.join(',')}`
+
 export const statesHold = ({ value, inverted }: States, skb: Skb): boolean =>
   value.some((name) => hasState(name, skb)) !== inverted
 

@@ -85,6 +85,10 @@ export const addrtype = defineMatch<AddrType>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+  list: ({ source, destination, device }) =>
+    ` ADDRTYPE match${listTest('src-type', source)}${listTest('dst-type', destination)}${
+      device === null ? '' : ` limit-${device}`
+    }`,
 
   check: ({ source, destination, device }, _, { family, hooks }) => {
     const without: readonly Hook[] = device === 'in' ? ['OUTPUT', 'POSTROUTING'] : ['PREROUTING', 'INPUT']
@@ -128,6 +132,9 @@ const test = (seen: Seen<readonly AddressType[]> | undefined): TypeTest | null =
 
 const printTest = (option: string, given: TypeTest | null): string =>
   given === null ? '' : `${given.inverted ? '! ' : ''}${option} ${given.types.join(',')}`
+
+const listTest = (word: string, given: TypeTest | null): string =>
+  given === null ? '' : ` ${word} ${given.inverted ? '!' : ''}${given.types.join(',')}`
 
 /** Names in any case with commas; the beginning of a name is taken for the first that has it. */
 function parseTypes(text: string): readonly AddressType[] {

@@ -28,6 +28,7 @@ export const comment = defineMatch<Comment>()({
   parse: ({ comment }) => ({ comment: comment!.value }),
 
   print: ({ comment }) => `--comment ${quoteText(comment)}`,
+  list: ({ comment }) => ` /* ${comment} */`,
 
   evaluate: () => true,
 

@@ -8,9 +8,10 @@
  * conditions are passed over, and where none is given nothing matches, whether negated or not.
  */
 import { refuse } from '../../lang/diagnostic.ts'
-import { protocolNames, protocolNumber } from '../../lang/names.ts'
+import { addressName, protocolNames, protocolNumber } from '../../lang/names.ts'
 import { looselyParsedPortRange, prefix, type Range, range32, value } from '../../lang/options.ts'
 import { didYouMean } from '../../lang/suggest.ts'
+import type { ListForm } from '../../lang/syntax.ts'
 import { addressBits, lengthOfMask, type Prefix, printAddress } from '../../net/address.ts'
 import { exactly, type PacketSet, type PacketSpace } from '../../space/space.ts'
 import {
@@ -26,7 +27,15 @@ import {
   type ValueOf,
 } from '../connection-questions.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
-import { explainStates, parseStates, printStates, type States, stateSet, statesHold } from './_states.ts'
+import {
+  explainStates,
+  listStates,
+  parseStates,
+  printStates,
+  type States,
+  stateSet,
+  statesHold,
+} from './_states.ts'
 
 export interface Conntrack {
   /** Null when not asked. */
@@ -102,6 +111,11 @@ export const conntrack = defineMatch<Conntrack>()({
       ...(states === null ? [] : [printStates('ctstate', states)]),
       ...asks.map((ask) => `${ask.inverted ? '! ' : ''}--${ask.name} ${printValue(ask)}`),
     ].join(' '),
+  list: ({ states, asks }, form) =>
+    [
+      states === null ? '' : listStates('ctstate', states),
+      ...asks.map((ask) => `${ask.inverted ? ' !' : ''} ${ask.name} ${listValue(ask, form)}`),
+    ].join(''),
 
   evaluate({ states, asks }, skb, context) {
     if (states !== null && !statesHold(states, skb)) return false
@@ -177,6 +191,23 @@ function parseDirection(text: string): Direction {
     'is neither ORIGINAL nor REPLY',
     didYouMean(upper, ['ORIGINAL', 'REPLY']),
   )
+}
+
+/** Plain listings name hosts, and call any network that begins with zeros "anywhere". */
+function listValue(ask: Ask, { numeric }: ListForm): string {
+  switch (ask.name) {
+    case 'ctorigsrc':
+    case 'ctorigdst':
+    case 'ctreplsrc':
+    case 'ctrepldst': {
+      const { address } = ask.value
+      if (numeric) return printValue(ask)
+      if (address.words.every((word) => word === 0)) return 'anywhere'
+      return printValue(ask).replace(printAddress(address), () => addressName(address))
+    }
+    default:
+      return printValue(ask)
+  }
 }
 
 function printValue(ask: Ask): string {

@@ -44,6 +44,7 @@ export const iprange = defineMatch<IpRange>()({
     [printRange('--src-range', source), printRange('--dst-range', destination)]
       .filter((words) => words !== '')
       .join(' '),
+  list: ({ source, destination }) => `${listRange('source', source)}${listRange('destination', destination)}`,
 
   evaluate: ({ source, destination }, { packet }) =>
     (source === null || holds(source, packet, packet.sourceOffset)) &&
@@ -68,6 +69,9 @@ const printEnds = ({ from, to }: AddressRange): string => `${printAddress(from)}
 
 const printRange = (option: string, range: Negatable<AddressRange> | null): string =>
   range === null ? '' : `${range.inverted ? '! ' : ''}${option} ${printEnds(range.value)}`
+
+const listRange = (word: string, range: Negatable<AddressRange> | null): string =>
+  range === null ? '' : ` ${word} IP range${range.inverted ? ' !' : ''} ${printEnds(range.value)}`
 
 const printFailed = ({ value, inverted }: Negatable<AddressRange>): string =>
   `${inverted ? '' : 'not '}in ${printEnds(value)}`

@@ -24,6 +24,7 @@ export const length = defineMatch<Length>()({
   parse: ({ length }) => ({ ...length!.value, inverted: length!.inverted }),
 
   print: (data) => `${data.inverted ? '! ' : ''}--length ${printRange(data)}`,
+  list: (data) => ` length ${data.inverted ? '!' : ''}${printRange(data)}`,
 
   evaluate: ({ low, high, inverted }, { packet: { totalLength } }) =>
     (low <= totalLength && totalLength <= high) !== inverted,

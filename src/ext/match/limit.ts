@@ -55,6 +55,7 @@ export const limit = defineMatch<Limit, Bucket>()({
 
   print: ({ period, burst }) =>
     `--limit ${printRate(period)}${burst === defaultBurst ? '' : ` --limit-burst ${burst}`}`,
+  list: ({ period, burst }) => ` limit: avg ${printRate(period)} burst ${burst}`,
 
   check({ period, burst }, _rule, { profile }) {
     const { cap, cost } = newBucket({ period, burst }, profile.hz)

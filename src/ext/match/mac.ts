@@ -30,6 +30,7 @@ export const mac = defineMatch<Mac>()({
   parse: (given) => ({ address: given['mac-source']!.value, inverted: given['mac-source']!.inverted }),
 
   print: ({ address, inverted }) => `${inverted ? '! ' : ''}--mac-source ${printMac(address)}`,
+  list: ({ address, inverted }) => ` MAC${inverted ? ' !' : ''} ${printMac(address)}`,
 
   check: (_, __, place) =>
     requireHooks(allowedHooks, place, 'packets on their way out have no source frame yet'),

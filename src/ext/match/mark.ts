@@ -25,6 +25,7 @@ export const mark = defineMatch<Mark>()({
   parse: ({ mark }) => ({ ...mark!.value, inverted: mark!.inverted }),
 
   print: (data) => `${data.inverted ? '! ' : ''}--mark ${printMark(data)}`,
+  list: (data) => ` mark match${data.inverted ? ' !' : ''} ${printMark(data)}`,
 
   evaluate: ({ value, mask, inverted }, skb) => ((skb.mark & mask) >>> 0 === value) !== inverted,
 

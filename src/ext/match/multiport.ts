@@ -10,6 +10,7 @@ import type { OptionSpec } from '../../lang/syntax.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { exactly, type FieldName, type PacketSet } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
+import { portPrinter } from './_list.ts'
 import { printRange } from './_ports.ts'
 import { explainHeader, readableHeader, withCutHeader, withHeader } from './_transport.ts'
 
@@ -61,6 +62,11 @@ export const multiport = defineMatch<Multiport>()({
 
   print: ({ side, ports, inverted }) =>
     `${inverted ? '! ' : ''}--${optionOf[side]} ${ports.map(printRange).join(',')}`,
+  list: ({ side, ports, inverted }, form) => {
+    const print = portPrinter(form)
+    const texts = ports.map(({ low, high }) => (low === high ? print(low) : `${print(low)}:${print(high)}`))
+    return ` multiport ${optionOf[side]} ${inverted ? ' !' : ''}${texts.join(',')}`
+  },
 
   destinationPorts: ({ side, ports, inverted }) =>
     side === 'destination' && !inverted ? { ranges: ports, alone: true } : null,

@@ -70,8 +70,8 @@ const packets = {
   },
 }
 
-describeMatch(owner, { hook: 'OUTPUT', text, packets })
-describeMatch(owner, { family: 'ipv6', hook: 'OUTPUT', text, packets })
+describeMatch(owner, { namesDiffer: true, hook: 'OUTPUT', text, packets })
+describeMatch(owner, { namesDiffer: true, family: 'ipv6', hook: 'OUTPUT', text, packets })
 
 /** Rules counted in OUTPUT, and packets with the sockets that the kernel gives them there. */
 const judged = [

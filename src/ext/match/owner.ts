@@ -4,6 +4,7 @@
  * Kernel: net/netfilter/xt_owner.c, `owner_mt()`. Syntax: iptables extensions/libxt_owner.c.
  */
 import { refuse } from '../../lang/diagnostic.ts'
+import { groupName, userName } from '../../lang/names.ts'
 import { flag, gid, type Range, uid } from '../../lang/options.ts'
 import type { Hook, Negatable } from '../../lang/rule.ts'
 import type { Seen } from '../../lang/syntax.ts'
@@ -67,6 +68,13 @@ export const owner = defineMatch<Owner>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+  list: ({ socketExists, uid, gid, supplementaryGroups }, { numeric }) =>
+    [
+      socketExists === null ? '' : `${socketExists.inverted ? ' !' : ''} owner socket exists`,
+      listIds('UID', uid, numeric ? null : userName),
+      listIds('GID', gid, numeric ? null : groupName),
+      supplementaryGroups ? ' incl. suppl. groups' : '',
+    ].join(''),
 
   check: ({ uid, gid }, _, place) => {
     const reversed = [uid, gid].find((ids) => ids !== null && ids.value.high < ids.value.low)
@@ -104,6 +112,17 @@ const negatable = <T>(seen: Seen<T> | undefined): Negatable<T> | null =>
   seen === undefined ? null : { value: seen.value, inverted: seen.inverted }
 
 const printRange = ({ low, high }: Range): string => (low === high ? `${low}` : `${low}-${high}`)
+
+const listIds = (
+  word: string,
+  ids: Negatable<Range> | null,
+  nameOf: ((id: number) => string | null) | null,
+): string => {
+  if (ids === null) return ''
+  const { low, high } = ids.value
+  const name = low === high ? (nameOf?.(low) ?? null) : null
+  return `${ids.inverted ? ' !' : ''} owner ${word} match ${name ?? printRange(ids.value)}`
+}
 
 const printIds = (option: string, ids: Negatable<Range> | null): string =>
   ids === null ? '' : `${ids.inverted ? '! ' : ''}${option} ${printRange(ids.value)}`

@@ -44,6 +44,7 @@ export const pkttype = defineMatch<PktType>()({
   parse: (given) => ({ type: given['pkt-type']!.value, inverted: given['pkt-type']!.inverted }),
 
   print: ({ type, inverted }) => `${inverted ? '! ' : ''}--pkt-type ${nameOf(type)}`,
+  list: ({ type, inverted }) => ` PKTTYPE ${inverted ? '!=' : '='} ${nameOf(type)}`,
 
   evaluate: ({ type, inverted }, skb) => (effectivePacketType(skb) === type) !== inverted,
 

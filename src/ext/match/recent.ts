@@ -43,6 +43,8 @@ type Mode = (typeof modes)[number]
 
 const modes = ['set', 'rcheck', 'update', 'remove'] as const
 
+const listModes = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' } as const
+
 /** XT_RECENT_NAME_LEN without the closing zero. */
 const nameBytes = 199
 
@@ -114,6 +116,17 @@ export const recent = defineMatch<Recent, RecentList>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+  list: (data, { family }) =>
+    [
+      data.inverted ? ' !' : '',
+      ` recent: ${listModes[data.mode]}`,
+      data.seconds > 0 ? ` seconds: ${data.seconds | 0}` : '',
+      data.reap ? ' reap' : '',
+      data.hitcount > 0 ? ` hit_count: ${data.hitcount | 0}` : '',
+      data.rttl ? ' TTL-Match' : '',
+      ` name: ${data.name} side: ${data.side === 'source' ? 'source' : 'dest'}`,
+      ` mask: ${printMask(data.mask, family === 'ipv4')}`,
+    ].join(''),
 
   check({ mode, seconds, hitcount, name }, _rule, { profile }) {
     if ((mode === 'set' || mode === 'remove') && (seconds > 0 || hitcount > 0)) {

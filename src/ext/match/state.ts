@@ -6,7 +6,15 @@
 import { value } from '../../lang/options.ts'
 import { exactly } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
-import { explainStates, parseStates, printStates, type States, stateSet, statesHold } from './_states.ts'
+import {
+  explainStates,
+  listStates,
+  parseStates,
+  printStates,
+  type States,
+  stateSet,
+  statesHold,
+} from './_states.ts'
 
 export type State = States
 
@@ -30,6 +38,7 @@ export const state = defineMatch<State>()({
 
   parse: ({ state }) => ({ value: state!.value, inverted: state!.inverted }),
   print: (data) => printStates('state', data),
+  list: (data) => listStates('state', data),
   evaluate: statesHold,
   analyse: (data, space) => exactly(stateSet(data, space)),
   explain: explainStates,

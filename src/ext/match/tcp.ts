@@ -6,12 +6,14 @@
 import { refuse } from '../../lang/diagnostic.ts'
 import { flag, portRange, uint8, value } from '../../lang/options.ts'
 import type { Negatable } from '../../lang/rule.ts'
+import type { ListForm } from '../../lang/syntax.ts'
 import * as header from '../../net/headers/tcp.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { exactly, type PacketSet, type PacketSpace } from '../../space/space.ts'
 import type { HookContext } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { tcpOptionsEnd } from '../facts.ts'
+import { listPorts } from './_list.ts'
 import {
   analysePorts,
   askedPorts,
@@ -96,6 +98,16 @@ export const tcp = defineMatch<Tcp>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+  list: ({ sourcePorts, destinationPorts, flags, option }, form) =>
+    [
+      ' tcp',
+      listPorts('spt', sourcePorts, 'tcp', form),
+      listPorts('dpt', destinationPorts, 'tcp', form),
+      option === null ? '' : ` option=${option.inverted ? '!' : ''}${option.value}`,
+      flags === null || (flags.value.mask === 0 && !flags.inverted)
+        ? ''
+        : ` flags:${flags.inverted ? '!' : ''}${listFlags(flags.value.mask, form)}/${listFlags(flags.value.set, form)}`,
+    ].join(''),
 
   destinationPorts: ({ sourcePorts, destinationPorts, flags, option }) =>
     askedPorts(destinationPorts, sourcePorts === null && flags === null && option === null),
@@ -198,6 +210,9 @@ function parseFlagList(text: string): number {
   }
   return bits
 }
+
+const listFlags = (flags: number, { numeric }: ListForm): string =>
+  numeric ? `0x${flags.toString(16).toUpperCase().padStart(2, '0')}` : printFlags(flags)
 
 const printFlags = (bits: number): string => flagNames.filter((_, at) => (bits >> at) & 1).join(',') || 'NONE'
 

@@ -8,6 +8,7 @@ import * as header from '../../net/headers/udp.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { exactly } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
+import { listPorts } from './_list.ts'
 import {
   analysePorts,
   askedPorts,
@@ -45,6 +46,8 @@ export const udp = defineMatch<Udp>()({
     [printPorts('--sport', sourcePorts), printPorts('--dport', destinationPorts)]
       .filter((words) => words !== '')
       .join(' '),
+  list: ({ sourcePorts, destinationPorts }, form) =>
+    ` udp${listPorts('spt', sourcePorts, 'udp', form)}${listPorts('dpt', destinationPorts, 'udp', form)}`,
 
   destinationPorts: ({ sourcePorts, destinationPorts }) => askedPorts(destinationPorts, sourcePorts === null),
 

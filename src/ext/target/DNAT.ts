@@ -6,7 +6,7 @@
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { newDestination, parseTo, printFlags, printTo, requireNat } from './_nat.ts'
+import { listFlags, newDestination, parseTo, printFlags, printTo, requireNat } from './_nat.ts'
 
 export type Dnat = NatRange
 
@@ -34,6 +34,7 @@ export const DNAT = defineTarget<Dnat>()({
   }),
 
   print: (data, family) => `--to-destination ${printTo(data, family)}${printFlags(data)}`,
+  list: (data, { family }) => ` to:${printTo(data, family)}${listFlags(data)}`,
 
   newDestination: (data) => newDestination(data, data.addresses),
 

@@ -112,13 +112,13 @@ export const HMARK = defineTarget<HashMark>()({
     return [...words, ...(data.ofConnection ? ['--hmark-tuple ct'] : [])].join(' ')
   },
 
-  list(data) {
+  list(data, { family }) {
     const words = [
       ...option('mod', data.modulus),
       ...option('+', data.offset, 1),
       ...(data.ofConnection ? ['ct,'] : []),
-      ...option('src-prefix', data.sourcePrefix),
-      ...option('dst-prefix', data.destinationPrefix),
+      ...listPrefix('src-prefix', data.sourcePrefix, family),
+      ...listPrefix('dst-prefix', data.destinationPrefix, family),
       ...option('sport-mask', data.sourcePortMask, 1),
       ...option('dport-mask', data.destinationPortMask, 1),
       ...option('spi-mask', data.spiMask, 1),
@@ -160,6 +160,10 @@ const option = (name: string, number: number | null, digits = 0): string[] =>
   number === null
     ? []
     : [`${name} ${digits === 0 ? number : `0x${number.toString(16).padStart(digits, '0')}`}`]
+
+/** iptables leaves out the length of a whole IPv6 address, and not the blank behind it. */
+const listPrefix = (name: string, length: number | null, family: Family): string[] =>
+  family === 'ipv6' && length === 128 ? [`${name} `] : option(name, length)
 
 /** Options set what they name, in the order of the text. */
 function parse(given: Given<typeof options>, family: Family): HashMark {

@@ -22,6 +22,18 @@ export interface Log extends LogFlags {
 const prefixBytes = 29
 const defaultLevel = 4
 
+/** Bits of XT_LOG_*, and words, in the order of listings. */
+const listedFlags = [
+  ['tcpSequence', 1, 'tcp-sequence'],
+  ['tcpOptions', 2, 'tcp-options'],
+  ['ipOptions', 4, 'ip-options'],
+  ['uid', 8, 'uid'],
+  ['macDecode', 32, 'macdecode'],
+] as const
+
+/** As listings call them. */
+const levelNames = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug']
+
 export const LOG = defineTarget<Log>()({
   name: 'LOG',
   families: bothFamilies,
@@ -62,6 +74,14 @@ export const LOG = defineTarget<Log>()({
     ]
       .filter((words) => words !== '')
       .join(' '),
+  list(data, { numeric }) {
+    const said = listedFlags.filter(([name]) => data[name])
+    const bits = said.reduce((sum, [, bit]) => sum + bit, 0)
+    const how = numeric
+      ? `flags ${bits} level ${data.level}`
+      : ['level', levelNames[data.level]!, ...said.map(([, , word]) => word)].join(' ')
+    return ` LOG ${how}${data.prefix === '' ? '' : ` prefix "${data.prefix}"`}`
+  },
 
   act(data, skb, context) {
     context.log(logLine(data.prefix, data, skb, context))

@@ -50,6 +50,13 @@ export const MARK = defineTarget<Remark>()({
   },
 
   print: ({ value, mask }) => `--set-xmark 0x${value.toString(16)}/0x${mask.toString(16)}`,
+  list({ value, mask }) {
+    const hex = (number: number) => `0x${(number >>> 0).toString(16)}`
+    if (value === 0) return ` MARK and ${hex(~mask)}`
+    if (value === mask) return ` MARK or ${hex(value)}`
+    if (mask === 0) return ` MARK xor ${hex(value)}`
+    return mask === 0xffffffff ? ` MARK set ${hex(value)}` : ` MARK xset ${hex(value)}/${hex(mask)}`
+  },
 
   act({ value, mask }, skb, context) {
     const before = skb.mark

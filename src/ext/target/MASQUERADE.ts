@@ -6,7 +6,7 @@
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
+import { listFlags, parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
 
 /** Without addresses; a shifted range has base port 0, as in SNAT. */
 export type Masquerade = NatRange
@@ -39,6 +39,7 @@ export const MASQUERADE = defineTarget<Masquerade>()({
 
   print: (data) =>
     `${data.ports === null ? '' : ` --to-ports ${printPorts(data)}`}${printFlags(data)}`.trimStart(),
+  list: (data) => `${data.ports === null ? '' : ` masq ports: ${printPorts(data)}`}${listFlags(data)}`,
 
   check: (_data, _rule, place) =>
     requireNat(['POSTROUTING'], place, 'it needs to know the way the packet takes'),

@@ -39,6 +39,7 @@ export const NETMAP = defineTarget<Netmap>()({
 
   parse: (given) => ({ to: given.to!.value }),
   print: ({ to }) => `--to ${printPrefix(to)}`,
+  list: ({ to }) => ` to:${printPrefix(to)}`,
   check: (_data, _rule, place) => requireNat(allowedHooks, place, 'addresses are not translated there'),
 
   act({ to }, { packet }, context) {

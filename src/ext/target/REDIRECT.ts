@@ -7,7 +7,15 @@ import { refuse } from '../../lang/diagnostic.ts'
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { newDestination, parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
+import {
+  listFlags,
+  newDestination,
+  parsePorts,
+  printFlags,
+  printPorts,
+  requireNat,
+  wholeRange,
+} from './_nat.ts'
 
 /** Without addresses. */
 export type Redirect = NatRange
@@ -39,6 +47,7 @@ export const REDIRECT = defineTarget<Redirect>()({
 
   print: (data) =>
     `${data.ports === null ? '' : ` --to-ports ${printPorts(data)}`}${printFlags(data)}`.trimStart(),
+  list: (data) => `${data.ports === null ? '' : ` redir ports ${printPorts(data)}`}${listFlags(data)}`,
 
   newDestination: (data) => newDestination(data, 'local'),
 

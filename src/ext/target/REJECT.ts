@@ -71,6 +71,7 @@ export const REJECT = defineTarget<Reject>()({
   parse: (given, { family }) => ({ with: given['reject-with']?.value ?? defaultAnswer[family] }),
 
   print: (data) => `--reject-with ${data.with}`,
+  list: (data) => ` reject-with ${data.with}`,
 
   check(data, { protocol }, place) {
     if (data.with === 'tcp-reset' && (protocol?.value !== ipProtocol.tcp || protocol.inverted)) {

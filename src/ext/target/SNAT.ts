@@ -6,7 +6,7 @@
 import { flag, value } from '../../lang/options.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { parseTo, printFlags, printTo, requireNat } from './_nat.ts'
+import { listFlags, parseTo, printFlags, printTo, requireNat } from './_nat.ts'
 
 /** A shifted range has base port 0 here: the kernel's SNAT cannot be told another. */
 export type Snat = NatRange
@@ -40,6 +40,7 @@ export const SNAT = defineTarget<Snat>()({
   },
 
   print: (data, family) => `--to-source ${printTo(data, family)}${printFlags(data)}`,
+  list: (data, { family }) => ` to:${printTo(data, family)}${listFlags(data)}`,
 
   check: (_data, _rule, place) =>
     requireNat(['POSTROUTING', 'INPUT'], place, 'the source changes behind routing'),

@@ -141,6 +141,9 @@ export function newDestination(
   }
 }
 
+/** The same without dashes. */
+export const listFlags = (range: NatRange): string => printFlags(range).replaceAll(' --', ' ')
+
 /** What the kernel checks when a rule of a translation is loaded. Source: `table` and `hooks` of struct xt_target. */
 export function requireNat(allowed: readonly Hook[], place: RulePlace, why: string): Refusal | null {
   const wrong = place.hooks.find((hook) => !allowed.includes(hook))
