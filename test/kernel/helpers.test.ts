@@ -103,6 +103,8 @@ const filters = [
 const attaching = [
   '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp',
   '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp --zone 5\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp --zone 5\n-A PREROUTING -j CT --zone 5',
+  // Without a rule nobody is helped, whatever the port.
+  '',
   '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp --zone-orig 5\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp --zone-orig 5',
 ]
 

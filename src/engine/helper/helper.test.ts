@@ -188,7 +188,7 @@ describe('a trace', () => {
     const port = control('psh-ack seq=109 ack=508 payload="PORT 192,168,1,9,195,80\\r\\n"')
     expect(told(host, port)).toEqual(
       expect.arrayContaining([
-        'ftp: PORT; expects a connection from 198.51.100.7 to 203.0.113.1 port 50000',
+        'ftp: expects a connection from 198.51.100.7 to 203.0.113.1 port 50000 (PORT)',
         'ftp: PORT is made to say 203,0,113,1,195,80',
       ]),
     )

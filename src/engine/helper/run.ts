@@ -112,8 +112,6 @@ function noteLength(
 
 function describeExpectation({ helper, tuple }: Expectation, word: string): string {
   const { source, destination, destinationPort } = tupleOf(tuple)
-  return (
-    `${helper.name}: ${word}; expects a connection from ${printAddress(source)} ` +
-    `to ${printAddress(destination)} port ${destinationPort}`
-  )
+  const ends = `from ${printAddress(source)} to ${printAddress(destination)} port ${destinationPort}`
+  return `${helper.name}: expects a connection ${ends} (${word})`
 }
