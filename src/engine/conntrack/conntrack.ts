@@ -20,26 +20,17 @@ import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, TrackedConnection, tickAt } from './connection.ts'
 import { ConnectionCounts } from './count.ts'
-import { trackGeneric, trackGre, trackIcmp, trackUdp, trackUdpLite } from './datagram.ts'
 import { Expectations } from './expectation.ts'
 import { ConnectionHelp } from './helper.ts'
 import { highestIcmpType, icmp6IsUntracked, icmpIsError } from './icmp-types.ts'
-import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protocol.ts'
-import { trackSctp } from './sctp.ts'
+import { checksChecksum, type PacketAtHook } from './protocol.ts'
 import type { ConntrackSettings } from './settings.ts'
 import { TupleTable } from './table.ts'
 import { TakenTuples } from './taken.ts'
-import { closeTcp, TcpTrack, trackTcp } from './tcp.ts'
+import { closeTcp, TcpTrack } from './tcp.ts'
 import { tcpState } from './tcp-states.ts'
-import {
-  familyOf,
-  locateTransport,
-  protocolOf,
-  sameTuple,
-  TransportPlace,
-  TupleKey,
-  type TupleNode,
-} from './tuple.ts'
+import { canMerge, mayClash, trackerOf } from './trackers.ts'
+import { familyOf, locateTransport, protocolOf, TransportPlace, TupleKey, type TupleNode } from './tuple.ts'
 import { zoneFor, zoneIdOf } from './zone.ts'
 
 /** What conntrack notes on a packet. */
@@ -52,41 +43,12 @@ export interface ConntrackInfo {
 export const invalidInfo: ConntrackInfo = { state: 'INVALID', isReply: false, connection: null }
 export const untrackedInfo: ConntrackInfo = { state: 'UNTRACKED', isReply: false, connection: null }
 
-type Tracker = (
-  connection: TrackedConnection,
-  at: PacketAtHook,
-  settings: ConntrackSettings,
-) => TrackerVerdict
-
-function trackerOf(protocol: number): Tracker {
-  switch (protocol) {
-    case ipProtocol.tcp:
-      return trackTcp
-    case ipProtocol.udp:
-      return trackUdp
-    case ipProtocol.icmp:
-    case ipProtocol.icmp6:
-      return trackIcmp
-    case ipProtocol.udplite:
-      return trackUdpLite
-    case ipProtocol.sctp:
-      return trackSctp
-    case ipProtocol.gre:
-      return trackGre
-    default:
-      return trackGeneric
-  }
-}
-
 /** Buckets in which the kernel looks for a connection to sacrifice. Source: NF_CT_EVICTION_RANGE. */
 const evictionRange = 8
 
 /** Places of the table looked at for ended connections while one packet is dealt with, and where it is full. */
 const sweepPlaces = 8
 const fullSweepPlaces = 2048
-
-/** UDP, UDP-Lite, ICMP and everything generic may race with itself. Source: `.allow_clash` of the l4protos. */
-const mayClash = (protocol: number): boolean => protocol !== ipProtocol.tcp && protocol !== ipProtocol.sctp
 
 export class Conntrack implements PacketAtHook, TrackingServices {
   readonly settings: ConntrackSettings
@@ -422,10 +384,3 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     return 'accept'
   }
 }
-
-/**
- * Whether two connections are one, or one seen from both ends. Source: nf_ct_can_merge(), of which zones are a part.
- */
-const canMerge = (winner: TrackedConnection, loser: TrackedConnection): boolean =>
-  (sameTuple(winner.originalNode, loser.originalNode) && sameTuple(winner.replyNode, loser.replyNode)) ||
-  (sameTuple(winner.originalNode, loser.replyNode) && sameTuple(winner.replyNode, loser.originalNode))
