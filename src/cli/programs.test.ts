@@ -71,6 +71,16 @@ describe('programs on a virtual host', () => {
   })
 })
 
+describe('check --fix', () => {
+  it('writes what has one right answer, and nothing else', async () => {
+    const text = '*filter\n-A INPUT -p tcp --dprot 22 -j ACEPT\n-A INPUT -s host.example -j DROP\nCOMMIT\n'
+    const { stderr, written } = await postern(['check', '--fix', 'rules'], { files: { rules: text } })
+    const after = new TextDecoder().decode(written.get('rules'))
+    expect(after).toBe(text.replace('--dprot', '--dport').replace('ACEPT', 'ACCEPT'))
+    expect(stderr).toContain('corrected')
+  })
+})
+
 describe('files that several processes write', () => {
   let folder = ''
   beforeAll(() => {

@@ -16,10 +16,12 @@ export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
   return familyOfName(path)
 }
 
+/** `advice`: say what loads and is probably not meant, too. */
 export async function readRules(
   path: string,
   options: OptionValues,
   environment: Environment,
+  advice = false,
 ): Promise<ParsedRules> {
   const text = decodeText(await environment.readFile(path))
   const source = new SourceText(path === '-' ? 'standard input' : path, text)
@@ -27,6 +29,7 @@ export async function readRules(
   return parseRules(source, {
     family: familyFor(path, options),
     syntax: registry,
+    advice,
     ...(Array.isArray(silence) ? { silence } : {}),
   })
 }

@@ -15,10 +15,20 @@ export class Problems {
   readonly #silenced: ReadonlySet<string>
   readonly #said = new Set<string>()
 
-  /** `silenced` holds codes of warnings and notes that nobody wants to hear; errors are always heard. */
-  constructor(limit = defaultProblemLimit, silenced: Iterable<string> = []) {
+  readonly #isAllowed: (code: string, span: Span | null) => boolean
+
+  /**
+   * `silenced` holds codes of warnings and notes that nobody wants to hear, `isAllowed` knows the places where one is
+   * meant; errors are always heard.
+   */
+  constructor(
+    limit = defaultProblemLimit,
+    silenced: Iterable<string> = [],
+    isAllowed: (code: string, span: Span | null) => boolean = () => false,
+  ) {
     this.#limit = limit
     this.#silenced = new Set(silenced)
+    this.#isAllowed = isAllowed
   }
 
   /** Diagnostics that came after the limit. */
@@ -65,7 +75,8 @@ export class Problems {
   }
 
   #add(severity: Severity, refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
-    if (severity !== 'error' && this.#silenced.has(refusal.code)) return
+    if (severity !== 'error' && (this.#silenced.has(refusal.code) || this.#isAllowed(refusal.code, span)))
+      return
     this.counts[severity]++
     if (this.list.length >= this.#limit) return
     const { code, message, notes = [], help = null, fix, said } = refusal

@@ -1,6 +1,8 @@
 /**
  * The front door of this room: a text of rules, in whatever form, becomes rulesets and diagnostics.
  */
+import { advise } from './advice.ts'
+import { allowedIn } from './allowed.ts'
 import { binaryKind, isBinary } from './bytes.ts'
 import type { Diagnostic, Severity } from './diagnostic.ts'
 import { saveTextOfJson } from './json.ts'
@@ -29,6 +31,8 @@ export interface ReadOptions {
   readonly profile?: KernelProfile
   /** Default: what the text looks like. */
   readonly format?: RulesFormat | 'auto'
+  /** Say what loads and is probably not meant, too. Default false. */
+  readonly advice?: boolean
   /** Diagnostics kept; the rest is counted. Default 200. */
   readonly limit?: number
   /** Codes of warnings and notes to leave out. */
@@ -52,7 +56,7 @@ export interface ParsedRules {
 /** Reads rules. Rules with errors are left out of the ruleset; never throws for bad text. */
 export function parseRules(source: SourceText, options: ReadOptions): ParsedRules {
   const { family = 'ipv4', syntax, profile = linux618, limit, silence } = options
-  const problems = new Problems(limit, silence)
+  const problems = new Problems(limit, silence, allowedIn(source))
   const format =
     options.format === undefined || options.format === 'auto' ? guessFormat(source.text) : options.format
   const rulesets = new Map<Family, Ruleset>()
@@ -71,7 +75,11 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
       readRestore(source, ruleset, { syntax, profile, problems, text })
     }
   }
-  for (const ruleset of rulesets.values()) reportTranslated(ruleset, syntax, problems)
+  for (const ruleset of rulesets.values()) {
+    reportTranslated(ruleset, syntax, problems)
+    // Rules with errors were left out: what seems to be missing may be in them.
+    if (options.advice && problems.counts.error === 0) advise(ruleset, syntax, problems)
+  }
   const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
   return {
     format,

@@ -173,7 +173,8 @@ export class ShellLexer {
       case '\\': {
         const continuation = this.#continuation()
         if (continuation === 0) this.#append(draft, this.#text[start + 1] ?? '\\')
-        this.#at += continuation === 0 ? 2 : continuation
+        // A backslash may be the last character of all.
+        this.#at = Math.min(this.#at + (continuation === 0 ? 2 : continuation), this.#text.length)
         return null
       }
       case '$':

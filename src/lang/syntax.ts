@@ -79,6 +79,17 @@ export interface RulePlace {
   readonly sets?: KnownSets | undefined
 }
 
+/** What a match does to a list that rules share by name. */
+export interface MemoryUse {
+  readonly list: string
+  /** The list of rules that name none. */
+  readonly defaultList: string
+  /** Whether it can put an address into the list that was not there. */
+  readonly writes: boolean
+  /** Whether it asks how often, which makes sense only where something writes. */
+  readonly counts: boolean
+}
+
 /** How `iptables -L` asks for the text of an extension. */
 export interface ListForm {
   readonly family: Family
@@ -140,6 +151,8 @@ export interface ExtensionSyntax<Data = unknown> {
   newDestination?(data: Data): NewDestination | null
   /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
   check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
+  /** The list it keeps or asks; for advice. */
+  remembers?(data: Data): MemoryUse
   /** What it asks of the kernel that is not done here when packets are run; null when all of it is. */
   notModelled?(data: Data): Refusal | null
 }

@@ -1,17 +1,24 @@
 /** Files that several processes write: replaced as a whole, one writer at a time. */
 import { createHash } from 'node:crypto'
-import { open, realpath, rename, rm } from 'node:fs/promises'
+import { open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Replaces a file as a whole: written beside it, brought to the disk, renamed. Throws as node:fs does. */
+/**
+ * Replaces a file as a whole: written beside it, brought to the disk, renamed. Keeps its mode. Throws as node:fs does.
+ */
 export async function replaceFile(path: string, data: Uint8Array): Promise<void> {
   const beside = `${path}.${process.pid}.new`
+  const mode = await stat(path).then(
+    (before) => before.mode & 0o7777,
+    () => null,
+  )
   try {
     const file = await open(beside, 'w', 0o644)
     try {
       await file.writeFile(data)
+      if (mode !== null) await file.chmod(mode)
       await file.sync()
     } finally {
       await file.close()

@@ -31,7 +31,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
   const written = new Map<string, Uint8Array>()
   const { files = {}, color = false, columns = 80, interactive = false } = given
   const read = (path: string): Uint8Array => {
-    const content = files[path]
+    const content = written.get(path) ?? files[path]
     if (content === undefined) return readFileSync(resolve(root, path))
     return typeof content === 'string' ? new TextEncoder().encode(content) : content
   }

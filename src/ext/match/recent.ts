@@ -44,6 +44,7 @@ type Mode = (typeof modes)[number]
 const modes = ['set', 'rcheck', 'update', 'remove'] as const
 
 const listModes = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' } as const
+const defaultList = 'DEFAULT'
 
 /** XT_RECENT_NAME_LEN without the closing zero. */
 const nameBytes = 199
@@ -96,7 +97,7 @@ export const recent = defineMatch<Recent, RecentList>()({
       hitcount: given.hitcount?.value ?? 0,
       reap: given.reap !== undefined,
       rttl: given.rttl !== undefined,
-      name: given.name?.value ?? 'DEFAULT',
+      name: given.name?.value ?? defaultList,
       mask: given.mask?.value ?? wholeAddress,
       side: sides.at(-1) === 'rdest' ? 'destination' : 'source',
     }
@@ -127,6 +128,13 @@ export const recent = defineMatch<Recent, RecentList>()({
       ` name: ${data.name} side: ${data.side === 'source' ? 'source' : 'dest'}`,
       ` mask: ${printMask(data.mask, family === 'ipv4')}`,
     ].join(''),
+
+  remembers: ({ name, mode, hitcount }) => ({
+    list: name,
+    defaultList,
+    writes: mode === 'set',
+    counts: hitcount > 0,
+  }),
 
   check({ mode, seconds, hitcount, name }, _rule, { profile }) {
     if ((mode === 'set' || mode === 'remove') && (seconds > 0 || hitcount > 0)) {

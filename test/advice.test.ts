@@ -1,0 +1,66 @@
+/** What `check` says about rules that load and yet do not do what they seem to. */
+import { describe, expect, it } from 'vitest'
+import { registry } from '../src/ext/registry.ts'
+import { isOneLetterOff } from '../src/lang/advice.ts'
+import { parseRules } from '../src/lang/read.ts'
+import { SourceText } from '../src/lang/source.ts'
+
+function advice(lines: string): string[] {
+  const text = `*filter\n${lines.replaceAll(' | ', '\n')}\nCOMMIT\n`
+  const { diagnostics } = parseRules(new SourceText('rules', text), { syntax: registry, advice: true })
+  return diagnostics.map(
+    ({ severity, code, span }) => `${severity} ${code} ${span?.source.locate(span.start).line ?? 0}`,
+  )
+}
+
+describe('advice', () => {
+  it.each([
+    ['-A INPUT -j ACCEPT', []],
+    [':web - [0:0]', ['note chain/unused 2']],
+    [':web - [0:0] | -A web -j DROP', ['note chain/unused 2']],
+    [':web - [0:0] | -A INPUT -j web', ['note chain/empty 3']],
+    [':web - [0:0] | -A INPUT -j web | -A web -j DROP', []],
+    [
+      '-A INPUT -m recent --name knoks --rcheck | -A INPUT -m recent --name knocks --set',
+      ['warning recent/list-misspelt 2'],
+    ],
+    ['-A INPUT -m recent --name a --update --hitcount 3', ['warning recent/never-set 2']],
+    ['-A INPUT -m recent --name authok --rcheck', ['note recent/set-elsewhere 2']],
+    ['-A INPUT -m recent --name a --set | -A INPUT -m recent --name a --update --hitcount 3', []],
+    ['-A INPUT -m recent --set | -A INPUT -m recent --rcheck', []],
+    [
+      '-A INPUT -m recent --set | -A INPUT -m recent --rcheck | -A INPUT -m recent --name b --set',
+      ['note recent/shared-default 2'],
+    ],
+    [':INPUT DROP [0:0] | -A INPUT -p tcp --dport 22 -j ACCEPT', ['note chain/no-loopback 3']],
+    ['-A INPUT -p tcp --dport 22 -j ACCEPT | -A INPUT -j DROP', ['note chain/no-loopback 3']],
+    [':INPUT DROP [0:0] | -A INPUT -i lo -j ACCEPT', []],
+    [':INPUT DROP [0:0] | -A INPUT -s 127.0.0.0/8 -j ACCEPT', []],
+    [':INPUT DROP [0:0]', []],
+  ] as [string, string[]][])('%s', (lines, expected) => expect(advice(lines)).toEqual(expected))
+
+  it('says nothing of what may be missing when rules with errors were left out', () => {
+    expect(advice(':web - [0:0] | -A INPUT -p tpc -j web')).toEqual(['error protocol/unknown 3'])
+  })
+
+  it('is silent where a comment says that it is meant', () => {
+    const lines = ':web - [0:0] | :ftp - [0:0]'
+    expect(advice(lines)).toEqual(['note chain/unused 2', 'note chain/unused 3'])
+    expect(advice(`# postern: allow chain/unused | # by hand | ${lines}`)).toEqual(['note chain/unused 5'])
+    expect(advice(`# postern: allow-file chain/unused | ${lines}`)).toEqual([])
+    expect(advice(`# postern: allow-file chain/empty, chain/unused | ${lines}`)).toEqual([])
+    expect(advice('# postern: allow-file protocol/unknown | -A INPUT -p tpc')).toEqual([
+      'error protocol/unknown 3',
+    ])
+  })
+
+  it.each([
+    ['knocks', 'knoks', true],
+    ['knoks', 'knocks', true],
+    ['abc', 'acb', true],
+    ['abc', 'axc', true],
+    ['abc', 'abc', false],
+    ['abc', 'cba', false],
+    ['seenping', 'seenecho', false],
+  ])('%s and %s: %s', (a, b, expected) => expect(isOneLetterOff(a, b)).toBe(expected))
+})
