@@ -28,7 +28,9 @@ async function replay(capture: readonly CaptureRecord[] | Uint8Array, ...options
   const ran = await postern(['replay', rules, 'capture.pcapng', ...options], { files })
   expect(ran.status).toBe(0)
   const lines = ran.stdout.trimEnd().split('\n').slice(1)
-  const table = lines.map((line) => line.replace(/^((?:accept|drop|reject) +\S+ +\d+) .*/, '$1').replace(/ +/g, ' '))
+  const table = lines.map((line) =>
+    line.replace(/^((?:accept|drop|reject) +\S+ +\d+) .*/, '$1').replace(/ +/g, ' '),
+  )
   return { table, assumed: ran.stderr }
 }
 
