@@ -220,6 +220,11 @@ export class Ipv4Routing implements FamilyRouting {
     return this.#own.has(words[0]!)
   }
 
+  wayBack(address: Address): { readonly type: RouteType; readonly device: Device } | null {
+    const entry = this.#fib.lookup(address)
+    return entry === null || entry.device === null ? null : { type: entry.type, device: entry.device }
+  }
+
   mtuToward(address: Address): number | null {
     const route = this.output(address)
     return route.kind === 'unicast' || route.kind === 'local' ? Math.min(route.device.mtu, maxMtu) : null

@@ -156,6 +156,12 @@ export class Ipv6Routing implements FamilyRouting {
     return type === 'LOCAL' || type === 'ANYCAST'
   }
 
+  wayBack(address: Address, device: Device): { readonly type: RouteType; readonly device: Device } | null {
+    const route = this.output(address, device)
+    if (route.kind === 'refused' || route.kind === 'error') return null
+    return { type: route.type, device: route.device }
+  }
+
   mtuToward(address: Address): number | null {
     const route = this.output(address)
     return route.kind === 'unicast' || route.kind === 'local' ? route.device.mtu : null

@@ -133,6 +133,11 @@ export interface Routing {
   addressType(address: Address, device: Device | null): RouteType
   /** Bytes of the largest packet that the host could send to an address; null where it has no way there. */
   mtuToward(address: Address): number | null
+  /**
+   * The way of an answer to what came by a device, and the class of the address; null where there is none. In IPv6 routes
+   * over that device come first.
+   */
+  wayBack(address: Address, device: Device): { readonly type: RouteType; readonly device: Device } | null
 }
 
 /** One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. */

@@ -7,13 +7,16 @@ import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
 import { ah } from './match/ah.ts'
+import { cgroup } from './match/cgroup.ts'
 import { comment } from './match/comment.ts'
 import { connbytes } from './match/connbytes.ts'
 import { connlabel } from './match/connlabel.ts'
 import { connlimit } from './match/connlimit.ts'
 import { connmark } from './match/connmark.ts'
 import { conntrack } from './match/conntrack.ts'
+import { cpu } from './match/cpu.ts'
 import { dccp } from './match/dccp.ts'
+import { devgroup } from './match/devgroup.ts'
 import { dscp } from './match/dscp.ts'
 import { dst } from './match/dst.ts'
 import { ecn } from './match/ecn.ts'
@@ -35,12 +38,17 @@ import { mac } from './match/mac.ts'
 import { mark } from './match/mark.ts'
 import { mh } from './match/mh.ts'
 import { multiport } from './match/multiport.ts'
+import { osf } from './match/osf.ts'
 import { owner } from './match/owner.ts'
+import { physdev } from './match/physdev.ts'
 import { pkttype } from './match/pkttype.ts'
 import { quota } from './match/quota.ts'
+import { realm } from './match/realm.ts'
 import { recent } from './match/recent.ts'
+import { rpfilter } from './match/rpfilter.ts'
 import { rt } from './match/rt.ts'
 import { sctp } from './match/sctp.ts'
+import { socket } from './match/socket.ts'
 import { srh } from './match/srh.ts'
 import { state } from './match/state.ts'
 import { statistic } from './match/statistic.ts'
@@ -93,13 +101,16 @@ import { TTL } from './target/TTL.ts'
 export const matches: readonly AnyMatch[] = [
   addrtype,
   ah,
+  cgroup,
   comment,
   connbytes,
   connlabel,
   connlimit,
   connmark,
   conntrack,
+  cpu,
   dccp,
+  devgroup,
   dscp,
   dst,
   ecn,
@@ -121,12 +132,17 @@ export const matches: readonly AnyMatch[] = [
   mark,
   mh,
   multiport,
+  osf,
   owner,
+  physdev,
   pkttype,
   quota,
+  realm,
   recent,
+  rpfilter,
   rt,
   sctp,
+  socket,
   srh,
   state,
   statistic,

@@ -79,6 +79,7 @@ const groupList = (word: string | undefined): number[] => (word?.match(/\d+/g) ?
 
 const routingOf = (routes: RouteTypes): HostServices['routing'] => ({
   mtuToward: () => null,
+  wayBack: () => null,
   addressType(address, device) {
     const text = printAddress(address)
     return routes[device === null ? text : `${text}@${device.name}`] ?? 'UNICAST'

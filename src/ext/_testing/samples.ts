@@ -82,6 +82,7 @@ const arbitraryRouting = {
     return routeTypes[((folded ^ (folded >>> 15)) >>> 0) % routeTypes.length]!
   },
   mtuToward: () => null,
+  wayBack: () => null,
 }
 
 const never = (): never => {

@@ -1,0 +1,66 @@
+/**
+ * `-m cgroup`: the control group of the process whose socket sent the packet, or gets it. Nothing says in which group a
+ * process is, so only the root group, which holds all, is known.
+ *
+ * Kernel: net/netfilter/xt_cgroup.c, `cgroup_mt_v2()`. Syntax: iptables extensions/libxt_cgroup.c.
+ */
+import { text, uint32 } from '../../lang/options.ts'
+import type { Hook, Negatable } from '../../lang/rule.ts'
+import { quoteText } from '../../lang/words.ts'
+import { bothFamilies, defineMatch } from '../define.ts'
+import { requireHooks } from './_hooks.ts'
+
+export interface CGroup {
+  /** Null when not asked, like the next. */
+  readonly path: Negatable<string> | null
+  readonly classId: Negatable<number> | null
+}
+
+const allowedHooks: readonly Hook[] = ['INPUT', 'OUTPUT', 'POSTROUTING']
+/** XT_CGROUP_PATH_MAX less the zero behind. */
+const pathBytes = 511
+
+export const cgroup = defineMatch<CGroup>()({
+  name: 'cgroup',
+  families: bothFamilies,
+  doc: 'Match by the control group of the process behind a local socket.',
+  stateful: true,
+  options: {
+    path: text({ doc: 'the group or one above it', metavar: 'PATH', maxLength: pathBytes, invertible: true }),
+    cgroup: uint32({ doc: 'class id, of the first version of control groups', invertible: true }),
+  },
+  examples: ['--cgroup 1', '! --path "/"'],
+
+  parse: ({ path, cgroup }) => ({
+    path: path === undefined ? null : { value: path.value, inverted: path.inverted },
+    classId: cgroup === undefined ? null : { value: cgroup.value, inverted: cgroup.inverted },
+  }),
+  print: ({ path, classId }) =>
+    [
+      path === null ? '' : `${path.inverted ? '! ' : ''}--path ${quoteText(path.value)}`,
+      classId === null ? '' : `${classId.inverted ? '! ' : ''}--cgroup ${classId.value}`,
+    ]
+      .filter((words) => words !== '')
+      .join(' '),
+  list: ({ path, classId }) =>
+    [
+      ' cgroup',
+      path === null ? '' : ` ${path.inverted ? '! ' : ''}${path.value}`,
+      classId === null ? '' : ` ${classId.inverted ? '! ' : ''}${classId.value}`,
+    ].join(''),
+
+  check: ({ path, classId }, _rule, place) => {
+    if ((path === null) === (classId === null))
+      return { code: 'one-of-both', message: 'cgroup takes one of --path and --cgroup' }
+    return requireHooks(allowedHooks, place, 'only what is sent or received here has a local socket')
+  },
+
+  evaluate: ({ path }, { socket }, context) => {
+    if (socket === null) return false
+    if (path?.value === '/') return !path.inverted
+    context.unknown = 'the control group of the process that sent it'
+    return false
+  },
+  analyse: (_data, space) => ({ must: space.none, may: space.fact('socket') }),
+  explain: (_data, { socket }) => (socket === null ? 'no local socket sent it' : 'every process is below /'),
+})
