@@ -1,5 +1,5 @@
-// How much memory a million tracked UDP flows take, and how long the longest packet is dealt with while all of them
-// end: `node --expose-gc scripts/measure-flows.mjs [FLOWS] [library|replay]`.
+// How much memory a million tracked UDP flows take, and how long the longest packet is dealt with while all of them end:
+// `node scripts/measure-flows.mjs [FLOWS] [library|replay|begin] [masquerade] [--json]`. `begin` only begins them.
 import { spawn } from 'node:child_process'
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,25 +9,34 @@ import { ensureBuilt, root } from './ensure.mjs'
 
 ensureBuilt()
 const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href)
-const [flowsText = '1000000', way = 'library'] = process.argv.slice(2)
+const words = process.argv.slice(2)
+const [flowsText = '1000000', way = 'library'] = words
 const flows = Number(flowsText)
+const isMasqueraded = words.includes('masquerade')
 
 const { encodeFrame, encodeIpv4, encodeUdp } = await load('net/encode.js')
 const { addressOf, parsePrefix } = await load('net/address.js')
 const { bareHost, defaultMac } = await load('engine/config.js')
-const rules = '*filter\n-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED\nCOMMIT\n'
+const rules = isMasqueraded
+  ? '*nat\n-A POSTROUTING -o eth1 -j MASQUERADE\nCOMMIT\n'
+  : '*filter\n-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED\nCOMMIT\n'
 
-const destination = addressOf('ipv4', [0xc0a80109])
-/** The first packet of flow number `index`: 64 clients' ports each. */
+const destinations = 16
+/** The first packet of flow number `index`, whose client has 64 of them. */
 function frame(index) {
-  const source = addressOf('ipv4', [0x0a000000 + (index >>> 6)])
+  const source = addressOf('ipv4', [0x0a000100 + (index >>> 6)])
+  const destination = addressOf('ipv4', [0xc0a80109 + ((index >>> 6) % destinations)])
   const ends = { source, destination }
   const udp = encodeUdp({ sourcePort: 1024 + (index & 63), destinationPort: 53 }, new Uint8Array(4), ends)
   const link = { destination: defaultMac(0), source: Uint8Array.of(2, 0, 0, 0, 9, 9), etherType: 0x0800 }
   return encodeFrame(link, encodeIpv4({ ...ends, protocol: 17, id: 1 }, udp))
 }
 
-const residentMb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
+const statusField = (process, name) =>
+  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${process}/status`, 'utf8'))[1]) / 1024
+const say = (text) => {
+  if (!words.includes('--json')) console.log(text)
+}
 
 async function library() {
   const { Host } = await load('engine/host.js')
@@ -58,33 +67,39 @@ async function library() {
     const { user, system } = process.cpuUsage(cpu)
     longestCpuMs = Math.max(longestCpuMs, (user + system) / 1000)
   }
-  const longest = () =>
-    `longest packet ${longestMs.toFixed(1)} ms, of the processor ${longestCpuMs.toFixed(1)} ms`
-  globalThis.gc?.()
-  const beforeMb = residentMb()
-  let start = performance.now()
-  // All within 20 seconds, so that none ends before the last begins.
-  for (let index = 0; index < flows; index++) run(index, BigInt(Math.floor((index / flows) * 20e9)))
-  const beginsMs = performance.now() - start
-  console.log(
-    `${flows} flows begun in ${(beginsMs / 1000).toFixed(1)} s, longest packet ${longestMs.toFixed(1)} ms`,
-  )
-  console.log(`resident ${residentMb().toFixed(0)} MB (before ${beforeMb.toFixed(0)} MB)`)
-  globalThis.gc?.()
-  console.log(
-    `resident after collection ${residentMb().toFixed(0)} MB, heap ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MB`,
-  )
-  longestMs = longestCpuMs = 0
-  start = performance.now()
-  // Other flows, until all of the first ones are gone.
-  for (let index = 0; index < flows; index++)
-    run(flows + index, 40_000_000_000n + BigInt(Math.floor((index / flows) * 20e9)))
-  const endsMs = performance.now() - start
-  console.log(
-    `as many others while those end: ${(endsMs / 1000).toFixed(1)} s, longest packet ${longestMs.toFixed(1)} ms`,
-  )
-  console.log(`resident ${residentMb().toFixed(0)} MB, listed ${host.connections(60_000_000_000n).length}`)
+  /** The flows from `first` on, spread over 20 seconds: none ends before the last begins. */
+  const runAll = (first, fromNs) => {
+    longestMs = 0
+    longestCpuMs = 0
+    const start = performance.now()
+    for (let index = 0; index < flows; index++) {
+      run(first + index, fromNs + BigInt(Math.floor((index / flows) * 20e9)))
+    }
+    const seconds = ((performance.now() - start) / 1000).toFixed(1)
+    const longest = `longest packet ${longestMs.toFixed(1)} ms, of the processor ${longestCpuMs.toFixed(1)} ms`
+    return `${seconds} s, ${longest}, ${statusField('self', 'VmRSS').toFixed(0)} MB resident`
+  }
+  say(`before: ${statusField('self', 'VmRSS').toFixed(0)} MB resident`)
+  say(`${flows} flows begin: ${runAll(0, 0n)}`)
+  if (way === 'begin') {
+    const count = host.connectionCount
+    if (words.includes('--json'))
+      console.log(JSON.stringify({ flows, residentMb: statusField('self', 'VmHWM'), count }))
+    return
+  }
+  say(`they end, and as many others begin: ${runAll(flows, 60_000_000_000n)}`)
+  say(`now there are ${host.connectionCount}; at most ${statusField('self', 'VmHWM').toFixed(0)} MB resident`)
 }
+
+const hostFile = `host:
+  interfaces:
+    eth0: { address: 10.0.0.1/8 }
+    eth1: { address: 192.168.1.1/24 }
+  forwarding: true
+  sysctls: { net.netfilter.nf_conntrack_max: "0" }
+rules: ""
+steps: []
+`
 
 async function replay() {
   const { PcapWriter } = await load('net/capture.js')
@@ -93,44 +108,34 @@ async function replay() {
     const capture = join(folder, 'flows.pcap')
     writeFileSync(join(folder, 'rules.v4'), rules)
     const file = createWriteStream(capture)
-    const format = new PcapWriter()
+    const format = new PcapWriter({ linkType: 1 })
     file.write(format.header())
     const on = { name: null, description: null, linkType: 1, snapLength: 0 }
     for (let index = 0; index < 2 * flows; index++) {
       const bytes = frame(index)
-      const atNs = (index < flows ? 0n : 20_000_000_000n) + BigInt(Math.floor((index / flows) * 20e9))
-      const record = {
-        timestampNs: atNs,
-        interface: on,
-        bytes,
-        originalLength: bytes.length,
-        direction: null,
-        comment: null,
+      const atNs = (index < flows ? 0n : 40_000_000_000n) + BigInt(Math.floor((index / flows) * 20e9))
+      const about = { interface: on, originalLength: bytes.length, direction: null, comment: null }
+      if (!file.write(format.record({ timestampNs: atNs, bytes, ...about }))) {
+        await new Promise((resolve) => file.once('drain', resolve))
       }
-      if (!file.write(format.record(record))) await new Promise((resolve) => file.once('drain', resolve))
     }
     await new Promise((resolve) => file.end(resolve))
+    writeFileSync(join(folder, 'host.yaml'), hostFile)
+    const host = ['--host', join(folder, 'host.yaml')]
     const child = spawn(
       process.execPath,
-      [
-        join(root, 'bin', 'postern'),
-        'replay',
-        join(folder, 'rules.v4'),
-        capture,
-        '--address',
-        'eth0=192.168.1.9/24',
-      ],
+      [join(root, 'bin', 'postern'), 'replay', join(folder, 'rules.v4'), capture, ...host],
       { stdio: ['ignore', 'inherit', 'inherit'] },
     )
-    let peakMb = 0
+    let mostMb = 0
     const timer = setInterval(() => {
       try {
-        peakMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024
+        mostMb = statusField(child.pid, 'VmHWM')
       } catch {}
     }, 50)
     const status = await new Promise((resolve) => child.once('exit', resolve))
     clearInterval(timer)
-    console.log(`replay of ${2 * flows} packets: exit ${status}, at most ${peakMb.toFixed(0)} MB resident`)
+    say(`replay of ${2 * flows} packets: exit ${status}, at most ${mostMb.toFixed(0)} MB resident`)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -284,6 +284,11 @@ export class Host {
     return printRuleset(this.ruleset(family), this.#registry, { withCounters: counters })
   }
 
+  /** Tracked connections, as `nf_conntrack_count` counts: ended ones too until they are swept away. */
+  get connectionCount(): number {
+    return this.#conntrack.count
+  }
+
   /** The lines of `/proc/net/nf_conntrack`, in the order in which the connections began. */
   connections(nowNs: bigint): string[] {
     const tick = this.jiffiesAt(nowNs)

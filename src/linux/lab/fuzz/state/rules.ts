@@ -46,7 +46,10 @@ const conditions: readonly string[] = [
 
 type NatChain = 'PREROUTING' | 'INPUT' | 'OUTPUT' | 'POSTROUTING'
 
-/** A protocol in front is one that the target needs. */
+/**
+ * A protocol in front is one that the target needs. Ports drawn for destinations come from wide ranges: where a draw clashes
+ * and the packet is dropped, no listing says what was drawn.
+ */
 const translations: Readonly<Record<NatChain, readonly string[]>> = {
   PREROUTING: [
     'DNAT --to-destination <server>',
@@ -57,10 +60,10 @@ const translations: Readonly<Record<NatChain, readonly string[]>> = {
     'UDP DNAT --to-destination [server]:8000-8100/50',
     'TCP DNAT --to-destination [server]:9000-9010/75',
     'UDP DNAT --to-destination :54',
-    'UDP DNAT --to-destination [server]:7000-7003 --random',
+    'UDP DNAT --to-destination [server]:7000-7999 --random',
     'REDIRECT',
     'TCP REDIRECT --to-ports 7',
-    'UDP REDIRECT --to-ports 1000-1003 --random',
+    'UDP REDIRECT --to-ports 1000-1999 --random',
     'NETMAP --to <innerNet>',
     'RETURN',
     'ACCEPT',
