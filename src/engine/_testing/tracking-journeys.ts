@@ -121,6 +121,38 @@ COMMIT
     `,
   },
   {
+    name: 'numbers of connections and zones in IPv6',
+    host: gateway,
+    rules: {
+      ipv6: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+-A PREROUTING -i eth1 -j CT --zone-orig 65535
+COMMIT
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A FORWARD -m connlimit --connlimit-upto 1 --connlimit-mask 64
+-A FORWARD -m connlimit --connlimit-above 1 --connlimit-daddr
+-A FORWARD -m conntrack --ctstate ESTABLISHED
+COMMIT
+`,
+    },
+    packets: `
+      eth0 udp [2001:db8:7::1]:4000 > [2001:db8:2::9]:53 => hits mangle/FORWARD:1
+      eth0 udp [2001:db8:7::2]:4000 > [2001:db8:2::9]:53 => hits mangle/FORWARD:2
+      eth0 udp [2001:db8:7:1::2]:4000 > [2001:db8:2::8]:53 => hits mangle/FORWARD:1
+      eth1 udp [2001:db8:2::9]:53 > [2001:db8:7::1]:4000 => hits raw/PREROUTING:1 mangle/FORWARD:1 mangle/FORWARD:3
+      eth1 udp [2001:db8:2::9]:54 > [2001:db8:7::1]:4000 => hits raw/PREROUTING:1 mangle/FORWARD:1
+      # Counted with its connection's zone, where it is alone.
+      eth0 udp [2001:db8:7::1]:4000 > [2001:db8:2::9]:54 => hits mangle/FORWARD:1 mangle/FORWARD:3
+    `,
+  },
+  {
     name: 'what is invalid on its way out is looked at again when it comes in by lo',
     host: gateway,
     rules: {
