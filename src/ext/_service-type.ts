@@ -84,7 +84,8 @@ function parseTosMask(text: string): TosMask {
   const found = Object.entries(tosNames).find(([name]) => name.toLowerCase() === text.toLowerCase())
   if (found !== undefined) return { value: found[1], mask: nameMask }
   const message = `is neither a number from 0 to 255, with or without a mask, nor one of ${names.join(', ')}`
-  return refuse('bad-tos', message, didYouMean(text, names))
+  const said = `Symbolic name "${text}" is unknown`
+  return refuse('bad-tos', message, { ...didYouMean(text, names), said })
 }
 
 export const printTosMask = ({ value, mask }: TosMask): string => `${hexByte(value)}/${hexByte(mask)}`

@@ -70,6 +70,7 @@ export function mac(spec: OptionText): OptionSpec<Uint8Array> {
       if (bytes !== null) return bytes
       const colons = given.replaceAll('-', ':')
       return refuse('bad-mac', 'is not a MAC address: six hexadecimal bytes with colons between', {
+        said: 'Invalid MAC address specified.',
         ...(colons !== given && parseMac(colons) !== null ? { help: colons, fix: colons } : {}),
       })
     },

@@ -28,8 +28,12 @@ function parsePort(given: string, protocol: string | null, whole = given): numbe
   return servicePort(given, protocol) ?? refusePort(given, protocol, whole)
 }
 
-function refusePort(given: string, protocol: string | null, whole: string): never {
-  const said = `invalid port/service \`${given}' specified`
+function refusePort(
+  given: string,
+  protocol: string | null,
+  whole: string,
+  said = `invalid port/service \`${given}' specified`,
+): never {
   if (whole.includes(',')) {
     return refuse('list-of-ports', 'is a list, and this option takes one port or range', {
       help: `-m multiport, whose --sports, --dports and --ports take lists`,
@@ -114,7 +118,10 @@ function parseLoosePort(given: string, whole: string): number {
   // strtoul into an int: what becomes negative is looked up as a name, and fails.
   const number = digits === undefined ? -1n : BigInt.asIntN(32, BigInt(digits))
   if (0n <= number) return Number(number & 0xffffn)
-  return servicePort(given, null) ?? refusePort(given, null, whole)
+  return (
+    servicePort(given, null) ??
+    refusePort(given, null, whole, `Port "${given}" does not resolve to anything.\n`)
+  )
 }
 
 /** Ports and ranges `a:b` (low below high), at most 15 where a range counts two. Source: libxt_multiport.c. */

@@ -63,7 +63,10 @@ export function defineHops({ name, family, doc }: Kind) {
       if (equal) return { test: equal.inverted ? 'ne' : 'eq', hops: equal.value }
       if (less) return { test: 'lt', hops: less.value }
       if (more) return { test: 'gt', hops: more.value }
-      return refuse('no-test', `${name} needs one of --${eq}, --${lt} and --${gt}`)
+      return refuse('no-test', `${name} needs one of --${eq}, --${lt} and --${gt}`, {
+        // The closing quote is missing in one of them.
+        said: `${name.toUpperCase()} match: You must specify one of \`--${eq}', \`--${lt}', \`--${gt}${family === 'ipv6' ? "'" : ''}`,
+      })
     },
 
     print: ({ test, hops }) => (test === 'ne' ? `! --${eq} ${hops}` : `--${name}-${test} ${hops}`),

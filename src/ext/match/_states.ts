@@ -34,11 +34,10 @@ function findState(word: string, known: readonly StateName[]): StateName {
   const found = searchOrder.find((name) => known.includes(name) && name.startsWith(upper))
   return (
     found ??
-    refuse(
-      'unknown-state',
-      `names no state: "${word}" is none of ${known.join(', ')}`,
-      didYouMean(upper, known),
-    )
+    refuse('unknown-state', `names no state: "${word}" is none of ${known.join(', ')}`, {
+      ...didYouMean(upper, known),
+      said: `Bad ctstate "${word}"`,
+    })
   )
 }
 

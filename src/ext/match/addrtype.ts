@@ -72,7 +72,9 @@ export const addrtype = defineMatch<AddrType>()({
   parse: (given) => {
     const [source, destination] = [test(given['src-type']), test(given['dst-type'])]
     if (source === null && destination === null)
-      return refuse('no-type', 'addrtype needs --src-type or --dst-type')
+      return refuse('no-type', 'addrtype needs --src-type or --dst-type', {
+        said: 'addrtype: you must specify --src-type or --dst-type',
+      })
     const device = given['limit-iface-in'] ? 'in' : given['limit-iface-out'] ? 'out' : null
     return { source, destination, device }
   },
@@ -144,6 +146,7 @@ function parseTypes(text: string): readonly AddressType[] {
     if (type !== undefined) return type
     return refuse('unknown-type', `names "${word}", which is no address type`, {
       notes: [`the types are ${typeNames.join(', ')}`],
+      said: `addrtype: bad type "${word}"`,
     })
   })
   return typeNames.filter((type) => found.includes(type))

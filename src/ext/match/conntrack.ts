@@ -100,6 +100,7 @@ export const conntrack = defineMatch<Conntrack>()({
     if (ctstate === undefined && asks.length === 0) {
       return refuse('no-condition', 'conntrack does not say what to ask', {
         help: 'give --ctstate, for example',
+        said: 'conntrack: At least one option is required',
       })
     }
     const states = ctstate === undefined ? null : { value: ctstate.value, inverted: ctstate.inverted }

@@ -27,7 +27,10 @@ export const dscp = defineMatch<Dscp>()({
 
   parse: (given) => {
     const seen = given.dscp ?? given['dscp-class']
-    if (seen === undefined) return refuse('no-value', 'dscp needs --dscp or --dscp-class')
+    if (seen === undefined)
+      return refuse('no-value', 'dscp needs --dscp or --dscp-class', {
+        said: 'DSCP match: Parameter --dscp is required',
+      })
     return { codePoint: seen.value, inverted: seen.inverted }
   },
 

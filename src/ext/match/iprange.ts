@@ -36,7 +36,9 @@ export const iprange = defineMatch<IpRange>()({
   parse: (given) => {
     const [source, destination] = [given['src-range'], given['dst-range']].map(negatable)
     if (source == null && destination == null)
-      return refuse('no-range', 'iprange needs --src-range or --dst-range')
+      return refuse('no-range', 'iprange needs --src-range or --dst-range', {
+        said: "iprange match: You must specify `--src-range' or `--dst-range'",
+      })
     return { source: source ?? null, destination: destination ?? null }
   },
 

@@ -55,7 +55,10 @@ export const multiport = defineMatch<Multiport>()({
 
   parse: ({ sports, dports, ports }) => {
     const seen = sports ?? dports ?? ports
-    if (seen === undefined) return refuse('no-ports', 'multiport needs one of --sports, --dports and --ports')
+    if (seen === undefined)
+      return refuse('no-ports', 'multiport needs one of --sports, --dports and --ports', {
+        said: 'multiport expection an option',
+      })
     const side = sports ? 'source' : dports ? 'destination' : 'either'
     return { side, ports: seen.value, inverted: seen.inverted }
   },

@@ -64,9 +64,8 @@ function parseType(text: string): PacketType {
   const found = names.find(([name]) => name === text.toLowerCase())
   if (found !== undefined) return found[1]
   const known = names.map(([name]) => name)
-  return refuse(
-    'unknown-type',
-    `is no packet type: they are ${known.slice(0, 3).join(', ')}`,
-    didYouMean(text, known),
-  )
+  return refuse('unknown-type', `is no packet type: they are ${known.slice(0, 3).join(', ')}`, {
+    ...didYouMean(text, known),
+    said: `Bad packet type '${text}'`,
+  })
 }

@@ -45,6 +45,7 @@ export const MARK = defineTarget<Remark>()({
     const xor = given['xor-mark']?.value
     if (xor !== undefined) return { value: xor, mask: 0 }
     return refuse('no-change', 'MARK does not say what to do with the mark', {
+      said: 'MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required',
       help: 'give one of --set-mark, --and-mark, --or-mark, --xor-mark or --set-xmark',
     })
   },

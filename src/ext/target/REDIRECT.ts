@@ -31,7 +31,9 @@ export const REDIRECT = defineTarget<Redirect>()({
         const ports = parsePorts(text, environment)
         return ports.basePort === null
           ? ports
-          : refuse('shifted-range', 'is a shifted range, which REDIRECT does not know')
+          : refuse('shifted-range', 'is a shifted range, which REDIRECT does not know', {
+              said: 'Shifted portmap ranges not supported with this kernel',
+            })
       },
       { doc: 'the new destination port, or a range of them', metavar: 'PORT[-PORT]' },
     ),

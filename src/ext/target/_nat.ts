@@ -43,6 +43,7 @@ export function parsePorts(text: string, { protocol }: OptionEnvironment, whole 
   if (protocol === null || !portProtocols.includes(protocol.number)) {
     return refuse('ports-without-protocol', 'has ports, and the rule does not say of which protocol', {
       help: 'put -p tcp, udp, sctp, dccp or icmp before it',
+      said: 'Need TCP, UDP, SCTP or DCCP with port specification',
     })
   }
   const first = scanNumber(text, 0n, maxPort)
@@ -75,6 +76,7 @@ function parseBase(text: string): number {
 const refusePort = (text: string): never =>
   refuse('bad-port', `has "${text}" where a port should be`, {
     notes: ['a port is a number from 0 to 65535; a single one may be the name of a service'],
+    said: `Port \`${text}' not valid`,
   })
 
 /** `ADDRESS`, `ADDRESS-ADDRESS`, either with `:PORTS` behind it, or `:PORTS` alone; IPv6 in brackets before ports. */

@@ -43,6 +43,9 @@ export function randomTarget(random: Random, room: Room): TargetDraft {
     [has('REJECT') && room.table === 'filter' ? 2 : 0, 'REJECT'],
     [has('MARK') ? 1.2 : 0, 'MARK'],
     [has('NOTRACK') && room.table === 'raw' ? 1.5 : 0, 'NOTRACK'],
+    [room.table === 'mangle' ? 3 : 0, 'change'],
+    [has('HMARK') ? 0.3 : 0, 'HMARK'],
+    [has('TRACE') && room.table === 'raw' ? 0.3 : 0, 'TRACE'],
   ] as const)
   switch (kind) {
     case 'none':
@@ -57,9 +60,33 @@ export function randomTarget(random: Random, room: Room): TargetDraft {
       return {
         text: `-j MARK ${random.pick(['--set-mark 1', '--set-mark 5', '--or-mark 4', '--and-mark 1', '--xor-mark 5', '--set-xmark 0x10/0xf0'])}`,
       }
+    case 'change':
+      return change(random, room)
+    case 'HMARK':
+      return {
+        text: `-j HMARK --hmark-tuple ${random.pick(['src,dst', 'src,sport,proto', 'dst,dport'])} --hmark-rnd 7 --hmark-mod 3`,
+      }
     default:
       return { text: `-j ${kind}` }
   }
+}
+
+/** Changes of the packet itself, which only mangle makes. */
+function change(random: Random, { family }: Room): TargetDraft {
+  const hops = family === 'ipv4' ? 'TTL --ttl' : 'HL --hl'
+  return random.pick<TargetDraft>([
+    {
+      text: `-j ${hops}-${random.pick(['set 1', 'set 64', 'set 255', 'inc 1', 'inc 200', 'dec 1', 'dec 63'])}`,
+    },
+    { text: `-j TOS --${random.pick(['set-tos 0x10', 'and-tos 0xfc', 'or-tos 1', 'xor-tos 0xff'])}` },
+    { text: `-j DSCP --set-dscp-class ${random.pick(['EF', 'BE', 'AF41'])}` },
+    { text: `-m tcp --tcp-flags SYN SYN -j TCPMSS --set-mss ${random.pick([100, 536, 1300])}`, needs: 'tcp' },
+    {
+      text: `-j TCPOPTSTRIP --strip-options ${random.pick(['mss', 'timestamp,sack-permitted', 'wscale'])}`,
+      needs: 'tcp',
+    },
+    ...(family === 'ipv4' ? [{ text: '-j ECN --ecn-tcp-remove', needs: 'tcp' }] : []),
+  ])
 }
 
 function log(random: Random): string {
