@@ -12,11 +12,12 @@ import { refreshIpv4Checksum } from '../net/encode.ts'
 import { isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
-import type { Journey } from './journey.ts'
+import { droppedByHost, type Fate, type Journey } from './journey.ts'
 import type { StackParts } from './parts.ts'
 import { completeEmission } from './rewrite.ts'
 import type { Route } from './routing.ts'
 import { HostSkb } from './skb.ts'
+import type { Speaker } from './sockets/local-stack.ts'
 
 const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 
@@ -26,14 +27,14 @@ const isToAll = ({ family, words }: Address): boolean =>
 
 const noOptions = new Uint8Array(0)
 
-export class Answers {
+export class Answers implements Speaker {
   readonly #parts: StackParts
   /** While a copy is on its way nothing more is copied. */
   #isDuplicating = false
   /** Sends a packet of the host on its way. */
-  readonly #send: (skb: HostSkb, route: Route, journey: Journey) => void
+  readonly #send: (skb: HostSkb, route: Route, journey: Journey) => Fate
 
-  constructor(parts: StackParts, send: (skb: HostSkb, route: Route, journey: Journey) => void) {
+  constructor(parts: StackParts, send: (skb: HostSkb, route: Route, journey: Journey) => Fate) {
     this.#parts = parts
     this.#send = send
   }
@@ -52,10 +53,7 @@ export class Answers {
     if (route.kind === 'refused') return false
     const source = routing.sourceFor(route, destination, cause.device)
     if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
-    // 127.0.0.0/8 does not go by a wire. (IPv6 lets ::1 go.) Source: __mkroute_output().
-    if (skb.packet.family === 'ipv4' && isLoopback(skb.packet.source) && route.device.kind !== 'loopback') {
-      return false
-    }
+    if (isMartian(skb, route)) return false
     // Whoever speaks to everybody must be of this host. Source: ip_route_output_key_hash_rcu().
     if (isToAll(destination) && !routing.isOwn(skb.packet.source)) return false
     if (sender === 'icmp') skb.socket = kernelSocket
@@ -127,6 +125,46 @@ export class Answers {
     return true
   }
 
+  // --- What the local stack says
+
+  /** Unlike what `emit` sends, it is tracked like any packet. */
+  send(bytes: Uint8Array, owner: LocalSocket, journey: Journey, isFirst: boolean): void {
+    const { routing } = this.#parts
+    const skb = new HostSkb(isFirst ? 'main' : 'caused')
+    skb.socket = owner
+    decodeIp(skb.packet, bytes)
+    const route = routing.output(skb.packet.destination)
+    const fate =
+      route.kind === 'refused' || isMartian(skb, route)
+        ? droppedByHost('there is no way back')
+        : this.#send(skb, route, journey)
+    if (isFirst) journey.began ??= { fate, skb }
+    if (fate.verdict !== 'accept') journey.lostBy ??= fate.by
+  }
+
+  optionsOf(skb: HostSkb, source: Address, journey: Journey): Uint8Array | null {
+    return this.#echoOptions(skb, source, journey)
+  }
+
+  sourceToward(destination: Address, { device }: HostSkb): Address | null {
+    const { routing } = this.#parts
+    const route = routing.output(destination, device)
+    return route.kind === 'refused' ? null : routing.sourceFor(route, destination, device)
+  }
+
+  mtuToward(destination: Address): number | null {
+    const route = this.#parts.routing.output(destination)
+    return route.kind === 'refused' ? null : route.device.mtu
+  }
+
+  nextId(): number {
+    return this.#parts.nextId()
+  }
+
+  get defaultTtl(): number {
+    return this.#parts.defaultTtl
+  }
+
   complainOfSize(skb: HostSkb, { mtu }: Device, journey: Journey): void {
     this.complain(skb, { ...icmpErrors[this.#parts.family].tooBig, rest: mtu }, journey)
   }
@@ -139,6 +177,10 @@ export class Answers {
     })
   }
 }
+
+/** 127.0.0.0/8 does not go by a wire. (IPv6 lets ::1 go.) Source: __mkroute_output(). */
+const isMartian = ({ packet }: HostSkb, { device }: Route): boolean =>
+  packet.family === 'ipv4' && isLoopback(packet.source) && device.kind !== 'loopback'
 
 const wentToMany = ({ packet, route }: HostSkb): boolean =>
   packet.family === 'ipv4' && (route?.type === 'BROADCAST' || route?.type === 'MULTICAST')

@@ -13,6 +13,7 @@ import {
   printAddress,
   printPrefix,
 } from '../net/address.ts'
+import type { SocketConfig } from './sockets/config.ts'
 
 export interface InterfaceConfig {
   readonly name: string
@@ -44,6 +45,8 @@ export interface HostConfig {
   readonly routes: readonly RouteConfig[]
   /** Link addresses by printed address; any other neighbour has `neighbourMac`. */
   readonly neighbours: ReadonlyMap<string, Uint8Array>
+  /** Listening sockets; null for a host that answers nothing by itself but ICMP errors about what it cannot send on. */
+  readonly sockets: readonly SocketConfig[] | null
   /** By their name in /proc/sys with dots: `net.ipv4.ip_default_ttl`. */
   readonly sysctls: ReadonlyMap<string, string>
   readonly profile: KernelProfile
@@ -61,6 +64,7 @@ export const bareHost: HostConfig = {
   forwarding: { ipv4: false, ipv6: false },
   routes: [],
   neighbours: new Map(),
+  sockets: null,
   sysctls: new Map(),
   profile: linux618,
   startsAtUnixNs: null,

@@ -36,6 +36,7 @@ import { Ipv4Routing } from './routing-ipv4.ts'
 import { Ipv6Routing } from './routing-ipv6.ts'
 import { SharedThings } from './shared.ts'
 import { HostSkb } from './skb.ts'
+import { LocalStack, type Speaker } from './sockets/local-stack.ts'
 import { Stack } from './stack.ts'
 import { defaultTtlOf } from './sysctls.ts'
 
@@ -78,6 +79,7 @@ export class Host {
   readonly #conntrack: Conntrack
   readonly #nat: Nat
   readonly #helpers: HelperRunner
+  readonly #localStack: LocalStack | null
   readonly #families: Readonly<Record<Family, FamilyState>>
   #lastId: number
   #lastFragmentId: number
@@ -100,6 +102,7 @@ export class Host {
     this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
     this.#nat = new Nat(this.#conntrack, (manipulation) => chance.port(manipulation))
     this.#helpers = new HelperRunner(this.#conntrack, this.#nat, this.#random)
+    this.#localStack = config.sockets === null ? null : new LocalStack(config.sockets, this.#random)
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
@@ -135,6 +138,7 @@ export class Host {
       conntrack: this.#conntrack,
       nat: this.#nat,
       helpers: this.#helpers,
+      localStack: this.#localStack,
       isForwarding: config.forwarding[family],
       sysctls: config.sysctls,
       defaultTtl,
@@ -243,7 +247,30 @@ export class Host {
     if (packet.family === 'ipv4') {
       this.#fillHeader(packet, this.#families.ipv4.routing.sourceFor(route, packet.destination, null))
     }
+    this.#localStack?.leaveAlone(packet)
     return this.#finish(skb, journey, () => stack.sendOut(skb, route, journey))
+  }
+
+  /**
+   * A process of the host does something with a socket that `Outcome.accepted` named: it sends, sends no more, or
+   * resets. `error` says why it cannot; the verdict is on the first packet that it sends.
+   */
+  useSocket(
+    name: string,
+    does: 'send' | 'close' | 'abort',
+    payload: Uint8Array,
+    nowNs: bigint,
+    options: PacketOptions = {},
+  ): Outcome & { readonly error: string | null } {
+    const journey = this.#begin(nowNs, options)
+    const speakerOf = (family: Family): Speaker => this.#families[family].stack.speaker
+    const error =
+      this.#localStack === null
+        ? 'the host has no sockets'
+        : this.#localStack.act(name, does, payload, speakerOf, journey)
+    this.#runBacklog(journey)
+    const { fate, skb } = journey.began ?? { fate: droppedByHost(error ?? 'nothing is sent'), skb: null }
+    return { ...journey.outcome(fate, skb && stateOf(skb)), error }
   }
 
   #fillHeader(packet: Packet, source: Address | null): void {
@@ -257,20 +284,26 @@ export class Host {
 
   /** What time has brought about since the last step comes first. */
   #begin(nowNs: bigint, { trace }: PacketOptions): Journey {
-    const journey = new Journey(nowNs, this.config.profile.hz, trace ?? null)
+    const journey = new Journey(nowNs, this.config.profile.hz, trace ?? null, this.#localStack !== null)
     for (const family of families) this.#families[family].stack.expireFragments(journey)
     return journey
   }
 
   /** Runs the packet, then what came back by `lo`, in the order in which it was sent. */
   #finish(skb: HostSkb, journey: Journey, run: () => Fate): Outcome {
-    let fate = run()
+    const first = run()
+    const fate = this.#runBacklog(journey) ?? first
+    return journey.outcome(fate, stateOf(skb))
+  }
+
+  /** What became of the main packet behind `lo`; null where it did not come back. */
+  #runBacklog(journey: Journey): Fate | null {
+    let fate: Fate | null = null
     for (let looped = journey.backlog.shift(); looped !== undefined; looped = journey.backlog.shift()) {
       const itsFate = this.#stackOf(looped.packet).receive(looped, journey)
       if (looped.role === 'main') fate = itsFate
     }
-    const isTracked = skb.conntrack !== null && skb.conntrack.connection?.template == null
-    return journey.outcome(fate, isTracked ? skb.conntrack!.state : null)
+    return fate
   }
 
   #stackOf({ family }: Packet): Stack {
@@ -324,6 +357,10 @@ export class Host {
     return families.filter((family) => this.#families[family].tables.size > 0)
   }
 }
+
+/** A template is no connection. */
+const stateOf = ({ conntrack }: HostSkb): string | null =>
+  conntrack !== null && conntrack.connection?.template == null ? conntrack.state : null
 
 const wantConntrack = (tables: Iterable<LoadedTable>): boolean =>
   [...tables].some(({ needsConntrack }) => needsConntrack)

@@ -69,11 +69,18 @@ export class Journey {
   /** Packets that come back by `lo` once the present one is done, first in first out. */
   readonly backlog: HostSkb[] = []
   delivered = false
+  /** What listening sockets got: connections that stand now, and datagrams. Null for a host without sockets. */
+  readonly taken: string[] | null
+  /** Who dropped the first of the local stack's answers that was dropped. */
+  lostBy: string | null = null
+  /** The first packet that a process sent by its socket in this step. */
+  began: { readonly fate: Fate; readonly skb: HostSkb } | null = null
   /** Of the main packet: what the filter table said last, and what any table said last. */
   #filterDecision: Decision | null = null
   #lastDecision: Decision | null = null
 
-  constructor(nowNs: bigint, hz: number, trace: TraceSink | null) {
+  constructor(nowNs: bigint, hz: number, trace: TraceSink | null, hasSockets = false) {
+    this.taken = hasSockets ? [] : null
     this.nowNs = nowNs
     this.jiffies = tickAt(nowNs, hz)
     this.trace = trace
@@ -101,7 +108,19 @@ export class Journey {
   outcome({ verdict, by, why }: Fate, state: string | null): Outcome {
     const { hits, policies, sent, delivered, log } = this
     this.trace?.({ kind: 'verdict', text: `${verdict}: ${why}` })
-    return { verdict, by, why, hits, policies, sent, delivered, log, ...(state === null ? {} : { state }) }
+    return {
+      verdict,
+      by,
+      why,
+      hits,
+      policies,
+      sent,
+      delivered,
+      log,
+      ...(state === null ? {} : { state }),
+      ...(this.taken === null ? {} : { accepted: this.taken }),
+      ...(this.lostBy === null ? {} : { lostBy: this.lostBy }),
+    }
   }
 }
 

@@ -41,6 +41,13 @@ export interface Outcome {
   readonly log: readonly string[]
   /** Connection state of the packet (NEW, ESTABLISHED ...); absent unless connections are tracked. */
   readonly state?: string
+  /**
+   * What listening sockets got, where the host is given any: `tcp LOCAL < REMOTE` for a connection that stands now,
+   * `udp LOCAL < REMOTE` for a datagram.
+   */
+  readonly accepted?: readonly string[]
+  /** Who dropped an answer of the host's sockets, as `by`. */
+  readonly lostBy?: string
 }
 
 /** One thing that happened on the way; a trace is the list of them. */

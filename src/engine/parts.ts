@@ -6,6 +6,7 @@ import type { HelperRunner } from './helper/run.ts'
 import type { Nat } from './nat/nat.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { FamilyRouting } from './routing.ts'
+import type { LocalStack } from './sockets/local-stack.ts'
 
 export interface StackParts {
   readonly family: Family
@@ -18,6 +19,8 @@ export interface StackParts {
   readonly conntrack: Conntrack
   readonly nat: Nat
   readonly helpers: HelperRunner
+  /** Null for a host without sockets, which does not answer what is delivered to it. */
+  readonly localStack: LocalStack | null
   readonly isForwarding: boolean
   /** By full dotted name. */
   readonly sysctls: ReadonlyMap<string, string>

@@ -24,6 +24,7 @@ import type { StackParts } from './parts.ts'
 import { decrementTtl } from './rewrite.ts'
 import type { Route, RouteError } from './routing.ts'
 import { HostSkb } from './skb.ts'
+import type { Speaker } from './sockets/local-stack.ts'
 
 const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
   'net-unreachable': 'netUnreachable',
@@ -158,8 +159,9 @@ export class Stack {
     if (skb.role !== 'caused') journey.delivered = true
     const fate = journey.accepted('it is delivered to the local stack')
     // IPv6 puts fragments together behind INPUT, like any extension header.
-    if (skb.packet.family === 'ipv6' && skb.packet.fragmentHeaderOffset >= 0)
-      this.#hooks.makeWhole(skb, journey)
+    const isPart = skb.packet.family === 'ipv6' && skb.packet.fragmentHeaderOffset >= 0
+    const isWhole = !isPart || this.#hooks.makeWhole(skb, journey) === null
+    if (isWhole) this.#parts.localStack?.deliver(skb, this.#answers, journey)
     return fate
   }
 
@@ -182,6 +184,11 @@ export class Stack {
   }
 
   // --- On
+
+  /** How sockets of the host speak in this family. */
+  get speaker(): Speaker {
+    return this.#answers
+  }
 
   /** Source: ip_forward(), ip6_forward(). */
   #forward(skb: HostSkb, route: Route, journey: Journey): Fate {

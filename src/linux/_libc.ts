@@ -28,6 +28,14 @@ export interface Libc {
   bind(fd: number, address: Uint8Array): number
   sendto(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array | null): number
   recv(fd: number, buffer: Uint8Array, flags: number): number
+  listen(fd: number, backlog: number): number
+  /** The new descriptor; `address` is filled with the other side's. */
+  accept(fd: number, address: Uint8Array, flags: number): number
+  /** Bytes of a datagram; `address` is filled with the sender's. */
+  recvfrom(fd: number, buffer: Uint8Array, address: Uint8Array): number
+  /** Fills `address` with the descriptor's own. */
+  getsockname(fd: number, address: Uint8Array): number
+  shutdown(fd: number, how: number): number
   /** These two return the id that was in force before, never an error. */
   setfsuid(uid: number): number
   setfsgid(gid: number): number
@@ -124,6 +132,13 @@ function bindLibc(koffi: Awaited<ReturnType<typeof importKoffi>>): Libc {
     'long sendto(int fd, const void *bytes, unsigned long size, int flags, const void *address, unsigned int addressSize)',
   )
   const recv = call('long recv(int fd, void *buffer, unsigned long size, int flags)')
+  const listen = call('int listen(int fd, int backlog)')
+  const accept4 = call('int accept4(int fd, void *address, void *addressSize, int flags)')
+  const recvfrom = call(
+    'long recvfrom(int fd, void *buffer, unsigned long size, int flags, void *address, void *addressSize)',
+  )
+  const getsockname = call('int getsockname(int fd, void *address, void *addressSize)')
+  const shutdown = call('int shutdown(int fd, int how)')
   const setfsuid = library.func('int setfsuid(unsigned int uid)')
   const setfsgid = library.func('int setfsgid(unsigned int gid)')
   const getcpu = call('int sched_getcpu(void)')
@@ -132,6 +147,12 @@ function bindLibc(koffi: Awaited<ReturnType<typeof importKoffi>>): Libc {
   const clockGettime = call('int clock_gettime(int clock, void *time)')
   const optionSize = Buffer.alloc(4)
   const timespec = Buffer.alloc(16)
+  const addressSize = Buffer.alloc(4)
+  /** Room for a length that the kernel reads and writes. */
+  const sizeOf = (address: Uint8Array): Buffer => {
+    addressSize.writeUInt32LE(address.length)
+    return addressSize
+  }
 
   return {
     open: (path, flags) => open(path, flags),
@@ -155,6 +176,11 @@ function bindLibc(koffi: Awaited<ReturnType<typeof importKoffi>>): Libc {
     sendto: (fd, bytes, flags, address) =>
       sendto(fd, bytes, bytes.length, flags, address, address?.length ?? 0),
     recv: (fd, buffer, flags) => recv(fd, buffer, buffer.length, flags),
+    listen: (fd, backlog) => listen(fd, backlog),
+    accept: (fd, address, flags) => accept4(fd, address, sizeOf(address), flags),
+    recvfrom: (fd, buffer, address) => recvfrom(fd, buffer, buffer.length, 0, address, sizeOf(address)),
+    getsockname: (fd, address) => getsockname(fd, address, sizeOf(address)),
+    shutdown: (fd, how) => shutdown(fd, how),
     setfsuid: (uid) => Number(setfsuid(uid)),
     setfsgid: (gid) => Number(setfsgid(gid)),
     coarseMonotonicNs: () => {

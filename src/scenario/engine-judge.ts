@@ -5,7 +5,7 @@ import { runCommand } from './command.ts'
 import { durationSeconds } from './duration.ts'
 import { hexOfBytes } from './hex.ts'
 import { loadRules } from './rules.ts'
-import type { Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
+import type { Action, Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
 
 export class EngineJudge implements Judge {
   readonly name = 'engine'
@@ -38,12 +38,12 @@ export class EngineJudge implements Judge {
       case 'run':
         return { ...common, ...this.#quietResult(runCommand(host, action.command), []) }
       case 'socket':
-        throw new Error('the host has no sockets')
+        return { ...common, ...this.#socketResult(action, atNs) }
     }
   }
 
   #packetResult(outcome: Outcome): Omit<StepResult, 'step' | 'at'> {
-    const { verdict, by, why, hits, policies, sent, delivered, log, state } = outcome
+    const { verdict, by, why, hits, policies, sent, delivered, log, state, accepted, lostBy } = outcome
     return {
       verdict,
       by,
@@ -55,7 +55,15 @@ export class EngineJudge implements Judge {
       log,
       recent: this.#host.recent.readAll(),
       state: state ?? null,
+      ...(accepted !== undefined && { accepted }),
+      ...(lostBy !== undefined && { lostBy }),
     }
+  }
+
+  #socketResult(action: Extract<Action, { kind: 'socket' }>, atNs: bigint): Omit<StepResult, 'step' | 'at'> {
+    const { connection, does, payload } = action
+    const { error, ...outcome } = this.#host.useSocket(connection, does, payload, atNs)
+    return { ...this.#packetResult(outcome), error }
   }
 
   /** The result of a step that sends no packet. */

@@ -7,6 +7,7 @@ import {
   parseMac,
   parseRoute,
 } from '../engine/config.ts'
+import { parseSocket, type SocketConfig } from '../engine/sockets/config.ts'
 import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
 import type { HostFile } from './schema.ts'
 
@@ -45,6 +46,7 @@ export function readHost(file: HostFile, complain: Complain): HostConfig {
     startsAtUnixNs: file.clock === undefined ? null : readClock(file.clock, complain),
     minutesWest: file.timezone ?? 0,
     neighbours: readNeighbours(file.neighbours ?? {}, complain),
+    sockets: file.sockets === undefined ? null : readSockets(file, complain),
     sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
   }
 }
@@ -95,6 +97,23 @@ function readAddress(text: string, at: readonly string[], complain: Complain): P
   if (prefix !== null && lengthOfMask(prefix.mask) !== null) return [prefix]
   complain(at, `"${text}" is no address with a prefix length`, '203.0.113.1/24')
   return []
+}
+
+function readSockets({ sockets = [], interfaces = {} }: HostFile, complain: Complain): SocketConfig[] {
+  return sockets.flatMap((text, at) => {
+    const socket = parseSocket(text)
+    if (typeof socket === 'string') {
+      complain(
+        ['sockets', at],
+        `"${text}": ${socket}`,
+        'tcp 22, udp 203.0.113.1:53, tcp [::]:443 dev eth0 uid 33',
+      )
+      return []
+    }
+    if (socket.device === null || socket.device in interfaces) return [socket]
+    complain(['sockets', at], `the host has no interface "${socket.device}"`)
+    return []
+  })
 }
 
 function readNeighbours(file: Readonly<Record<string, string>>, complain: Complain): Map<string, Uint8Array> {

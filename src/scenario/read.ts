@@ -314,7 +314,8 @@ const omittedNote = (count: number): Diagnostic => ({
   help: null,
 })
 
-const isVerdict = (word: string): word is Verdict => word === 'accept' || word === 'drop' || word === 'reject'
+const verdicts: readonly string[] = ['accept', 'drop', 'reject', 'unknown'] satisfies Verdict[]
+const isVerdict = (word: string): word is Verdict => verdicts.includes(word)
 
 /** Frames show one line; a value of many is pointed at by its first. */
 function firstLineEnd(text: string, start: number, end: number): number {

@@ -43,6 +43,13 @@ export const hostShape = z
       .describe(
         'minutes that the kernel’s local time is behind UTC (`-60` for Berlin in winter); 0 by default',
       ),
+    sockets: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'listening sockets, as `tcp 22`, `udp 203.0.113.1:53`, `tcp [::]:443 dev eth0 uid 33`; with them, even with [], ' +
+          'the host answers: SYN-ACKs and acknowledgements, RSTs and port unreachables, replies to pings',
+      ),
     sysctls: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
   .describe('the machine that the rules are for')

@@ -30,7 +30,7 @@ function renderCase(report: CaseReport, style: TextStyle): string[] {
   const title = part.name === '' ? 'steps' : part.name
   const facts = `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${printDuration(last)}, ${judge}`
   const head = `${failed ? colors.red('✗') : colors.green('✓')} ${title} ${colors.dim(`(${facts})`)}`
-  return failed || verbose ? [head, ...renderTimeline(report, colors, columns)] : [head]
+  return failed || verbose ? [head, ...renderTimeline(report, colors, columns, null, verbose)] : [head]
 }
 
 function renderDifference({ part, engine, kernel, step, what }: Difference, style: TextStyle): string[] {

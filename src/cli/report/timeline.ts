@@ -9,13 +9,15 @@ import { type Palette, paintVerdict } from '../style.ts'
 /**
  * A line a step: when, verdict, decided by, packet. Steps that part from their expectation carry a mark and, below,
  * what was expected and what came. Lines end at `columns` unless that is 0.
- * `parted`: the step at which another judge answered otherwise.
+ * `parted`: the step at which another judge answered otherwise. The packets of a flow are told where it failed or
+ * parted; `verbose`: of every flow.
  */
 export function renderTimeline(
   report: CaseReport,
   colors: Palette,
   columns: number,
   parted: number | null = null,
+  verbose = false,
 ): string[] {
   const { steps } = report
   const timeWidth = Math.max(...steps.map(({ step }) => printDuration(step.atNs).length), 2)
@@ -23,7 +25,7 @@ export function renderTimeline(
     [result, ...(result.packets ?? [])].map(({ by }) => decider(by)),
   )
   const byWidth = Math.min(28, Math.max(...deciders.map(({ length }) => length), 6))
-  return steps.flatMap((step) => renderStep(step, { colors, columns, timeWidth, byWidth, parted }))
+  return steps.flatMap((step) => renderStep(step, { colors, columns, timeWidth, byWidth, parted, verbose }))
 }
 
 interface Layout {
@@ -32,10 +34,11 @@ interface Layout {
   readonly timeWidth: number
   readonly byWidth: number
   readonly parted: number | null
+  readonly verbose: boolean
 }
 
 function renderStep({ step, result, mismatches }: StepReport, layout: Layout): string[] {
-  const { colors, columns, timeWidth, byWidth, parted } = layout
+  const { colors, columns, timeWidth, byWidth, parted, verbose } = layout
   const failed = mismatches.length > 0
   const mark = failed ? colors.red('✗') : step.number === parted ? colors.red('≠') : ' '
   const time = printDuration(step.atNs).padStart(timeWidth)
@@ -50,7 +53,8 @@ function renderStep({ step, result, mismatches }: StepReport, layout: Layout): s
       ? colors.blue(verdict.padEnd(6))
       : paintVerdict(colors, verdict, verdict.padEnd(6))
   const lines = [`  ${mark} ${colors.dim(time)}  ${painted}  ${by}  ${text}${colors.bold(outcome)}`]
-  for (const { verdict: its, by: itsBy, packet } of result.packets ?? []) {
+  const tellsPackets = verbose || failed || step.number === parted
+  for (const { verdict: its, by: itsBy, packet } of tellsPackets ? (result.packets ?? []) : []) {
     const columnsOfIt = [(its ?? 'done').padEnd(6), decider(itsBy).padEnd(byWidth), cut(packet, room)]
     lines.push(colors.dim(' '.repeat(indent) + columnsOfIt.join('  ')))
   }

@@ -1,6 +1,6 @@
 /** Makes a namespace into the host of a scenario: devices, addresses, routes, neighbours, settings. */
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { type HostConfig, neighbourMac, printMac, printRoute } from '../../engine/config.ts'
 import {
   type Address,
@@ -50,6 +50,23 @@ const quiet: Readonly<Record<string, string>> = {
   'net.ipv6.conf.default.addr_gen_mode': '1',
 }
 
+/** What makes the kernel's TCP predictable: no options, no timers that matter, one segment a packet. */
+const plainTcp: Readonly<Record<string, string>> = {
+  'net.ipv4.tcp_sack': '0',
+  'net.ipv4.tcp_timestamps': '0',
+  'net.ipv4.tcp_window_scaling': '0',
+  'net.ipv4.tcp_ecn': '0',
+  'net.ipv4.tcp_congestion_control': 'reno',
+  'net.ipv4.tcp_slow_start_after_idle': '0',
+  'net.ipv4.tcp_no_metrics_save': '1',
+  'net.ipv4.tcp_early_retrans': '0',
+  'net.ipv4.tcp_autocorking': '0',
+  'net.ipv4.tcp_invalid_ratelimit': '0',
+  // Nothing is sent again while a step waits for its time. (Since Linux 6.11.)
+  'net.ipv4.tcp_rto_min_us': '100000000',
+  'net.ipv4.tcp_synack_retries': '0',
+}
+
 /** Index of the first device behind `lo`. */
 const firstIndex = 2
 
@@ -58,11 +75,17 @@ export function buildHost(libc: Libc, host: HostConfig, keep: (tap: Tap) => Tap)
   for (const [name, value] of Object.entries(quiet)) setSysctl(name, value)
   const taps: Tap[] = []
   // What IPv6 puts together behind INPUT must not be answered by the transports.
-  const lines = ['link set dev lo up', '-6 xfrm policy add src ::/0 dst ::/0 dir in action block']
+  const lines = ['link set dev lo up']
+  if (host.sockets === null) lines.push('-6 xfrm policy add src ::/0 dst ::/0 dir in action block')
+  else {
+    for (const [name, value] of Object.entries(plainTcp)) if (hasSysctl(name)) setSysctl(name, value)
+    lines.push('link set dev lo gso_max_segs 1')
+  }
   for (const [place, { name, mac, mtu, addresses }] of host.interfaces.entries()) {
     if (!interfaceName.test(name) || name === 'lo') throw new Error(`"${name}" cannot name an interface here`)
     taps.push(keep(new Tap(libc, name, firstIndex + place)))
     lines.push(`link set dev ${name} address ${printMac(mac)} mtu ${mtu} up`)
+    if (host.sockets !== null) lines.push(`link set dev ${name} gso_max_segs 1`)
     for (const prefix of addresses) {
       const isSix = prefix.address.family === 'ipv6'
       lines.push(
@@ -97,9 +120,13 @@ function runIp(lines: readonly string[]): void {
   }
 }
 
+const sysctlFile = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`
+
+const hasSysctl = (name: string): boolean => existsSync(sysctlFile(name))
+
 function setSysctl(name: string, value: string): void {
   if (!sysctlName.test(name)) throw new Error(`"${name}" is no setting of the network`)
-  writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, `${value}\n`)
+  writeFileSync(sysctlFile(name), `${value}\n`)
 }
 
 const RTM_NEWNEIGH = 28

@@ -22,6 +22,8 @@ export interface Derived {
   readonly policies: readonly string[]
   readonly delivered: boolean
   readonly certain: boolean
+  /** Who dropped an answer of the host's, where it has sockets. */
+  readonly lostBy?: string
 }
 
 /** What the lab knows of a step's packet beside the counters. */
@@ -32,6 +34,8 @@ export interface StepPacket {
   readonly kind: PacketKind | null
   /** Of the frames that left in this step. */
   readonly emitted: readonly PacketKind[]
+  /** The host has sockets: its answers are of every kind, and only their places tell them from the step's packet. */
+  readonly isAnswered?: boolean
 }
 
 /** Tables in the order of their priorities at each hook. Source: enum nf_ip_hook_priorities. */
@@ -278,16 +282,23 @@ const ruleKey = (table: TableCounters, chain: ChainCounters, at: number): string
 /** What became of a step's packet. */
 export function derive(packet: StepPacket, difference: CounterDifference, arrivals: Arrivals): Derived {
   const hasAnswers = arrivals.begunByHost > 0
-  const isUnclear = hasAnswers && packet.kind === null
+  const isUnclear = hasAnswers && packet.kind === null && packet.isAnswered !== true
   const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kind === null || kind === packet.kind
-  const passes = passesOf(packet.origin, arrivals, isOwn)
-  const delivered = packetKinds.some((kind) => isOwn(kind) && arrivals.left.INPUT[kind] > 0)
+  const passes = packet.isAnswered
+    ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0)
+    : passesOf(packet.origin, arrivals, isOwn)
+  const delivered = packet.isAnswered
+    ? passes.some(({ hook, isOwn: own, passed }) => hook === 'INPUT' && own && passed)
+    : packetKinds.some((kind) => isOwn(kind) && arrivals.left.INPUT[kind] > 0)
+  const hasLeft = packet.isAnswered
+    ? packet.emitted.length > 0 && passes.some(({ hook, isOwn: own }) => hook === 'POSTROUTING' && own)
+    : packet.emitted.some(isOwn)
   const judge = (explained: readonly Explained[]): Judgement =>
     judgementOf(explained, {
       origin: packet.origin,
       hasAnswers,
       delivered,
-      hasLeft: packet.emitted.some(isOwn),
+      hasLeft,
     })
 
   const found: Explanation[] = []
@@ -299,10 +310,15 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
     )
     if (found.length === 0 || (isNew && found[0]!.rank <= rank)) {
       if (found.length > 0 && found[0]!.rank < rank) found.length = 0
-      found.push({ ...judgement, rank, trail: [...trail] })
+      found.push({
+        ...judgement,
+        rank,
+        trail: [...trail],
+        lostBy: packet.isAnswered ? lostBy(explained) : null,
+      })
     }
   }).run()
-  const [best = { ...judge([]), rank: 0, trail: [] }] = found
+  const [best = { ...judge([]), rank: 0, trail: [], lostBy: null }] = found
   const isSettled = isThrough && found.length === 1 && best.rank >= 2
   const met = [...best.trail, ...restOf(difference, best.trail)]
   return {
@@ -312,7 +328,38 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
     policies: met.filter((key) => !key.includes(':')),
     delivered,
     certain: isSettled && best.isClear && !isUnclear,
+    ...(best.lostBy !== null && { lostBy: best.lostBy }),
   }
+}
+
+/** Who dropped the first answer that did not get through. */
+function lostBy(explained: readonly Explained[]): string | null {
+  const lost = explained.find(({ isOwn, passed }) => !isOwn && !passed)
+  return lost === undefined ? null : (lost.decisions.find(({ verdict }) => verdict !== 'accept')?.by ?? null)
+}
+
+/**
+ * Every packet at every hook, the step's own first: it is the first that came in, or the first that began here and,
+ * unless it left by a wire, came in again. All others are answers.
+ */
+function passesByPlace(origin: StepPacket['origin'], { entered, left }: Arrivals, hasLeft: boolean): Pass[] {
+  const count = (places: Arrivals['entered'], hook: Hook): number =>
+    packetKinds.reduce((total, kind) => total + places[hook][kind], 0)
+  const inward: readonly Hook[] =
+    count(entered, 'FORWARD') > 0 ? ['PREROUTING', 'FORWARD', 'POSTROUTING'] : ['PREROUTING', 'INPUT']
+  const outward: readonly Hook[] = ['OUTPUT', 'POSTROUTING']
+  const way =
+    origin === 'receive' ? inward : hasLeft ? outward : [...outward, 'PREROUTING' as const, 'INPUT' as const]
+  const own = way
+    .filter((hook) => count(entered, hook) > 0)
+    .map((hook): Pass => ({ hook, passed: count(left, hook) > 0, isOwn: true }))
+  const others = ways.send.flatMap((hook): Pass[] => {
+    const mine = own.find((pass) => pass.hook === hook)
+    const through = count(left, hook) - (mine?.passed ? 1 : 0)
+    const total = Math.max(count(entered, hook), count(left, hook)) - (mine === undefined ? 0 : 1)
+    return Array.from({ length: total }, (_, at) => ({ hook, passed: at < through, isOwn: false }))
+  })
+  return [...own, ...others]
 }
 
 /** Every packet at every hook, the step's own first. */
@@ -351,6 +398,7 @@ interface Explanation extends Judgement {
   /** How much speaks for it: that it covers all counts, and that it is plausible. */
   readonly rank: number
   readonly trail: readonly string[]
+  readonly lostBy: string | null
 }
 
 const isSame = (one: Judgement, other: Judgement): boolean =>

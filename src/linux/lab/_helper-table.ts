@@ -64,6 +64,9 @@ export function kindOf(packet: Packet): PacketKind | null {
   return isError ? 'error' : 'other'
 }
 
+/** SO_PRIORITY of sockets that must be silent. */
+export const gatePriority = 0x706f
+
 type Places = Readonly<Record<Hook, Readonly<Record<PacketKind, number>>>>
 
 /** How many packets came to certain places. */
@@ -82,12 +85,16 @@ const counterName = (hook: Hook, end: (typeof ends)[number], kind: PacketKind): 
   `${hook}-${end}-${kind}`
 const chainName = (hook: Hook, end: (typeof ends)[number]): string => `${hook}-${end}`
 const markChain = 'mark'
+const deafChain = 'deaf'
 
 export class HelperTable {
   readonly #netlink: NetlinkSocket
   #mark = 0
+  /** Ports that packets of the steps speak from, by protocol. */
+  readonly #spoken = new Set<string>()
 
-  constructor(netlink: NetlinkSocket) {
+  /** `answers`: the host has sockets, so the local stack may answer what it gets. */
+  constructor(netlink: NetlinkSocket, answers: boolean) {
     this.#netlink = netlink
     const places = hooks.flatMap((hook) => ends.map((end) => [hook, end] as const))
     netlink.request(
@@ -98,11 +105,27 @@ export class HelperTable {
           packetKinds.map((kind) => newCounter('inet', table, counterName(hook, end, kind))),
         ),
         newBaseChain('inet', table, markChain, 'PREROUTING', first),
-        ...deafRules(),
+        ...deafRules(answers),
         ...places.flatMap(([hook, end]) => countingRules(hook, end)),
-        ...ownRules(),
+        ...ownRules(answers),
       ]),
       'make the helper table',
+    )
+  }
+
+  /**
+   * What comes to this port belongs to the process whose packets the steps send, so the stack must not answer it.
+   * `protocol`: IPPROTO_TCP or IPPROTO_UDP.
+   */
+  leaveAlone(protocol: number, port: number): void {
+    const key = `${protocol} ${port}`
+    if (this.#spoken.has(key)) return
+    this.#spoken.add(key)
+    const { ifProtocol, ifDestinationPort, verdict } = expressions
+    const does = [ifProtocol(protocol), ifDestinationPort(port), verdict('drop')]
+    this.#netlink.request(
+      transaction([newRule('inet', table, deafChain, does)]),
+      'leave a port to its process',
     )
   }
 
@@ -171,12 +194,14 @@ function countingRules(hook: Hook, end: (typeof ends)[number]): Message[] {
 }
 
 /** What the steps send has an owner; what the stack does for itself has none. */
-function ownRules(): Message[] {
+function ownRules(answers: boolean): Message[] {
   const { countAs, verdict, ifOwned, ifProtocol, ifTransportByte } = expressions
   const chain = 'own'
   const rule = (...does: Buffer[]): Message => newRule('inet', table, chain, does)
   return [
     newBaseChain('inet', table, chain, 'OUTPUT', first),
+    // Between steps, sockets say nothing: whatever they would send again is no part of a step.
+    ...(answers ? [rule(expressions.ifPriority(gatePriority), verdict('drop'))] : []),
     rule(ifOwned(), verdict('accept')),
     rule(ifProtocol(IPPROTO_IGMP), verdict('drop')),
     rule(ifProtocol(IPPROTO_ICMPV6), ifTransportByte(...discoveryTypes), verdict('drop')),
@@ -185,13 +210,17 @@ function ownRules(): Message[] {
   ]
 }
 
-/** Keeps the local stack from everything but fragments: IPv6 puts them together behind INPUT, and complains of some. */
-function deafRules(): Message[] {
+/**
+ * Keeps the local stack of a host without sockets from everything but fragments: IPv6 puts them together behind INPUT,
+ * and complains of some.
+ */
+function deafRules(answers: boolean): Message[] {
   const { ifFragment, verdict } = expressions
-  const chain = 'deaf'
+  const chain = newBaseChain('inet', table, deafChain, 'INPUT', last)
+  if (answers) return [chain]
   return [
-    newBaseChain('inet', table, chain, 'INPUT', last),
-    newRule('inet', table, chain, [ifFragment(), verdict('accept')]),
-    newRule('inet', table, chain, [verdict('drop')]),
+    chain,
+    newRule('inet', table, deafChain, [ifFragment(), verdict('accept')]),
+    newRule('inet', table, deafChain, [verdict('drop')]),
   ]
 }

@@ -147,6 +147,26 @@ export const expressions = {
       expression('meta', number(1, register), number(2, 16)),
       expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, Buffer.of(protocol)))),
     ]),
+  /** To this port of TCP or UDP. */
+  ifDestinationPort: (port: number): Buffer =>
+    Buffer.concat([
+      expression('payload', number(1, register), number(2, 2), number(3, 2), number(4, 2)),
+      expression(
+        'cmp',
+        number(1, register),
+        number(2, 0),
+        nested(3, attribute(1, Buffer.of(port >> 8, port & 255))),
+      ),
+    ]),
+  /** Sent by a socket of this SO_PRIORITY. */
+  ifPriority: (priority: number): Buffer => {
+    const value = Buffer.alloc(4)
+    value.writeUInt32LE(priority)
+    return Buffer.concat([
+      expression('meta', number(1, register), number(2, 2)),
+      expression('cmp', number(1, register), number(2, 0), nested(3, attribute(1, value))),
+    ])
+  },
   /** First byte of the transport header within [low, high]. */
   ifTransportByte: (low: number, high: number): Buffer =>
     Buffer.concat([

@@ -7,10 +7,13 @@
  *   in recency lists and conntrack (hash order);
  * - jiffies, within three; timeouts of conntrack, within two seconds, and its `use=` counts;
  * - `verdict` and `by`, where the lab had to guess (see `_derive.ts`), and `why` and `state`, which a kernel does not tell;
+ * - sequence numbers of connections that the host's own sockets took, which count from the first of each; their windows
+ *   (`_host-numbers.ts`);
  * - the wording of errors.
  */
 import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Step, StepResult } from '../../scenario/scenario.ts'
+import type { HostNumbers } from './_host-numbers.ts'
 
 const jiffiesTolerance = 3
 const timeoutToleranceSeconds = 2
@@ -20,21 +23,32 @@ type Judged = StepResult & { readonly certain?: boolean }
 
 /**
  * One sentence on the first thing in which two results of the same step part; null when they agree. `slackJiffies`: by
- * how much more stamps may differ, because a step so far took so long.
+ * how much more stamps may differ, because a step so far took so long. `numbers`: where the host has sockets.
  */
-export function compareSteps(step: Step, engine: Judged, kernel: Judged, slackJiffies = 0): string | null {
+export function compareSteps(
+  step: Step,
+  engine: Judged,
+  kernel: Judged,
+  slackJiffies = 0,
+  numbers: readonly [engine: HostNumbers, kernel: HostNumbers] | null = null,
+): string | null {
   const ids = idsOf(step.action)
+  const [mine, other] = [engine, kernel].map((judged, at) =>
+    framesOf(step.action, judged, ids, numbers?.[at] ?? null),
+  )
+  const line = (text: string): string => blankNumbers(logLine(ids)(text), numbers !== null)
   const isCertain = engine.certain !== false && kernel.certain !== false
   return (
     (isCertain ? differ('verdict', engine.verdict, kernel.verdict) : null) ??
     differList('rules hit', engine.hits, kernel.hits, sorted) ??
     differList('policies', engine.policies, kernel.policies, sorted) ??
     differ('delivered', engine.delivered, kernel.delivered) ??
-    differList('frames sent', frames(engine, ids), frames(kernel, ids), sorted) ??
+    differList('frames sent', mine!, other!, sorted) ??
+    differList('sockets got', engine.accepted ?? [], kernel.accepted ?? [], sorted) ??
     // What the kernel says of a bad write to a recency list is rate-limited for the whole machine.
     (step.action.kind === 'write'
       ? null
-      : differList('log', engine.log.map(logLine(ids)), kernel.log.map(logLine(ids)), (lines) => lines)) ??
+      : differList('log', engine.log.map(line), kernel.log.map(line), (lines) => lines)) ??
     differRecent(engine.recent, kernel.recent, jiffiesTolerance + slackJiffies) ??
     (isCertain ? differ('decided by', engine.by, kernel.by) : null) ??
     differ('accepted', engine.error == null, kernel.error == null)
@@ -82,9 +96,20 @@ function idsOf(action: Action): ReadonlySet<number> {
   return new Set(scratch.family === null ? [] : [scratch.id])
 }
 
-function frames(result: StepResult, ids: ReadonlySet<number>): string[] {
-  return result.sent.map(({ if: device, hex }) => `${device} ${blankId(hex, ids)}`)
+function framesOf(
+  action: Action,
+  result: StepResult,
+  ids: ReadonlySet<number>,
+  numbers: HostNumbers | null,
+): string[] {
+  const hexes = result.sent.map(({ hex }) => hex)
+  const plain = numbers?.normalise(action, hexes) ?? hexes
+  return plain.map((hex, at) => `${result.sent[at]!.if} ${blankId(hex, ids)}`)
 }
+
+/** Numbers of TCP in a log line, which hold what a kernel chose. */
+const blankNumbers = (line: string, hasSockets: boolean): string =>
+  hasSockets ? line.replace(/\b(WINDOW|SEQ|ACK)=\d+/g, '$1=*') : line
 
 const etherTypeEnd = 14
 const ipv6FragmentHeader = 44

@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { HostConfig } from '../../engine/config.ts'
 import { type Address, addressOf, type Family, parseAddress } from '../../net/address.ts'
-import { decodeFrame, decodeIp, Packet } from '../../net/index.ts'
+import { decodeFrame, decodeIp, ipProtocol, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
 import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from '../_netlink.ts'
@@ -33,6 +33,7 @@ import {
 import { NetworkNamespace } from './_namespace.ts'
 import { NftCounterReader } from './_nft-counters.ts'
 import { sendRaw } from './_send.ts'
+import { LabSockets } from './_sockets.ts'
 import type { Tap } from './_tap.ts'
 import { requireLab } from './requirements.ts'
 
@@ -54,7 +55,7 @@ export interface KernelStepResult extends StepResult {
   readonly actualNs: bigint
 }
 
-type PacketAction = Extract<Action, { kind: 'receive' | 'send' }>
+type PacketAction = Extract<Action, { kind: 'receive' | 'send' | 'socket' }>
 
 type Timing = Pick<KernelStepResult, 'lateMs' | 'ticks' | 'actualNs'>
 
@@ -72,6 +73,8 @@ interface Parts {
   readonly neighbours: Neighbours
   readonly counters: CounterReader
   readonly log: KernelLog | null
+  /** Null where the host is given none. */
+  readonly sockets: LabSockets | null
   readonly closers: readonly Closer[]
 }
 
@@ -157,8 +160,6 @@ export class Lab implements Judge {
         ;[this.#counters, this.#arrivals] = this.#readCounters()
         return { ...this.#quietResult(step, timing), error }
       }
-      case 'socket':
-        throw new Error('the host has no sockets')
       default:
         return this.#takePacket(step, action)
     }
@@ -189,32 +190,53 @@ export class Lab implements Judge {
   }
 
   #takePacket(step: Step, action: PacketAction): KernelStepResult {
-    const { libc, fence, log, helper, taps } = this.#parts
+    const { libc, fence, log, helper, taps, sockets } = this.#parts
     this.#learn(action)
-    const kind = kindOf(this.#packet)
-    const family = this.#packet.family ?? 'ipv4'
+    const kind = action.kind === 'socket' ? 'other' : kindOf(this.#packet)
+    const family = action.kind === 'socket' ? familyOf(action.connection) : (this.#packet.family ?? 'ipv4')
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
     let timing: Timing | null = null
+    let error: string | null = null
     const act = (): void => {
       if (action.kind === 'receive') this.#tap(action.device).write(action.frame)
-      else sendRaw(libc, action.packet, action.socket, action.mark)
+      else if (action.kind === 'send') sendRaw(libc, action.packet, action.socket, action.mark)
+      else error = useSocket(sockets, action)
+      sockets?.settle()
     }
-    const lines = logged(log, () =>
+    const fenced = (): void =>
       fence.around(() => {
         timing = this.#time(step, act)
-      }),
-    )
+      })
+    const lines = logged(log, () => (sockets === null ? fenced() : sockets.during(fenced)))
+    const accepted = sockets?.take(action.kind === 'receive' ? this.#destination() : null)
     const frames = this.#readSent()
     const sent = frames.map(({ if: name, frame }) => ({ if: name, hex: Buffer.from(frame).toString('hex') }))
     const before = { counters: this.#counters, arrivals: this.#arrivals }
     ;[this.#counters, this.#arrivals] = this.#readCounters()
     const derived = derive(
-      { origin: action.kind, kind, emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)) },
+      {
+        origin: action.kind === 'receive' ? 'receive' : 'send',
+        kind,
+        emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)),
+        isAnswered: sockets !== null,
+      },
       new CounterDifference(before.counters, this.#counters, family),
       sinceThen(before.arrivals, this.#arrivals),
     )
-    return { ...this.#quietResult(step, timing!), ...derived, sent, log: lines }
+    return {
+      ...this.#quietResult(step, timing!),
+      ...derived,
+      sent,
+      log: lines,
+      ...(accepted !== undefined && { accepted }),
+      ...(action.kind === 'socket' && { error }),
+    }
+  }
+
+  #destination(): Address | null {
+    const packet = this.#packet
+    return hasAddresses(packet) ? packet.destination : null
   }
 
   /** What left. Who is asked for by ARP gets a link address, so that what waits for it leaves, too. */
@@ -250,10 +272,16 @@ export class Lab implements Judge {
   #learn(action: PacketAction): void {
     const packet = this.#packet
     if (action.kind === 'receive') decodeFrame(packet, action.frame)
-    else decodeIp(packet, action.packet)
-    const hasAddresses =
-      packet.family !== null && packet.destinationOffset + addressBytes(packet.family) <= packet.bytes.length
-    if (hasAddresses) this.#parts.neighbours.learn([packet.source, packet.destination])
+    else if (action.kind === 'send') decodeIp(packet, action.packet)
+    else return
+    if (hasAddresses(packet)) this.#parts.neighbours.learn([packet.source, packet.destination])
+    if (action.kind === 'send' && this.#parts.sockets !== null) this.#leavePortAlone(packet)
+  }
+
+  /** The stack must not answer what comes to the process that is thought to send the packet. */
+  #leavePortAlone({ protocol, transportOffset, transportLength, view }: Packet): void {
+    const hasPorts = (protocol === ipProtocol.tcp || protocol === ipProtocol.udp) && transportLength >= 4
+    if (hasPorts) this.#parts.helper.leaveAlone(protocol, view.getUint16(transportOffset))
   }
 
   #writeRecent(list: string, text: string): string | null {
@@ -326,8 +354,9 @@ function assemble(libc: Libc, host: HostConfig, backend: Backend): Parts {
     if (log !== null) closers.unshift(() => KernelLog.release())
     return namespace.run(() => {
       const netfilter = keep(new NetlinkSocket(libc, NETLINK_NETFILTER))
-      const helper = new HelperTable(netfilter)
+      const helper = new HelperTable(netfilter, host.sockets !== null)
       const taps = buildHost(libc, host, (tap) => keep(tap))
+      const sockets = host.sockets === null ? null : keep(new LabSockets(libc, host))
       const neighbours = new Neighbours(host, keep(new NetlinkSocket(libc, NETLINK_ROUTE)))
       const counters = keep(
         backend === 'legacy' ? new LegacyCounterReader(libc) : new NftCounterReader(netfilter),
@@ -341,6 +370,7 @@ function assemble(libc: Libc, host: HostConfig, backend: Backend): Parts {
         neighbours,
         counters,
         log,
+        sockets,
         closers,
       }
     })
@@ -354,6 +384,19 @@ function logged(log: KernelLog | null, act: () => void): string[] {
   if (log !== null) return log.during(act)
   act()
   return []
+}
+
+/** Of a connection, by its name. */
+const familyOf = (connection: string): Family => (connection.includes('[') ? 'ipv6' : 'ipv4')
+
+const hasAddresses = (packet: Packet): boolean =>
+  packet.family !== null && packet.destinationOffset + addressBytes(packet.family) <= packet.bytes.length
+
+function useSocket(
+  sockets: LabSockets | null,
+  { connection, does, payload }: Extract<Action, { kind: 'socket' }>,
+): string | null {
+  return sockets === null ? 'the host has no sockets' : sockets.use(connection, does, payload)
 }
 
 const addressBytes = (family: Family): number => (family === 'ipv4' ? 4 : 16)

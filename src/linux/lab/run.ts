@@ -2,6 +2,7 @@
 import { printOutcome } from '../../scenario/flow/outcome.ts'
 import { type CaseReport, runCase, type StepReport } from '../../scenario/run.ts'
 import type { Case } from '../../scenario/scenario.ts'
+import { HostNumbers } from './_host-numbers.ts'
 import type { Backend } from './_load.ts'
 import { compareEnds, compareSteps } from './compare.ts'
 import { type KernelStepResult, Lab } from './lab.ts'
@@ -82,11 +83,15 @@ const wasLate = ({ steps }: CaseReport): boolean =>
   steps.some(({ result }) => (result as KernelStepResult).lateMs > toleratedLateMs)
 
 /** Packet by packet; then how the flow ended. */
-function compareFlows(engine: StepReport, kernel: StepReport): string | null {
+function compareFlows(
+  engine: StepReport,
+  kernel: StepReport,
+  numbers: readonly [HostNumbers, HostNumbers] | null,
+): string | null {
   for (const [at, { name, step, result }] of engine.packets.entries()) {
     const other = kernel.packets[at]
     if (other === undefined) return `packet ${at + 1} (${name}) was sent on the engine, and not on the kernel`
-    const what = compareSteps(step, result, other.result)
+    const what = compareSteps(step, result, other.result, 0, numbers)
     if (what !== null) return `packet ${at + 1} (${step.text}): ${what}`
   }
   const more = kernel.packets[engine.packets.length]
@@ -101,10 +106,14 @@ export function firstDifference(
   engine: CaseReport,
   kernel: CaseReport,
 ): { readonly step: number | null; readonly what: string } | null {
+  const numbers = engine.part.host.sockets === null ? null : ([new HostNumbers(), new HostNumbers()] as const)
   for (const [at, mine] of engine.steps.entries()) {
     const other = kernel.steps[at]!
     const { step } = mine
-    const what = 'flow' in step ? compareFlows(mine, other) : compareSteps(step, mine.result, other.result)
+    const what =
+      'flow' in step
+        ? compareFlows(mine, other, numbers)
+        : compareSteps(step, mine.result, other.result, 0, numbers)
     if (what !== null) return { step: step.number, what }
   }
   const what = compareEnds(engine.end, kernel.end)
