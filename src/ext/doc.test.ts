@@ -46,7 +46,7 @@ const extensions = [
 
 describe.each(extensions)('%s %s', (kind, _, extension) => {
   const doc = documentExtension(kind, extension)
-  const help = printHelp(doc)
+  const help = printHelp(doc, 110)
 
   it('tells every option once', () => {
     for (const name of Object.keys(extension.options)) {
