@@ -11,7 +11,8 @@ describeTarget(TEE, {
     '--gateway 192.168.1.79 --oif none': '--gateway 192.168.1.79 --oif none',
     '--gateway 10.1.0.1': '--gateway 10.1.0.1',
     '--gateway 8.8.8.8': '--gateway 8.8.8.8',
-    '--gateway 192.168.1.1 --oif 0123456789abcdef': '--gateway 192.168.1.1 --oif 0123456789abcde',
+    'filter/INPUT -j TEE --gateway 192.168.1.77 --oif 0123456789abcdef':
+      '--gateway 192.168.1.77 --oif 0123456789abcde',
     '--gateway 0.0.0.0': 'error TEE/no-gateway',
     '--gateway 1.2.3': '--gateway 1.2.0.3',
     '--gateway 1.2.3.4/32': 'error TEE/bad-address',
