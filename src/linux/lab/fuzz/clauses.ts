@@ -127,6 +127,26 @@ const statelessMakers: readonly Maker[] = [
         ])}`
       : null,
   (random) => multiportWithoutProtocol(random),
+  (random) => random.pick(headerFields)(random),
+  (random, { family }) => (family === 'ipv6' ? random.pick(ipv6Headers)(random) : null),
+]
+
+/** What the IP header says, and what stands anywhere. */
+const headerFields: readonly ((random: Random) => string)[] = [
+  (random) => `-m dscp ${maybeNot(random)}--dscp ${random.pick([0, 4, 10, 46])}`,
+  (random) => `-m tos ${maybeNot(random)}--tos ${random.pick(['0x00/0x3f', '0x10/0xff', '0x08/0x0c'])}`,
+  (random) => `-m ecn ${maybeNot(random)}--ecn-ip-ect ${random.between(0, 3)}`,
+  (random) =>
+    `-m u32 ${maybeNot(random)}--u32 ${random.pick(['"8&0xFF=0:0x3f"', '"0>>22&0x3C@0>>16=0:0x1ff"'])}`,
+  (random) =>
+    `-m string ${maybeNot(random)}--hex-string "|${random.pick(['00', '0000', '16'])}|" --algo bm --to 120`,
+]
+
+const ipv6Headers: readonly ((random: Random) => string)[] = [
+  (random) => `-m frag ${random.pick(['--fragfirst', '--fragmore', '--fraglast'])}`,
+  (random) =>
+    `-m ipv6header ${maybeNot(random)}--header ${random.pick(['ipv6-frag', 'protocol', 'ipv6-opts'])} --soft`,
+  (random) => `-m dst ${maybeNot(random)}--dst-len ${random.pick([8, 16])}`,
 ]
 
 /** Refused without `-p`: the ruleset is then thrown away by both sides alike. */
@@ -149,6 +169,11 @@ const states = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED']
 const statefulMakers: readonly (readonly [number, Maker])[] = [
   [8, (random, room) => recent(random, room)],
   [1, (random) => `-m limit --limit ${random.pick(rates)} --limit-burst ${random.between(1, 5)}`],
+  [
+    0.5,
+    (random) =>
+      `-m statistic --mode nth ${maybeNot(random)}--every ${random.between(2, 4)} --packet ${random.between(0, 1)}`,
+  ],
   [0.7, (random) => `-m state ${maybeNot(random, 0.2)}--state ${random.some(states, 1, 3).join(',')}`],
   [1, (random) => `-m conntrack ${maybeNot(random, 0.2)}--ctstate ${random.some(states, 1, 3).join(',')}`],
 ]
