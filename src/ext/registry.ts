@@ -7,6 +7,7 @@ import type { Family } from '../net/address.ts'
 import type { AnyMatch, AnyTarget } from './define.ts'
 import { addrtype } from './match/addrtype.ts'
 import { ah } from './match/ah.ts'
+import { bpf } from './match/bpf.ts'
 import { cgroup } from './match/cgroup.ts'
 import { comment } from './match/comment.ts'
 import { connbytes } from './match/connbytes.ts'
@@ -101,6 +102,7 @@ import { TTL } from './target/TTL.ts'
 export const matches: readonly AnyMatch[] = [
   addrtype,
   ah,
+  bpf,
   cgroup,
   comment,
   connbytes,

@@ -29,14 +29,31 @@ export const linkBase = 0x1_0000_0000 - 0x20_0000
 
 /** Classes: the low three bits. */
 const classOf = { ld: 0, ldx: 1, st: 2, stx: 3, alu: 4, jmp: 5, ret: 6, misc: 7 } as const
-const alu = { add: 0x00, sub: 0x10, mul: 0x20, div: 0x30, or: 0x40, and: 0x50, lsh: 0x60, rsh: 0x70, neg: 0x80, mod: 0x90, xor: 0xa0 } as const
+const alu = {
+  add: 0x00,
+  sub: 0x10,
+  mul: 0x20,
+  div: 0x30,
+  or: 0x40,
+  and: 0x50,
+  lsh: 0x60,
+  rsh: 0x70,
+  neg: 0x80,
+  mod: 0x90,
+  xor: 0xa0,
+} as const
 const jump = { always: 0x00, equal: 0x10, greater: 0x20, notLess: 0x30, anyBit: 0x40 } as const
 
-const loads: readonly number[] = [0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x80, 0x81, 0xb1, 0x00, 0x01, 0x60, 0x61]
+const loads: readonly number[] = [
+  0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x80, 0x81, 0xb1, 0x00, 0x01, 0x60, 0x61,
+]
 const stores: readonly number[] = [0x02, 0x03]
 const others: readonly number[] = [0x06, 0x16, 0x07, 0x87]
 const aluCodes = Object.values(alu).flatMap((op) => (op === alu.neg ? [0x84] : [0x04 | op, 0x0c | op]))
-const jumpCodes = [0x05, ...[jump.equal, jump.greater, jump.notLess, jump.anyBit].flatMap((op) => [0x05 | op, 0x0d | op])]
+const jumpCodes = [
+  0x05,
+  ...[jump.equal, jump.greater, jump.notLess, jump.anyBit].flatMap((op) => [0x05 | op, 0x0d | op]),
+]
 const known = new Set([...loads, ...stores, ...others, ...aluCodes, ...jumpCodes])
 
 /** Offsets from SKF_AD_OFF that the kernel knows: up to SKF_AD_VLAN_TPID. */
@@ -49,14 +66,17 @@ export function faultOf(program: readonly Instruction[]): string | null {
     if (!known.has(code)) return `instruction ${at} is none (code ${code})`
     const operation = code & 0xf0
     if ((code & 7) === classOf.alu && isConstant) {
-      if ((operation === alu.div || operation === alu.mod) && operand === 0) return `instruction ${at} divides by 0`
-      if ((operation === alu.lsh || operation === alu.rsh) && operand >= 32) return `instruction ${at} shifts too far`
+      if ((operation === alu.div || operation === alu.mod) && operand === 0)
+        return `instruction ${at} divides by 0`
+      if ((operation === alu.lsh || operation === alu.rsh) && operand >= 32)
+        return `instruction ${at} shifts too far`
     }
     if ([0x60, 0x61, 0x02, 0x03].includes(code) && operand >= memorySlots)
       return `instruction ${at} is about memory that is not there`
     if ((code & 7) === classOf.jmp) {
       const steps = operation === jump.always ? [operand] : [whenTrue, whenFalse]
-      if (steps.some((step) => at + step + 1 >= program.length)) return `instruction ${at} jumps beyond the end`
+      if (steps.some((step) => at + step + 1 >= program.length))
+        return `instruction ${at} jumps beyond the end`
     }
     const isLoad = [0x20, 0x28, 0x30].includes(code)
     if (isLoad && operand >= ancillaryBase && !ancillaryOffsets.has(operand - ancillaryBase))

@@ -46,7 +46,9 @@ export const bpf = defineMatch<Bpf>()({
 
   check: ({ program }) => {
     const fault = faultOf(program)
-    return fault === null ? null : { code: 'bad-program', message: `the kernel refuses the program: ${fault}` }
+    return fault === null
+      ? null
+      : { code: 'bad-program', message: `the kernel refuses the program: ${fault}` }
   },
 
   ...opaque<Bpf>('bpf', ({ program }, skb, context) => {
@@ -103,12 +105,15 @@ const bigEndian = (packet: Packet, at: number, size: number): number =>
   size === 1 ? packet.u8(at) : size === 2 ? packet.u16(at) : packet.u32(at)
 
 const printProgram = (program: readonly Instruction[]): string =>
-  program.map(({ code, whenTrue, whenFalse, operand }) => `${code} ${whenTrue} ${whenFalse} ${operand}`).join(',')
+  program
+    .map(({ code, whenTrue, whenFalse, operand }) => `${code} ${whenTrue} ${whenFalse} ${operand}`)
+    .join(',')
 
 /** Numbers are cut to their width, as `sscanf` does. Source: bpf_parse_string(). */
 function parseProgram(text: string): readonly Instruction[] {
   const [, digits] = /^\s*\+?(\d+),/.exec(text) ?? []
-  if (digits === undefined) return refuse('bad-program', 'does not begin with a number of instructions and a comma')
+  if (digits === undefined)
+    return refuse('bad-program', 'does not begin with a number of instructions and a comma')
   const count = Number(BigInt.asUintN(16, BigInt(digits)))
   if (count === 0) return refuse('bad-program', 'is a program of no instructions')
   if (count > mostInstructions) return refuse('bad-program', `has more than ${mostInstructions} instructions`)
@@ -117,7 +122,8 @@ function parseProgram(text: string): readonly Instruction[] {
   if (words.length !== count) return refuse('bad-program', `has ${words.length} instructions, not ${count}`)
   return words.map((word, at) => {
     const [, ...numbers] = /^\s*\+?(\d+)\s+\+?(\d+)\s+\+?(\d+)\s+\+?(\d+)/.exec(word) ?? []
-    if (numbers.length !== 4) return refuse('bad-program', `has an instruction ${at} that is not four numbers`)
+    if (numbers.length !== 4)
+      return refuse('bad-program', `has an instruction ${at} that is not four numbers`)
     const [code, whenTrue, whenFalse, operand] = numbers.map(BigInt) as [bigint, bigint, bigint, bigint]
     return {
       code: Number(BigInt.asUintN(16, code)),
@@ -128,7 +134,8 @@ function parseProgram(text: string): readonly Instruction[] {
   })
 }
 
-const refusePinned = (): never =>
-  refuse('no-object', 'is pinned in a kernel, and cannot be read here', {
+function refusePinned(): never {
+  return refuse('no-object', 'is pinned in a kernel, and cannot be read here', {
     help: '--bytecode, with the program in numbers',
   })
+}
