@@ -18,7 +18,7 @@ export type Departure =
   /** Nothing that came in: the host sends it itself. */
   | { readonly kind: 'own' }
 
-/** What forwarding leaves alone of a packet; taken before the packet is run, which may change it. */
+/** What forwarding leaves alone of a packet. */
 export interface Marks {
   readonly protocol: number
   readonly key: string
@@ -198,16 +198,26 @@ const changeable: Readonly<Record<number, readonly (readonly [from: number, to: 
   ],
 }
 
+const fnvBasis = 0x811c9dc5
+
+/** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/. */
+function hashOf(before: number, bytes: Uint8Array, from: number, to: number): number {
+  let hash = before
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+  return hash
+}
+
 /** What stays the same from arrival to departure, with the hops that it has left then. */
 function keyOf(packet: Packet, ttl: number, withoutId = false): string {
   const { bytes, transportOffset: at, endOffset, protocol, fragmentOffset } = packet
   const gaps = fragmentOffset === 0 ? (changeable[protocol] ?? []) : []
-  // FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/.
-  let hash = 0x811c9dc5
-  for (let offset = 0; at + offset < endOffset; offset++) {
-    if (gaps.some(([from, to]) => from <= offset && offset < to)) continue
-    hash = Math.imul(hash ^ bytes[at + offset]!, 0x01000193)
+  let hash = fnvBasis
+  let from = at
+  for (const [start, end] of gaps) {
+    hash = hashOf(hash, bytes, from, Math.min(at + start, endOffset))
+    from = at + end
   }
+  hash = hashOf(hash, bytes, from, endOffset)
   return `${headOf(packet, ttl, withoutId)} ${endOffset - at} ${hash >>> 0}`
 }
 

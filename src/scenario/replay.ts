@@ -82,9 +82,11 @@ export class Replay {
       }
     }
     const options = trace === null ? {} : { trace }
-    const marks = isSent ? null : marksOf(packet)
     const outcome = isSent ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
-    if (marks !== null) this.#departures.arrive(this.#number, this.#nowNs, marks, outcome.sent)
+    const mayLeave = this.#config.forwarding[packet.family] || outcome.sent.length > 0
+    if (!isSent && mayLeave) {
+      this.#departures.arrive(this.#number, this.#nowNs, marksOf(packet), outcome.sent)
+    }
     return { ...common, isSent, describe, outcome, skipped: null, departure: null }
   }
 
