@@ -75,9 +75,10 @@ const range =
 function parseRange(text: string, max: number): Range {
   const parts = text.split(':')
   if (parts.length > 2) return refuse('too-many-parts', 'has more than two parts')
-  const [low, high] = parts.map((part) =>
-    part === '' ? null : Number(parseNumber(part, 0n, BigInt(max)) ?? notInRange(0, max, part)),
-  )
+  const [low, high] = parts.map((part, at) => {
+    const rest = parts.slice(at).join(':')
+    return part === '' ? null : Number(parseNumber(part, 0n, BigInt(max)) ?? notInRange(0, max, rest))
+  })
   return { low: low ?? 0, high: high === undefined ? (low ?? 0) : (high ?? max) }
 }
 
