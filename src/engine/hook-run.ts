@@ -7,6 +7,7 @@
 import type { Device, NatRange, TargetResult, Translator } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
 import { type Address, parseAddress, printAddress } from '../net/address.ts'
+import { netfilterChecksumOk } from '../net/checksum.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
@@ -84,6 +85,9 @@ export class HookRunner {
         return this.#defragment(skb, hook, journey)
       case 'track': {
         const isNew = skb.conntrack === null || skb.conntrack.connection?.template != null
+        if (isNew && hook === 'PREROUTING' && !skb.untracked) {
+          skb.checksumVerified = conntrack.settings.numbers.checksum !== 0 && isSummed(skb.packet)
+        }
         if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
           return droppedByHost('the table of connections is full')
         }
@@ -273,6 +277,26 @@ const printEnd = (address: Address, port: number): string =>
 
 const isIcmp = ({ family, protocol }: Packet): boolean =>
   protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)
+
+/**
+ * Whether conntrack finds a checksum to verify, and it is right. That makes a difference only where options may be
+ * written into (`netfilterChecksumOk`).
+ */
+function isSummed(packet: Packet): boolean {
+  const { family, protocol, transportOffset: at, transportLength, networkHeaderLength } = packet
+  if (family === 'ipv6' || networkHeaderLength === ipv4HeaderBytes || transportLength < udpHeaderBytes)
+    return false
+  const isVerified =
+    protocol === ipProtocol.tcp ||
+    protocol === ipProtocol.icmp ||
+    (protocol === ipProtocol.udp && packet.u16(at + udpChecksum) !== 0)
+  return isVerified && netfilterChecksumOk(packet)
+}
+
+/** Without options. */
+const ipv4HeaderBytes = 20
+const udpHeaderBytes = 8
+const udpChecksum = 6
 
 /** Source: nf_nat_oif_changed(). */
 const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null): boolean =>

@@ -14,6 +14,7 @@ export class HostSkb implements Skb {
   conntrack: Skb['conntrack'] = null
   untracked = false
   traced = false
+  checksumVerified = false
   /** Device it came by; null for what the host sends. Kept on the way out. */
   device: Device | null = null
   /** Null until routing has decided. */

@@ -113,6 +113,8 @@ export interface Skb {
   untracked: boolean
   /** Set by TRACE: every rule that the packet meets from then on is told to the kernel log. */
   traced: boolean
+  /** Conntrack found its transport checksum right; absent where nobody looked. */
+  checksumVerified?: boolean
 }
 
 /** Address classes of the routing table. Source: RTN_* in include/uapi/linux/rtnetlink.h. */

@@ -1,6 +1,7 @@
 /** The engine as judge of a case. */
 import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef } from '../engine/outcome.ts'
+import type { Chance } from '../engine/random.ts'
 import { runCommand } from './command.ts'
 import { durationSeconds } from './duration.ts'
 import { hexOfBytes } from './hex.ts'
@@ -12,9 +13,9 @@ export class EngineJudge implements Judge {
   readonly #host: Host
   #nowNs = 0n
 
-  /** Throws RulesRefused when the rules have errors. */
-  constructor(part: Case) {
-    this.#host = new Host(part.host)
+  /** Throws RulesRefused when the rules have errors. `chance` as for `Host`. */
+  constructor(part: Case, chance?: Chance) {
+    this.#host = new Host(part.host, undefined, chance)
     loadRules(this.#host, part.rules)
   }
 

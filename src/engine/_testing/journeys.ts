@@ -629,5 +629,31 @@ COMMIT
       eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=0707040000000000 sum=0 => reject by filter/INPUT:1; sent eth0 icmp type=3
     `,
   },
+  {
+    name: 'but believes conntrack, which looked before, except for a reset of what is forwarded',
+    host: gateway,
+    rules: {
+      ipv4: `
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A INPUT -p tcp -j REJECT --reject-with tcp-reset
+-A INPUT -j REJECT
+-A FORWARD -p tcp -j REJECT --reject-with tcp-reset
+-A FORWARD -j REJECT
+-A OUTPUT -m state --state NEW
+COMMIT
+`,
+    },
+    packets: `
+      eth0 udp 198.51.100.7:5 > 192.168.1.9:9 opts=0707040000000000 => reject by filter/FORWARD:2; sent eth0 icmp type=3
+      eth0 tcp 198.51.100.7:5 > 192.168.1.9:9 syn opts=0707040000000000 => drop by filter/FORWARD:1; sent nothing
+      eth0 udp 198.51.100.7:5 > 203.0.113.1:9 opts=0707040000000000 => reject by filter/INPUT:2; sent eth0 icmp type=3
+      eth0 udp 198.51.100.7:6 > 203.0.113.1:9 opts=0707040000000000 sum=0x1234 => drop by filter/INPUT:2; sent nothing
+      eth0 tcp 198.51.100.7:5 > 203.0.113.1:9 syn opts=0707040000000000 => reject by filter/INPUT:1; sent eth0 tcp rst-ack id=0 df seq=0
+      eth0 proto=99 198.51.100.7 > 203.0.113.1 payload=ffff opts=0707040000000000 => drop by filter/INPUT:2; sent nothing
+    `,
+  },
   ...trackingJourneys(gateway),
 ]

@@ -11,7 +11,7 @@ import type { OptionEnvironment } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
 import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
-import type { TargetContext } from '../context.ts'
+import type { Skb, TargetContext } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 import { resetFor, whyNoIcmp } from './_reject.ts'
 import { requireTable } from './_tables.ts'
@@ -84,22 +84,23 @@ export const REJECT = defineTarget<Reject>()({
     return requireTable('filter', place, 'the kernel answers from there only')
   },
 
-  act(data, { packet }, context) {
+  act(data, skb, context) {
     const icmp = answersOf(context.host.family)[data.with]!.icmp
-    const refusal = icmp === null ? sendReset(packet, context) : sendIcmp(packet, icmp, context)
+    const refusal = icmp === null ? sendReset(skb, context) : sendIcmp(skb, icmp, context)
     if (refusal !== null) context.note?.(`no answer, for ${refusal}`)
     return { kind: 'drop' }
   },
 })
 
-function sendIcmp(packet: Packet, [type, code]: readonly [number, number], context: TargetContext) {
-  const refusal = whyNoIcmp(packet)
+function sendIcmp(skb: Skb, [type, code]: readonly [number, number], context: TargetContext) {
+  const refusal = whyNoIcmp(skb.packet, skb.checksumVerified)
   if (refusal === null) context.sendIcmpError({ type, code })
   return refusal
 }
 
-function sendReset(packet: Packet, context: TargetContext): string | null {
-  const reset = resetFor(packet, context.host.defaultTtl)
+function sendReset({ packet, checksumVerified = false }: Skb, context: TargetContext): string | null {
+  // What is forwarded has it verified again. Source: skb_forward_csum().
+  const reset = resetFor(packet, context.host.defaultTtl, checksumVerified && context.hook === 'INPUT')
   if (!(reset instanceof Uint8Array)) return reset.why
   context.emit({ bytes: reset, sender: 'raw' })
   return null

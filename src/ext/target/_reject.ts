@@ -22,12 +22,15 @@ const unchecked: readonly number[] = [
   ipProtocol.udplite,
 ]
 
-/** Why no ICMP error is sent about the packet, before ICMP itself has its say; null when one may be. */
-export function whyNoIcmp(packet: Packet): string | null {
+/**
+ * Why no ICMP error is sent about the packet, before ICMP itself has its say; null when one may be. A checksum that was
+ * verified before is not looked at again.
+ */
+export function whyNoIcmp(packet: Packet, isVerified = false): string | null {
   if (packet.fragmentOffset > 0) return 'it is a later fragment'
   // In IPv6 a packet without any transport is not answered; in IPv4 there is always something to sum.
   if (packet.family === 'ipv6' && !hasTransport(packet)) return 'it has no transport header'
-  return !wantsChecksum(packet) || netfilterChecksumOk(packet) ? null : 'its checksum is wrong'
+  return isVerified || !wantsChecksum(packet) || netfilterChecksumOk(packet) ? null : 'its checksum is wrong'
 }
 
 const hasTransport = ({ protocol, transportLength }: Packet): boolean =>
@@ -40,7 +43,11 @@ function wantsChecksum(packet: Packet): boolean {
 }
 
 /** Why no reset is sent, or the whole packet: no options, no data, window 0, id 0 and DF. */
-export function resetFor(packet: Packet, ttl: number): Uint8Array | { readonly why: string } {
+export function resetFor(
+  packet: Packet,
+  ttl: number,
+  isVerified = false,
+): Uint8Array | { readonly why: string } {
   const { family, protocol, transportOffset: at, transportLength, fragmentOffset } = packet
   if (
     family === 'ipv6' &&
@@ -51,7 +58,7 @@ export function resetFor(packet: Packet, ttl: number): Uint8Array | { readonly w
     return { why: 'it has no whole TCP header' }
   const flags = packet.u8(at + 13)
   if (flags & flag.rst) return { why: 'it is a reset itself' }
-  if (!netfilterChecksumOk(packet)) return { why: 'its checksum is wrong' }
+  if (!isVerified && !netfilterChecksumOk(packet)) return { why: 'its checksum is wrong' }
 
   const ends = { source: packet.destination, destination: packet.source }
   const ports = { sourcePort: packet.u16(at + 2), destinationPort: packet.u16(at), window: 0 }

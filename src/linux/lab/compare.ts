@@ -169,12 +169,12 @@ function differRecent(
 function sameRecentLine(left: string | undefined, right: string | undefined, tolerance: number): boolean {
   if (left === undefined || right === undefined) return false
   const [mine, other] = [left, right].map((line) =>
-    /^(src=\S+ ttl: \d+) last_seen: (\d+) oldest_pkt: (\d+)(.*)$/.exec(line),
+    /^(src=\S+ ttl: \d+) last_seen: (-?\d+) oldest_pkt: (\d+)(.*)$/.exec(line),
   )
   if (mine == null || other == null) return left === right
   const stamps = (parts: RegExpExecArray): number[] => [
     Number(parts[2]),
-    ...(parts[4]!.match(/\d+/g) ?? []).map(Number),
+    ...(parts[4]!.match(/-?\d+/g) ?? []).map(Number),
   ]
   const [ours, theirs] = [stamps(mine), stamps(other)]
   return (

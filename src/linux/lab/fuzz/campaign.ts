@@ -53,7 +53,7 @@ export interface DifferenceReport {
 }
 
 /** Cases that run at the same time. */
-const batchSize = 20
+const batchSize = 32
 
 export async function runCampaign(options: CampaignOptions): Promise<Tally> {
   const tally: Tally = {

@@ -55,7 +55,10 @@ function portClauses(random: Random, protocol: string, taste: Taste): string[] {
   if (protocol === 'sctp' || protocol === 'udplite' || random.chance(0.2)) return [multiport(random)]
   const options: string[] = []
   if (random.chance(0.6)) options.push(portOption(random, 'dport', taste))
-  if (random.chance(0.2)) options.push(portOption(random, 'sport', taste))
+  // iptables-nft 1.8.9 takes two inverted ports together: not both at once.
+  const mayInvert = !taste.avoidsNftDifferences || !options.some((option) => option.startsWith('!'))
+  if (random.chance(0.2))
+    options.push(mayInvert ? portOption(random, 'sport', taste) : `--sport ${portRange(random)}`)
   if (protocol === 'tcp') {
     if (random.chance(0.25)) options.push(`${maybeNot(random)}--syn`)
     else if (random.chance(0.2)) {

@@ -40,8 +40,13 @@ export type Finding =
       readonly text: string
     }
 
+/** The engine, which tells whether it took a port by chance: from then on the kernel's connections are others. */
+export interface ContestEngine extends Judge {
+  readonly hasDrawnPort: boolean
+}
+
 /** Opens the engine; throws `RulesRefusedError` where it would refuse the rules. */
-export type OpenEngine = (host: CaseDraft['host'], rules: readonly RulesText[]) => Promise<Judge>
+export type OpenEngine = (host: CaseDraft['host'], rules: readonly RulesText[]) => Promise<ContestEngine>
 
 export interface ContestOptions {
   readonly backend: Backend
@@ -90,7 +95,12 @@ function loadFinding(engine: Judge | string, kernel: Judge | string): Finding {
   }
 }
 
-async function compete(draft: CaseDraft, engine: Judge, kernel: Lab, backend: Backend): Promise<Finding> {
+async function compete(
+  draft: CaseDraft,
+  engine: ContestEngine,
+  kernel: Lab,
+  backend: Backend,
+): Promise<Finding> {
   const { steps } = caseOf(draft)
   const pace = new Pace(isTimed(draft), draft.host.profile.hz)
   const seen = { ...nothingSeen }
@@ -110,6 +120,7 @@ async function compete(draft: CaseDraft, engine: Judge, kernel: Lab, backend: Ba
         ticks = Math.max(ticks, theirs.ticks)
         if (!pace.note(theirs)) isDoubtful = true
         const ours = await engine.step({ ...step, atNs: theirs.actualNs })
+        if (engine.hasDrawnPort) return { kind: 'agree', seen }
         // Time made another decision than when the case was drawn up.
         if (backend === 'nft' && isUnreadable(ours.why)) return { kind: 'agree', seen }
         const text = compareSteps(step, ours, theirs, ticks)

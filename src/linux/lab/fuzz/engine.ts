@@ -1,14 +1,48 @@
 /** The engine, as the contest wants it. */
+
+import { type Chance, seededChance } from '../../../engine/random.ts'
 import { EngineJudge } from '../../../scenario/engine-judge.ts'
 import { RulesRefused } from '../../../scenario/rules.ts'
+import type { Case } from '../../../scenario/scenario.ts'
 import { RulesRefusedError } from '../_load.ts'
-import type { OpenEngine } from './contest.ts'
+import type { ContestEngine, OpenEngine } from './contest.ts'
 
 export const openEngine: OpenEngine = async (host, rules) => {
   try {
-    return new EngineJudge({ name: '', host, rules, steps: [] })
+    return new WatchedEngine({ name: '', host, rules, steps: [] }, new WatchedChance(host.seed))
   } catch (error) {
     if (!(error instanceof RulesRefused)) throw error
     throw new RulesRefusedError('the engine', rules[0]!.family, 1, error.message)
+  }
+}
+
+class WatchedChance implements Chance {
+  readonly #chance: Chance
+  hasDrawnPort = false
+
+  constructor(seed: number) {
+    this.#chance = seededChance(seed)
+  }
+
+  word(): number {
+    return this.#chance.word()
+  }
+
+  port(manipulation: 'source' | 'destination'): number {
+    this.hasDrawnPort = true
+    return this.#chance.port(manipulation)
+  }
+}
+
+class WatchedEngine extends EngineJudge implements ContestEngine {
+  readonly #chance: WatchedChance
+
+  constructor(part: Case, chance: WatchedChance) {
+    super(part, chance)
+    this.#chance = chance
+  }
+
+  get hasDrawnPort(): boolean {
+    return this.#chance.hasDrawnPort
   }
 }

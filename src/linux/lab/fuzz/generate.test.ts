@@ -92,6 +92,12 @@ test('the variety is there', () => {
     '*raw',
     '*mangle',
     '*security',
+    '*nat',
+    '-j SNAT',
+    '-j DNAT',
+    '-j MASQUERADE',
+    '-j REDIRECT',
+    '-j NETMAP',
   ]
   for (const part of wanted) expect(text, part).toContain(part)
   const kinds = new Set(drafts.flatMap((draft) => caseOf(draft).steps.map(({ action }) => action.kind)))

@@ -1,7 +1,7 @@
 /**
  * Cases for the nft backend. A packet whose header is cut off ends its way at once where legacy's `-m tcp` looks at it,
  * and goes on where iptables-nft has made an expression of its own of the match; that expression also finds ports in
- * IPv6 fragments, where legacy finds none (measured). The engine does as legacy does, so such packets are left out.
+ * fragments, where legacy finds none (measured). The engine does as legacy does, so such packets are left out.
  */
 import { isUnreadable } from '../../../engine/journey.ts'
 import { decodeFrame, decodeIp, Packet } from '../../../net/index.ts'
@@ -26,13 +26,13 @@ export async function withReadablePackets(draft: CaseDraft, openEngine: OpenEngi
 
 const packet = new Packet()
 
-/** An IPv6 fragment of a protocol with ports. */
+/** A fragment of a protocol with ports. */
 function isPortFragment(action: Action): boolean {
   if (action.kind === 'receive') decodeFrame(packet, action.frame)
   else if (action.kind === 'send') decodeIp(packet, action.packet)
   else return false
   const hasPorts = packet.protocol === ipProtocol.tcp || packet.protocol === ipProtocol.udp
-  return packet.family === 'ipv6' && packet.fragmentHeaderOffset >= 0 && hasPorts
+  return hasPorts && (packet.isFragment || packet.fragmentHeaderOffset >= 0)
 }
 
 async function unreadSteps(draft: CaseDraft, openEngine: OpenEngine): Promise<Set<number>> {

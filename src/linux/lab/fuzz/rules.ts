@@ -28,6 +28,7 @@ export function randomRules(random: Random, family: Family, taste: Taste): Rules
   if (random.chance(0.35)) names.push('mangle')
   if (random.chance(0.35)) names.push('raw')
   if (random.chance(0.15)) names.push('security')
+  if (random.chance(0.3)) names.push('nat')
   const present = random.chance(0.95) ? names : names.slice(1)
   return { family, tables: present.map((name) => randomTable(random, family, name, taste)) }
 }
@@ -56,7 +57,9 @@ function randomTable(random: Random, family: Family, name: TableName, taste: Tas
   const base = hooks.map((hook): ChainDraft => {
     const room: Room = { family, table: name, hooks: [hook], chains: chainsBehind(0, [hook]) }
     const isBusy = isMain && (hook === 'INPUT' || hook === 'FORWARD')
-    const policy: Policy = random.chance(isMain ? 0.25 : 0.06) ? 'DROP' : 'ACCEPT'
+    // Who asks nat to drop is refused.
+    const dropping = isMain ? 0.25 : name === 'nat' ? 0 : 0.06
+    const policy: Policy = random.chance(dropping) ? 'DROP' : 'ACCEPT'
     return { name: hook, policy, rules: fill(room, 0, isBusy ? 7 : isMain ? 4 : 3) }
   })
   // A chain leads only to later ones, so there are no loops.

@@ -4,6 +4,7 @@ import { registry } from '../../../ext/registry.ts'
 import type { Family } from '../../../net/address.ts'
 import type { Random } from './random.ts'
 import type { Room } from './rules.ts'
+import { ports } from './world.ts'
 
 export interface TargetDraft {
   readonly text: string
@@ -33,10 +34,12 @@ const rejectKinds: Readonly<Record<Family, readonly string[]>> = {
 
 export function randomTarget(random: Random, room: Room): TargetDraft {
   const has = (name: string): boolean => registry.target(name, room.family) !== null
+  const isNat = room.table === 'nat'
   const kind = random.weighted([
     [5, 'none'],
-    [4, 'ACCEPT'],
-    [3, 'DROP'],
+    [isNat ? 1 : 4, 'ACCEPT'],
+    [isNat ? 0 : 3, 'DROP'],
+    [isNat ? 8 : 0, 'translation'],
     [1.2, 'RETURN'],
     [room.chains.length > 0 ? 4 : 0, 'chain'],
     [has('LOG') ? 2.5 : 0, 'LOG'],
@@ -52,6 +55,8 @@ export function randomTarget(random: Random, room: Room): TargetDraft {
       return { text: '' }
     case 'chain':
       return { text: `${random.chance(0.25) ? '-g' : '-j'} ${random.pick(room.chains)}` }
+    case 'translation':
+      return translation(random, room)
     case 'LOG':
       return { text: log(random) }
     case 'REJECT':
@@ -103,4 +108,47 @@ function reject(random: Random, family: Family): TargetDraft {
   if (random.chance(0.3)) return { text: '-j REJECT --reject-with tcp-reset', needs: 'tcp' }
   if (random.chance(0.3)) return { text: '-j REJECT' }
   return { text: `-j REJECT --reject-with ${random.pick(rejectKinds[family])}` }
+}
+
+/** Addresses that translation takes or turns to: of the host, of others, and of nobody. */
+const translated: Readonly<
+  Record<Family, { readonly sources: string[]; readonly destinations: string[]; readonly networks: string[] }>
+> = {
+  ipv4: {
+    sources: ['203.0.113.1', '203.0.113.50', '203.0.113.50-203.0.113.53', '192.168.1.1'],
+    destinations: ['192.168.1.9', '192.168.1.43', '203.0.113.1', '192.168.1.9-192.168.1.12', '198.51.100.8'],
+    networks: ['192.168.1.0/24', '203.0.113.64/26', '10.9.9.9'],
+  },
+  ipv6: {
+    sources: ['2001:db8:1::1', '2001:db8:1::50', '2001:db8:1::50-2001:db8:1::51'],
+    destinations: ['2001:db8:2::9', '2001:db8:2::43', '2001:db8:1::1', '2001:db8:2::9-2001:db8:2::a'],
+    networks: ['2001:db8:2::/64', '2001:db8:1::/64'],
+  },
+}
+
+/** What the chain can hold: destinations are turned on the way in, sources on the way out. */
+function translation(random: Random, { family, hooks }: Room): TargetDraft {
+  const { sources, destinations, networks } = translated[family]
+  const isWithin = (...allowed: readonly string[]): boolean => hooks.every((hook) => allowed.includes(hook))
+  const portful = random.chance(0.4) ? { needs: random.pick(['tcp', 'udp']) } : {}
+  const port = 'needs' in portful ? random.pick(ports) : null
+  const end = (address: string): string =>
+    port === null ? address : family === 'ipv4' ? `${address}:${port}` : `[${address}]:${port}`
+  const toPorts = port === null ? '' : ` --to-ports ${port}`
+  if (isWithin('PREROUTING', 'OUTPUT')) {
+    return random.weighted<TargetDraft>([
+      [4, { text: `-j DNAT --to-destination ${end(random.pick(destinations))}`, ...portful }],
+      [2, { text: `-j REDIRECT${toPorts}`, ...portful }],
+      // The lab cannot foresee whom that speaks to, and nobody asks for IPv6 neighbours in it.
+      [family === 'ipv4' ? 1 : 0, { text: `-j NETMAP --to ${random.pick(networks)}` }],
+    ])
+  }
+  if (isWithin('INPUT', 'POSTROUTING')) {
+    return random.weighted<TargetDraft>([
+      [4, { text: `-j SNAT --to-source ${end(random.pick(sources))}`, ...portful }],
+      [isWithin('POSTROUTING') ? 3 : 0, { text: `-j MASQUERADE${toPorts}`, ...portful }],
+      [1, { text: `-j NETMAP --to ${random.pick(networks)}` }],
+    ])
+  }
+  return { text: '' }
 }
