@@ -278,6 +278,7 @@ export class Stack {
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
     copy.traced = skb.traced
+    copy.route = route
     const stopped = this.#hooks.run('POSTROUTING', copy, null, route.device, journey)
     if (stopped !== null) return staysHere ? stopped : null
     copy.device = route.device

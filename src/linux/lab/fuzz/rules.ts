@@ -28,7 +28,9 @@ export function randomRules(random: Random, family: Family, taste: Taste): Rules
   if (random.chance(0.35)) names.push('mangle')
   if (random.chance(0.35)) names.push('raw')
   if (random.chance(0.15)) names.push('security')
-  if (random.chance(0.3)) names.push('nat')
+  // iptables-nft puts security behind nat where legacy has it before.
+  const mayTranslate = !taste.avoidsNftDifferences || !names.includes('security')
+  if (random.chance(0.3) && mayTranslate) names.push('nat')
   const present = random.chance(0.95) ? names : names.slice(1)
   return { family, tables: present.map((name) => randomTable(random, family, name, taste)) }
 }
