@@ -2,8 +2,8 @@
  * Routing of IPv4 packets.
  *
  * Kernel: net/ipv4/route.c (`ip_route_input_slow`, `ip_route_output_key_hash_rcu`), net/ipv4/fib_frontend.c
- * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter` is heeded; `accept_local`,
- * `route_localnet` and `send_redirects` are off.
+ * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter` and `accept_local` are
+ * heeded; `route_localnet`, `bc_forwarding` and `send_redirects` are off.
  */
 import type { Device, RouteType } from '../ext/context.ts'
 import {
@@ -36,7 +36,7 @@ import {
   refused,
   routeErrorOf,
 } from './routing.ts'
-import { sourceCheckOf } from './sysctls.ts'
+import { acceptsOwn, sourceCheckOf } from './sysctls.ts'
 
 const igmp = 2
 const allHosts = parseAddress('224.0.0.1')!
@@ -105,11 +105,12 @@ export class Ipv4Routing implements FamilyRouting {
 
   /** Null when a packet may come from there by that device. Source: fib_validate_source(). */
   #checkSource(source: Address, device: Device): Refused | null {
-    if (this.isOwn(source)) return martianSource(source)
+    const isOwn = this.isOwn(source)
+    if (isOwn && !acceptsOwn(this.#config, device)) return martianSource(source)
     const strictness = sourceCheckOf(this.#config, device)
     if (strictness === 0) return null
     const back = this.#fib.lookup(source)
-    if (back === null || back.type !== 'UNICAST') return martianSource(source)
+    if (back === null || (back.type !== 'UNICAST' && !isOwn)) return martianSource(source)
     const isOtherWay = back.device !== device
     const hasNoAddress = this.#interfaces.addressesOf(device, 'ipv4').length === 0
     if (!isOtherWay || (strictness !== 1 && !hasNoAddress)) return null

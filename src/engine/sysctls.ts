@@ -7,7 +7,7 @@ import type { HostConfig } from './config.ts'
  */
 const heeded: readonly RegExp[] = [
   /^net\.ipv4\.ip_default_ttl$/,
-  /^net\.ipv4\.conf\.[^.]+\.rp_filter$/,
+  /^net\.ipv4\.conf\.[^.]+\.(rp_filter|accept_local)$/,
   /^net\.ipv4\.ipfrag_(time|max_dist|high_thresh)$/,
   /^net\.ipv6\.ip6frag_(time|high_thresh)$/,
   /^net\.netfilter\.nf_conntrack_/,
@@ -30,6 +30,13 @@ export function sourceCheckOf(config: HostConfig, { name }: Device): number {
   const all = readSysctl(config, 'net.ipv4.conf.all.rp_filter', 0)
   const fallback = readSysctl(config, 'net.ipv4.conf.default.rp_filter', 0)
   return Math.max(all, readSysctl(config, `net.ipv4.conf.${name}.rp_filter`, fallback))
+}
+
+/** Whether a device takes what claims to come from the host itself. Source: IN_DEV_ACCEPT_LOCAL(). */
+export function acceptsOwn(config: HostConfig, { name }: Device): boolean {
+  const fallback = readSysctl(config, 'net.ipv4.conf.default.accept_local', 0)
+  const own = readSysctl(config, `net.ipv4.conf.${name}.accept_local`, fallback)
+  return own !== 0 || readSysctl(config, 'net.ipv4.conf.all.accept_local', 0) !== 0
 }
 
 /** TTL of packets that the host makes. Source: ip4_dst_hoplimit(). */

@@ -73,6 +73,8 @@ const firstIndex = 2
 /** `keep` gets every device at once, so that none is left when a later one fails. Preconditions: inside the namespace. */
 export function buildHost(libc: Libc, host: HostConfig, keep: (tap: Tap) => Tap): Tap[] {
   for (const [name, value] of Object.entries(quiet)) setSysctl(name, value)
+  // What holds for devices to come must be there before them.
+  for (const [name, value] of host.sysctls) if (name.includes('.conf.default.')) setSysctl(name, value)
   const taps: Tap[] = []
   // What IPv6 puts together behind INPUT must not be answered by the transports.
   const lines = ['link set dev lo up']
