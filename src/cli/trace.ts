@@ -15,7 +15,7 @@ import type { HostConfig } from '../scenario/scenario.ts'
 import { type Command, familyOptions, jsonOption } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
-import { renderTrace, renderVerdict } from './report/trace.ts'
+import { renderConnections, renderTrace, renderVerdict } from './report/trace.ts'
 import { readRules, reportErrors } from './rules-input.ts'
 import { palette } from './style.ts'
 
@@ -67,6 +67,8 @@ interface Traced {
   readonly printRule: (rule: Rule) => string
   readonly events: readonly TraceEvent[]
   readonly outcome: Outcome
+  /** The connections tracked after the packet, as `conntrack -L` lists them. */
+  readonly connections: readonly string[]
 }
 
 function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigint): Traced {
@@ -82,11 +84,14 @@ function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigin
       : host.receive(frameOfLine(config, line), line.device, nowNs, { mark: line.mark, trace: sink })
   const family = decodeLine(line).family ?? 'ipv4'
   const printRule = (rule: Rule) => printRuleBody(rule, { family, syntax: registry }).trim()
-  return { events, outcome, printRule }
+  return { events, outcome, printRule, connections: host.connections(nowNs).map(asListed) }
 }
 
+/** Without the family in front, which conntrack -L leaves out. */
+const asListed = (line: string): string => line.replace(/^ipv[46] +\d+ /, '')
+
 function print(
-  { text, atNs, events, outcome, printRule }: Traced & { text: string; atNs: bigint },
+  { text, atNs, events, outcome, printRule, connections }: Traced & { text: string; atNs: bigint },
   json: boolean,
   environment: Environment,
 ): void {
@@ -101,6 +106,7 @@ function print(
       ...rest,
       hits: hits.map(printRuleRef),
       sent: sent.length,
+      conntrack: connections,
       events: plain,
     }
     // Spans would carry the whole text of the rules along.
@@ -111,7 +117,15 @@ function print(
   const style = { colors, columns: environment.columns, printRule }
   const time = atNs === 0n ? [] : [colors.dim(`at ${printDuration(atNs)}`)]
   const logs = outcome.log.map((line) => colors.dim(`log: ${line}`))
-  const lines = [...time, ...renderTrace(events, style), ...logs, ...renderVerdict(outcome, style), '']
+  const tracked = renderConnections(connections, style)
+  const lines = [
+    ...time,
+    ...renderTrace(events, style),
+    ...logs,
+    ...renderVerdict(outcome, style),
+    ...tracked,
+    '',
+  ]
   environment.stdout(`${lines.join('\n')}\n`)
 }
 

@@ -68,3 +68,20 @@ export function renderVerdict({ verdict, why }: Outcome, { colors, columns }: Tr
   const head = colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase().padEnd(6)))
   return [`${head}  ${first}`, ...rest.map((line) => `        ${line}`)]
 }
+
+/** Connections shown; who traces looks at a few packets. */
+const shownConnections = 8
+
+/** What is tracked after the packet, the newest last; nothing where nothing is. */
+export function renderConnections(
+  connections: readonly string[],
+  { colors, columns }: Pick<TraceStyle, 'colors' | 'columns'>,
+): string[] {
+  const hidden = Math.max(0, connections.length - shownConnections)
+  const lines = connections.slice(hidden).flatMap((line) => {
+    const [first = '', ...rest] = fold(line.trim(), '', columns - 8)
+    return [`conntrack ${first}`, ...rest.map((more) => `        ${more}`)]
+  })
+  const omitted = hidden === 0 ? [] : [`conntrack ... and ${hidden} before these`]
+  return [...omitted, ...lines].map((line) => colors.dim(line))
+}
