@@ -9,7 +9,7 @@ import type { Address } from '../net/address.ts'
 import { setDontFragment, setTtl } from '../net/change.ts'
 import { decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum } from '../net/encode.ts'
-import { isLoopback } from './address-class.ts'
+import { isLinkLocal, isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
 import { droppedByHost, type Fate, type Journey } from './journey.ts'
@@ -24,6 +24,15 @@ const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 /** IPv4's groups and its limited broadcast. */
 const isToAll = ({ family, words }: Address): boolean =>
   family === 'ipv4' && (words[0]! >>> 28 === 0xe || words[0] === 0xffffffff)
+
+/**
+ * The device that a link-local address is meant at: the one the packet came by, or that it was to leave by. Other
+ * addresses need none for what the host sent itself. Source: icmp6_dev(), net/ipv6/icmp.c.
+ */
+function deviceToward(address: Address, { device, route }: HostSkb): Device | null {
+  if (device !== null || address.family === 'ipv4' || !isLinkLocal(address)) return device
+  return route !== null && 'device' in route ? route.device : null
+}
 
 const noOptions = new Uint8Array(0)
 
@@ -49,9 +58,10 @@ export class Answers implements Speaker {
     const skb = new HostSkb('caused')
     decodeIp(skb.packet, bytes.slice())
     const { destination } = skb.packet
-    const route = routing.output(destination, cause.device)
+    const device = deviceToward(destination, cause)
+    const route = routing.output(destination, device)
     if (route.kind === 'refused') return false
-    const source = routing.sourceFor(route, destination, cause.device)
+    const source = routing.sourceFor(route, destination, device)
     if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
     if (isMartian(skb, route)) return false
     // Whoever speaks to everybody must be of this host. Source: ip_route_output_key_hash_rcu().
@@ -72,8 +82,7 @@ export class Answers implements Speaker {
     }
     const { routing, loopback, defaultTtl } = this.#parts
     const { packet, device } = skb
-    // What the host sent itself counts as come by lo, where no link-local address is found.
-    const way = routing.output(packet.source, device ?? loopback)
+    const way = routing.output(packet.source, deviceToward(packet.source, skb) ?? loopback)
     // An anycast address may be any of several hosts, so no error can be sure to meet the sender.
     if (way.kind === 'refused' || way.type === 'ANYCAST') return false
     // The address that was spoken to, if it is the host's; else its address on the way back.

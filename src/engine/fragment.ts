@@ -36,8 +36,9 @@ export function isTooBigToForward(packet: Uint8Array, mtu: number, origin: Fragm
  * The packets to send instead of one IP packet: itself when it fits and was never cut, its fragments, or `too-big`
  * where it must not be cut (the host answers with ICMP as for forwarding, and drops it).
  *
- * `nextId` gives the id of new IPv6 fragments. `wasReceived` is false for what the host itself sends. Source: ip_finish_output(), ip_fragment(), ip6_finish_output(),
- * ip6_fragment().
+ * `nextId` gives the id of new IPv6 fragments. `wasReceived` is false for what the host itself sends, `isHeaderWhole`
+ * true where somebody needed the whole transport header since. Source: ip_finish_output(), ip_fragment(),
+ * ip6_finish_output(), ip6_fragment().
  */
 export function fragmentsFor(
   packet: Uint8Array,
@@ -45,16 +46,18 @@ export function fragmentsFor(
   origin: FragmentOrigin | null,
   nextId: () => number,
   wasReceived = true,
+  isHeaderWhole = wasReceived,
 ): readonly Uint8Array[] | 'too-big' {
-  const cuts = wasReceived && hasSplitHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
+  const cuts = isHeaderWhole && hasSplitHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
   return isIpv4(packet) ? cutIpv4(packet, mtu, cuts, wasReceived) : cutIpv6(packet, mtu, cuts, nextId)
 }
 
 /**
  * On arrival the kernel pulls some headers together: TCP's to look for a local socket, SCTP's to check its sum. Where
- * such a header lay in several fragments the cuts are lost (measured).
+ * such a header lay in several fragments the cuts are lost (measured). So does translation, of what the host sends, too.
  *
- * Source: tcp_v4_early_demux(), tcp_v6_early_demux(); sctp_error(), net/netfilter/nf_conntrack_proto_sctp.c.
+ * Source: tcp_v4_early_demux(), tcp_v6_early_demux(); sctp_error(), net/netfilter/nf_conntrack_proto_sctp.c;
+ * tcp_manip_pkt(), net/netfilter/nf_nat_proto.c.
  */
 function hasSplitHeader(packet: Uint8Array, origin: FragmentOrigin | null): boolean {
   const headerLength = isIpv4(packet) ? (packet[0]! & 15) * 4 : 40

@@ -160,6 +160,7 @@ export class HookRunner {
     const before = routingKey(skb)
     const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
+    if (nat.changesAt(info, hook)) skb.translated = true
     if (endsBefore !== null) {
       for (const line of tellTranslation(endsBefore, endsOf(packet))) journey.tell(line)
     }

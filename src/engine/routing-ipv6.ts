@@ -16,7 +16,7 @@ import {
   printAddress,
   sameAddress,
 } from '../net/address.ts'
-import { isLinkLocal, isMulticast, isUnspecified } from './address-class.ts'
+import { isLinkLocal, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
 import type { Interfaces } from './interfaces.ts'
@@ -146,8 +146,9 @@ export class Ipv6Routing implements FamilyRouting {
   /** The first of the device's addresses; for a link-local destination, the first that is link-local. */
   redirectAddress(device: Device, destination: Address): Address | null {
     const own = addressesInKernelOrder(this.#interfaces.addressesOf(device, 'ipv6'))
-    const fitting = isLinkLocal(destination) ? own.filter(({ address }) => isLinkLocal(address)) : own
-    return fitting[0]?.address ?? null
+    const wanted = scopeOf(destination)
+    const isNear = wanted === scope.node || wanted === scope.link || wanted === scope.site
+    return own.find(({ address }) => !isNear || scopeOf(address) === wanted)?.address ?? null
   }
 
   /** A router's anycast addresses, too. Source: ipv6_chk_addr(), ipv6_chk_acast_addr_src(). */

@@ -23,6 +23,8 @@ export class HostSkb implements Skb {
   options: Ipv4Options | null = null
   /** How it was cut when it came, if conntrack put it together. */
   origin: FragmentOrigin | null = null
+  /** Whether its addresses or ports were translated. */
+  translated = false
   /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
   copiedTo: Device | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */

@@ -310,7 +310,9 @@ export class Stack {
     }
     const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const { nextFragmentId } = this.#parts
-    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, cameBy !== null)
+    const wasReceived = cameBy !== null
+    const isHeaderWhole = wasReceived || skb.translated
+    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, wasReceived, isHeaderWhole)
     if (pieces === 'too-big') {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)

@@ -13,17 +13,25 @@ import { type RuleLine, ruleLine } from './rule-words.ts'
 
 /**
  * What loading the rule alone into an empty table comes to: its canonical lines, or why it is refused; null where it
- * takes an extension that the registry lacks, whose options nobody here can judge.
+ * takes an extension that the registry lacks, whose options nobody here can judge, or adds no rule at all.
  */
 function ourAnswer({ family, table, chain, text }: RuleLine): string | null {
-  const { rules, diagnostics } = parseRuleText(text, { family, table, chain, syntax: registry })
+  const { rules, diagnostics } = parseRuleText(text, {
+    family,
+    table,
+    chain,
+    syntax: registry,
+    sets: new Map(),
+  })
   if (diagnostics.some(({ code }) => code.endsWith('/unsupported'))) return null
   const error = diagnostics.find(({ severity }) => severity === 'error')
   if (error !== undefined) return `refused: ${error.code}`
   const loaded = newTable(table)
   loaded.chains.get(chain)!.rules.push(...rules)
-  const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618 })
+  const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618, sets: new Map() })
   if (refusal !== undefined) return `refused: ${refusal.code}`
+  // What only asks for help adds nothing.
+  if (rules.length === 0) return null
   return rules.map((rule) => printRule(chain, rule, { family, syntax: registry })).join('\n')
 }
 

@@ -97,6 +97,11 @@ export class Nat {
     return changePacket(packet, packet.networkOffset, target, protocolOf(target), manipulation)
   }
 
+  /** Whether packets of this direction are changed at a hook. */
+  changesAt(info: ConntrackInfo, hook: Hook): boolean {
+    return this.#concerns(info, manipulationAt(hook))
+  }
+
   #concerns({ connection, isReply }: ConntrackInfo, manipulation: Manipulation): boolean {
     return connection!.has(natBit[isReply ? otherManipulation(manipulation) : manipulation])
   }

@@ -41,3 +41,12 @@ export function explainMissing(
   if (at === 'broken') return 'its extension headers are cut off'
   return packet.endOffset - at < length ? `its ${word} is cut off` : null
 }
+
+/** Why `locateWholeHeader` found none, or null. */
+export function explainMissingWhole(skb: Skb, protocol: number, length: number, word: string): string | null {
+  const missing = explainMissing(skb, protocol, length, word)
+  const at = findHeader(skb.packet, protocol)
+  if (missing !== null || typeof at !== 'number') return missing
+  const isWhole = headerLength(skb.packet, at, protocol) <= skb.packet.endOffset - at
+  return isWhole ? null : `its ${word} is cut off`
+}

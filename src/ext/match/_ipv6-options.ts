@@ -10,7 +10,7 @@ import { headerLength } from '../../net/headers/ipv6-extension.ts'
 import type { Packet } from '../../net/packet.ts'
 import { defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
-import { explainMissing, locateWholeHeader } from './_header.ts'
+import { explainMissingWhole, locateWholeHeader } from './_header.ts'
 
 export interface OptionTest {
   /** 0 to 255; 0 is Pad1, which has no length. */
@@ -94,7 +94,7 @@ export function defineIpv6Options({ name, protocol, header }: Kind) {
     }),
 
     explain: (data, skb, context) =>
-      explainMissing(skb, protocol, fixedBytes, header) ??
+      explainMissingWhole(skb, protocol, fixedBytes, header) ??
       firstMiss(data, skb.packet, locateWholeHeader(skb, context, protocol, fixedBytes)),
   })
 }

@@ -12,7 +12,7 @@ import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
-import { explainMissing, locateWholeHeader } from './_header.ts'
+import { explainMissingWhole, locateWholeHeader } from './_header.ts'
 import { listRange } from './_list.ts'
 import { anySpi as anyNumber, explainSpi, givenSpis, printSpis, type Spis, spiHolds } from './_spi.ts'
 
@@ -116,7 +116,7 @@ export const rt = defineMatch<Rt>()({
   }),
 
   explain: (data, skb, context) =>
-    explainMissing(skb, ipProtocol.routing, fixedBytes, 'routing header') ??
+    explainMissingWhole(skb, ipProtocol.routing, fixedBytes, 'routing header') ??
     firstMiss(data, skb.packet, locateWholeHeader(skb, context, ipProtocol.routing, fixedBytes)),
 })
 

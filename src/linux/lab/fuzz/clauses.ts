@@ -140,7 +140,7 @@ const headerFields: readonly ((random: Random) => string)[] = [
   (random) => `-m tos ${maybeNot(random)}--tos ${random.pick(['0x00/0x3f', '0x10/0xff', '0x08/0x0c'])}`,
   (random) => `-m ecn ${maybeNot(random)}--ecn-ip-ect ${random.between(0, 3)}`,
   (random) =>
-    `-m u32 ${maybeNot(random)}--u32 ${random.pick(['"8&0xFF=0:0x3f"', '"0>>22&0x3C@0>>16=0:0x1ff"'])}`,
+    `-m u32 ${maybeNot(random)}--u32 ${random.pick(['"8>>24=0:0x3f"', '"0>>22&0x3C@0>>16=0:0x1ff"'])}`,
   (random) =>
     `-m string ${maybeNot(random)}--hex-string "|${random.pick(['00', '0000', '16'])}|" --algo bm --to 120`,
 ]

@@ -73,13 +73,15 @@ function randomTable(random: Random, family: Family, name: TableName, taste: Tas
 }
 
 function randomRule(random: Random, room: Room, taste: Taste): RuleDraft {
-  const target = randomTarget(random, room)
+  const target = randomTarget(random, room, taste)
   const clauses = [...baseClauses(random, room)]
   const protocol = target.needs ?? randomProtocol(random, room.family)
   if (protocol !== null) {
     const isInverted = target.needs === undefined && random.chance(0.08)
     clauses.push(`${isInverted ? '! ' : ''}-p ${protocol}`)
-    if (!isInverted && random.chance(0.7))
+    // iptables-nft makes one match of two of the same kind.
+    const isDouble = taste.avoidsNftDifferences && target.text.startsWith('-m tcp')
+    if (!isInverted && !isDouble && random.chance(0.7))
       clauses.push(...protocolClauses(random, room.family, protocol, taste))
   }
   if (room.family === 'ipv4' && random.chance(0.04)) clauses.push(random.chance(0.5) ? '-f' : '! -f')

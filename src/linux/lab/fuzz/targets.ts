@@ -3,7 +3,7 @@
 import { registry } from '../../../ext/registry.ts'
 import type { Family } from '../../../net/address.ts'
 import type { Random } from './random.ts'
-import type { Room } from './rules.ts'
+import type { Room, Taste } from './rules.ts'
 import { ports } from './world.ts'
 
 export interface TargetDraft {
@@ -32,7 +32,7 @@ const rejectKinds: Readonly<Record<Family, readonly string[]>> = {
   ],
 }
 
-export function randomTarget(random: Random, room: Room): TargetDraft {
+export function randomTarget(random: Random, room: Room, taste: Taste): TargetDraft {
   const has = (name: string): boolean => registry.target(name, room.family) !== null
   const isNat = room.table === 'nat'
   const kind = random.weighted([
@@ -48,7 +48,8 @@ export function randomTarget(random: Random, room: Room): TargetDraft {
     [has('NOTRACK') && room.table === 'raw' ? 1.5 : 0, 'NOTRACK'],
     [room.table === 'mangle' ? 3 : 0, 'change'],
     [has('HMARK') ? 0.3 : 0, 'HMARK'],
-    [has('TRACE') && room.table === 'raw' ? 0.3 : 0, 'TRACE'],
+    // iptables-nft traces through nf_tables, which tells it elsewhere.
+    [has('TRACE') && room.table === 'raw' && !taste.avoidsNftDifferences ? 0.3 : 0, 'TRACE'],
   ] as const)
   switch (kind) {
     case 'none':
