@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests that run packets through the kernel at their own times: they come last, when the processors are free. */
-const timed = ['test/kernel/examples.test.ts', 'test/kernel/sockets.test.ts']
+const timed = [
+  'test/kernel/examples.test.ts',
+  'test/kernel/sockets.test.ts',
+  'src/linux/lab/fuzz/fuzz.test.ts',
+]
 const limits = { testTimeout: 120_000, hookTimeout: 120_000 }
 
 export default defineConfig({

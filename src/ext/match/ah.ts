@@ -13,7 +13,7 @@ import { ipProtocol } from '../../net/protocol.ts'
 import type { HookContext, Skb } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
-import { explainMissing, locateHeader } from './_header.ts'
+import { explainMissingWhole, locateWholeHeader } from './_header.ts'
 import { listRange } from './_list.ts'
 import { anySpi, explainSpi, givenSpis, printSpis, type Spis, spiHolds, spiRange } from './_spi.ts'
 import { explainHeader, readableHeader, requireProtocol } from './_transport.ts'
@@ -76,7 +76,7 @@ export const ah = defineMatch<Ah>()({
     const missing =
       context.host.family === 'ipv4'
         ? explainHeader(skb, context, header.headerBytes)
-        : explainMissing(skb, ipProtocol.ah, header.headerBytes, 'authentication header')
+        : explainMissingWhole(skb, ipProtocol.ah, header.headerBytes, 'authentication header')
     return missing ?? firstMiss(data, skb, locate(skb, context))
   },
 })
@@ -84,7 +84,7 @@ export const ah = defineMatch<Ah>()({
 const locate = (skb: Skb, context: HookContext): number =>
   context.host.family === 'ipv4'
     ? readableHeader(skb, context, header.headerBytes)
-    : locateHeader(skb, context, ipProtocol.ah, header.headerBytes)
+    : locateWholeHeader(skb, context, ipProtocol.ah, header.headerBytes)
 
 function firstMiss({ spis, length, reservedIsZero }: Ah, { packet }: Skb, at: number): string | null {
   const spi = header.spi(packet, at)
