@@ -8,8 +8,8 @@ import { parseCommand } from '../../src/lang/command.ts'
 import { printRuleset } from '../../src/lang/print.ts'
 import { Problems } from '../../src/lang/problems.ts'
 import { linux618 } from '../../src/lang/profile.ts'
-import { newRuleset, type Ruleset, type Table } from '../../src/lang/rule.ts'
-import { applyAction, useTable } from '../../src/lang/ruleset.ts'
+import { newRuleset, type Ruleset } from '../../src/lang/rule.ts'
+import { applyAction, copyTable, useTable } from '../../src/lang/ruleset.ts'
 import { refusalsOf } from '../../src/lang/verify.ts'
 import { wordsOfArguments } from '../../src/lang/words.ts'
 import { runs } from './budget.ts'
@@ -71,11 +71,6 @@ interface Answer {
   readonly saved: string
 }
 
-const copyOf = (table: Table): Table => ({
-  name: table.name,
-  chains: new Map([...table.chains].map(([name, each]) => [name, { ...each, rules: [...each.rules] }])),
-})
-
 function ourAnswers(commands: readonly string[]): Answer[] {
   const ruleset = newRuleset('ipv4')
   return commands.map((text) => ({ taken: run(ruleset, text), saved: printRuleset(ruleset, registry) }))
@@ -83,7 +78,7 @@ function ourAnswers(commands: readonly string[]): Answer[] {
 
 /** Whether the command was taken; the table is replaced only then. */
 function run(ruleset: Ruleset, text: string): boolean {
-  const table = copyOf(useTable(ruleset, 'filter'))
+  const table = copyTable(useTable(ruleset, 'filter'))
   const context = { family: 'ipv4', syntax: registry, profile: linux618 } as const
   const environment = { ...context, problems: new Problems(), restoreTable: null, chains: () => table.chains }
   const command = parseCommand(wordsOfArguments('run', text.split(' ')), environment)

@@ -34,7 +34,8 @@ export const version = '1.8.9'
 
 export const done = (stdout = ''): Answer => ({ exitCode: 0, stdout, stderr: '' })
 
-const tryHelp = (program: string): string =>
+/** The line below every message about a command line. */
+export const tryHelp = (program: string): string =>
   `Try \`${program} -h' or '${program} --help' for more information.\n`
 
 /**
@@ -69,8 +70,9 @@ export const refusedAtRunTime = (program: string, text: string): Answer => ({
   stderr: `${program}: ${text}.${dmesgTexts.has(text) ? " Run `dmesg' for more information." : ''}\n`,
 })
 
-const invalid = 'Invalid argument'
-const noSuchName = 'No chain/target/match by that name'
+/** Where nothing more is known. */
+export const invalid = 'Invalid argument'
+export const noSuchName = 'No chain/target/match by that name'
 const dmesgTexts: ReadonlySet<string> = new Set([invalid, 'Bad policy name'])
 
 /** libiptc's words for what the tables refuse. Source: `iptc_strerror()`, libiptc/libiptc.c; measured. */
@@ -87,5 +89,3 @@ export const runTimeTexts: Readonly<Record<string, string>> = {
 }
 
 export const badRule = 'Bad rule (does a matching rule exist in that chain?)'
-export const otherRunTimeText = invalid
-export const missingName = noSuchName

@@ -18,13 +18,14 @@ import {
   badRule,
   calledWrongly,
   done,
+  invalid,
   type Machine,
-  missingName,
   noSets,
+  noSuchName,
   noTable,
-  otherRunTimeText,
   refusedAtRunTime,
   runTimeTexts,
+  tryHelp,
   version,
 } from './answer.ts'
 
@@ -64,7 +65,8 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
       ? noTable(program, tableNameIn(args))
       : calledWrongly(program, error)
   }
-  if (command === null) return { exitCode: 2, stdout: '', stderr: tryOther(program) }
+  // `-4` to ip6tables, `-6` to iptables.
+  if (command === null) return { exitCode: 2, stdout: '', stderr: tryHelp(program) }
   const { action } = command
   if (action.kind === 'version') return done(`${program} v${version} (legacy)\n`)
   if (action.kind === 'help') return done(usage(program))
@@ -82,11 +84,7 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
   return answer
 }
 
-const kernelText = ({ code, said }: Refusal): string => said ?? runTimeTexts[code] ?? otherRunTimeText
-
-/** `-4` to ip6tables, `-6` to iptables. */
-const tryOther = (program: string): string =>
-  `Try \`${program} -h' or '${program} --help' for more information.\n`
+const kernelText = ({ code, said }: Refusal): string => said ?? runTimeTexts[code] ?? invalid
 
 function tableNameIn(args: readonly string[]): string {
   const at = args.findIndex((word) => /^(-t|--t(a(b(le?)?)?)?)$/.test(word))
@@ -139,19 +137,19 @@ function runTimeText(action: Action, { code }: Refusal): string {
     case 'rule/missing': {
       const [rule] = 'rules' in action ? action.rules : []
       const { kind } = rule?.target ?? { kind: 'none' }
-      return kind === 'chain' || kind === 'extension' ? missingName : badRule
+      return kind === 'chain' || kind === 'extension' ? noSuchName : badRule
     }
     case 'rule/number-too-big':
       return `Index of ${indexNames[action.kind] ?? 'deletion'} too big`
     case 'chain/missing':
       if (action.kind === 'delete' || action.kind === 'check') return badRule
-      return action.kind === 'policy' ? runTimeTexts['chain/no-policy']! : missingName
+      return action.kind === 'policy' ? runTimeTexts['chain/no-policy']! : noSuchName
     case 'chain/exists':
       return action.kind === 'rename-chain' ? 'File exists' : runTimeTexts[code]!
     case 'chain/base':
-      return action.kind === 'rename-chain' ? missingName : runTimeTexts[code]!
+      return action.kind === 'rename-chain' ? noSuchName : runTimeTexts[code]!
     default:
-      return runTimeTexts[code] ?? otherRunTimeText
+      return runTimeTexts[code] ?? invalid
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import { Problems } from '../problems.ts'
 import { readRestore } from '../restore.ts'
-import { type Counters, type Family, newRuleset, noCounters, type Table } from '../rule.ts'
+import { type Family, newRuleset, type Table } from '../rule.ts'
+import { zero } from '../ruleset.ts'
 import { SourceText } from '../source.ts'
 import { refusalsOf } from '../verify.ts'
 import { type Answer, calledWrongly, done, type Machine, type Told, version } from './answer.ts'
@@ -54,24 +55,14 @@ export function runRestore(args: readonly string[], input: string, family: Famil
     stopAtError: true,
     ...(onlyTable === undefined ? {} : { onlyTable }),
   })
+  // Without `-c` whatever counters the text has are ignored.
   if (!given.has('counters')) {
-    for (const [name, table] of target.tables) if (before.get(name) !== table) zeroAll(table)
+    for (const [name, table] of target.tables) if (before.get(name) !== table) zero(table, null)
   }
   const error = problems.list.find(({ severity }) => severity === 'error')
   if (error === undefined) return done()
   const line = error.span === null ? 1 : source.locate(error.span.start).line
   return refusal(program, error, line, input)
-}
-
-/** Without `-c` whatever counters the text has are ignored. */
-function zeroAll(table: Table): void {
-  const zero = (counters: Counters): Counters => (counters === noCounters ? counters : noCounters)
-  for (const chain of table.chains.values()) {
-    chain.counters = zero(chain.counters)
-    chain.rules = chain.rules.map((rule) =>
-      rule.counters === noCounters ? rule : { ...rule, counters: noCounters },
-    )
-  }
 }
 
 /** Codes of what the kernel or libiptc refuses, which iptables-restore tells by the line alone. */
