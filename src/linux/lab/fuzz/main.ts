@@ -1,9 +1,9 @@
 /** `npm run fuzz`: random cases before the engine and the kernel. */
 import { parseArgs } from 'node:util'
-import { UnavailableError } from '../../unavailable.ts'
-import { type Backend, requireLab } from '../index.ts'
+import type { Backend } from '../index.ts'
 import { runCampaign, type Tally } from './campaign.ts'
 import { openEngine } from './engine.ts'
+import { saysLack } from './lack.ts'
 
 const usage = `usage: npm run fuzz -- --minutes N [--seed S] [--backend legacy|nft] [--cases N] [--keep-going] [--no-shrink]
        npm run fuzz -- --case S    one case again, by the seed that its scenario file names
@@ -16,13 +16,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
     process.stderr.write(usage)
     return 2
   }
-  try {
-    requireLab(settings.backend)
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error
-    process.stderr.write(`error: ${error.message}\n${error.hint === null ? '' : `  try: ${error.hint}\n`}`)
-    return 3
-  }
+  if (saysLack(settings.backend)) return 3
   const startMs = performance.now()
   const minutes = (): string => ((performance.now() - startMs) / 60_000).toFixed(1)
   process.stderr.write(

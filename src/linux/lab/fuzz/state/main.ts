@@ -1,7 +1,6 @@
 /** `npm run fuzz:state`: random conversations through a gateway, before the engine and the kernel. */
 import { parseArgs } from 'node:util'
-import { UnavailableError } from '../../../unavailable.ts'
-import { requireLab } from '../../index.ts'
+import { saysLack } from '../lack.ts'
 import { runStateCampaign, sayStateTally } from './campaign.ts'
 
 const usage = `usage: npm run fuzz:state -- [--minutes N] [--packets N] [--seed S] [--keep-going] [--no-shrink]
@@ -15,13 +14,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
     process.stderr.write(usage)
     return 2
   }
-  try {
-    requireLab('legacy')
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error
-    process.stderr.write(`error: ${error.message}\n${error.hint === null ? '' : `  try: ${error.hint}\n`}`)
-    return 3
-  }
+  if (saysLack('legacy')) return 3
   const { seed, isOneCase, packets, keepsGoing, shrinks } = settings
   const startMs = performance.now()
   const say = (text: string): void => {
