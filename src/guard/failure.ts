@@ -1,0 +1,17 @@
+/** One failure that a filter found in a log: who failed, when, and the lines that say so. */
+export interface Failure {
+  /** What is counted and banned: the address, or the text of `<F-ID>` where a filter gives one. */
+  id: string
+  /** The address behind it, canonical (`::ffff:` prefix taken off, IPv6 compressed); absent where the line has none. */
+  address?: string
+  /** When it happened by the log, in milliseconds since 1970 (UTC); only epoch dates carry fractions of a second. */
+  timeMs: number
+  /** How many attempts the line tells of, 1 or more: fail2ban's `attempts`. */
+  attempts: number
+  /** The lines that led to it, oldest first, as they stood in the log, without line ends. */
+  matches: readonly string[]
+  /** What the expression's named groups held, by name in lower case (`user`, `fport`); unset groups are absent. */
+  groups: Readonly<Record<string, string>>
+  /** All user names seen on one connection (`F-MLFID`), where the filter collects them. */
+  users?: readonly string[]
+}
