@@ -25,6 +25,7 @@ export interface Example {
 export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 export interface Command {
+  /** One word, or two for a command of a group: `guard config`. */
   readonly name: string
   /** One line for the overview. */
   readonly summary: string

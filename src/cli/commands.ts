@@ -9,3 +9,8 @@ import { test } from './test.ts'
 import { trace } from './trace.ts'
 
 export const commands: readonly Command[] = [check, fmt, trace, test, replay, sh, ...programCommands]
+
+/** Words that several commands begin with: `guard` of `guard config`. */
+export const groups: readonly { readonly name: string; readonly summary: string }[] = [
+  { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
+]

@@ -20,7 +20,7 @@ export const helpCommand = (help: CommandHelp): Command => ({
   description:
     'Explains a command of postern, or what can stand behind -m and -j in a rule: the options, what excludes what, ' +
     'and examples. Without a name, -m and -j list what there is.',
-  arguments: [{ name: '[command]', doc: 'a command of postern' }],
+  arguments: [{ name: '[command...]', doc: 'a command of postern' }],
   options: [
     { flags: '-m, --match [name]', doc: 'a match: -m recent' },
     { flags: '-j, --target [name]', doc: 'a target: -j LOG' },
@@ -30,7 +30,8 @@ export const helpCommand = (help: CommandHelp): Command => ({
     { does: 'which targets are there?', command: 'postern help -j' },
   ],
 
-  async run([name], { match, target }, environment) {
+  async run(words, { match, target }, environment) {
+    const name = words.length === 0 ? undefined : words.join(' ')
     const topics = [
       ...(match === undefined ? [] : [explain('match', match, environment.columns)]),
       ...(target === undefined ? [] : [explain('target', target, environment.columns)]),

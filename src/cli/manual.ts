@@ -33,7 +33,7 @@ function overviewPage(commands: readonly Command[]): ManualPage {
     '.SH COMMANDS',
     ...commands.flatMap(({ name, summary }) => [
       '.TP',
-      `\\fBpostern\\-${escapeRoff(name)}\\fR(1)`,
+      `\\fBpostern\\-${escapeRoff(name.replace(' ', '-'))}\\fR(1)`,
       escapeRoff(summary),
     ]),
     ...exitStatus,
@@ -52,7 +52,7 @@ const exitStatus = [
 ]
 
 function commandPage(command: Command): ManualPage {
-  const name = `postern-${command.name}`
+  const name = `postern-${command.name.replace(' ', '-')}`
   const synopsis = [...command.arguments.map(({ name: argument }) => escapeRoff(argument))].join(' ')
   const lines = [
     ...head(name, command.summary),

@@ -2,7 +2,7 @@
 import { Command as Commander, CommanderError, Option } from 'commander'
 import { RulesRefused } from '../scenario/rules.ts'
 import type { Command, Example } from './command.ts'
-import { commands } from './commands.ts'
+import { commands, groups } from './commands.ts'
 import { type Environment, exit, UnavailableError, UsageError } from './environment.ts'
 import { withPlainFileErrors } from './file-errors.ts'
 import { helpCommand } from './help.ts'
@@ -68,9 +68,8 @@ export function buildProgram(environment: Environment, finish: (status: number) 
     .showHelpAfterError('  try: postern --help')
     .addHelpText('after', `\n${printExamples('What to try first', firstSteps)}\n${closing}`)
   const help = helpCommand({
-    names: [...commands.map(({ name }) => name), 'help'],
-    print: (name) =>
-      (program.commands.find((sub) => sub.name() === name) ?? program).helpInformation({ error: false }),
+    names: [...commands.map(({ name }) => name), ...groups.map(({ name }) => name), 'help'],
+    print: (name) => find(program, name?.split(' ') ?? []).helpInformation({ error: false }),
   })
   for (const command of [...commands, help]) addCommand(program, command, environment, finish)
   return program
@@ -82,8 +81,10 @@ function addCommand(
   environment: Environment,
   finish: (status: number) => void,
 ): void {
-  const sub = program
-    .command(command.name)
+  const words = command.name.split(' ')
+  const parent = words.length === 1 ? program : groupOf(program, words[0]!)
+  const sub = parent
+    .command(words.at(-1)!)
     .summary(command.summary)
     .description(command.description)
     .helpOption('-h, --help', 'print this')
@@ -104,6 +105,22 @@ function addCommand(
       .filter((arg) => arg !== undefined) as string[]
     finish(await command.run(args, sub.opts(), environment))
   })
+}
+
+/** The command of that words in the tree; the program itself for none. */
+const find = (program: Commander, words: readonly string[]): Commander =>
+  words.reduce((parent, word) => parent.commands.find((sub) => sub.name() === word) ?? parent, program)
+
+/** The command that stands before those of its group: `guard` of `guard config`. */
+function groupOf(program: Commander, name: string): Commander {
+  const known = program.commands.find((sub) => sub.name() === name)
+  if (known !== undefined) return known
+  return program
+    .command(name)
+    .description(groups.find((group) => group.name === name)!.summary)
+    .helpCommand(false)
+    .helpOption('-h, --help', 'print this')
+    .showHelpAfterError(`  try: postern ${name} --help`)
 }
 
 const closing = 'postern COMMAND --help tells more; postern help -m recent explains a match.'
