@@ -33,14 +33,15 @@ const attempts = 3
 
 /**
  * Runs every case and returns its report. Namespaces are built before the first step of any case of a batch, since
- * building takes the time that steps must not lose.
+ * building takes the time that steps must not lose. A batch takes as long as its longest case, so cases of like
+ * length go together.
  */
 export async function runOnKernel(
   parts: readonly Case[],
   { backend, signal, onProgress = () => {}, isGood = (_, report) => !report.failed }: KernelRunOptions,
 ): Promise<Map<Case, CaseReport>> {
   const reports = new Map<Case, CaseReport>()
-  let waiting = [...parts]
+  let waiting = [...parts].sort((a, b) => durationMs(b) - durationMs(a))
   for (let attempt = 1; attempt <= attempts && waiting.length > 0; attempt++) {
     const size = Math.ceil(labsAtOnce / 4 ** (attempt - 1))
     for (let from = 0; from < waiting.length; from += size) {
@@ -78,6 +79,10 @@ async function runBatch(
     await closeAll()
   }
 }
+
+/** From the first step to the last. */
+export const durationMs = ({ steps }: Case): number =>
+  Number((steps.at(-1)?.atNs ?? 0n) - (steps[0]?.atNs ?? 0n)) / 1e6
 
 const wasLate = ({ steps }: CaseReport): boolean =>
   steps.some(({ result }) => (result as KernelStepResult).lateMs > toleratedLateMs)
