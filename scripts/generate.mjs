@@ -9,7 +9,7 @@ const { generatedFiles } = await import('../dist/cli/generated.js')
 const folder = join(root, 'man')
 mkdirSync(folder, { recursive: true })
 for (const name of readdirSync(folder)) rmSync(join(folder, name))
-for (const { path, text } of generatedFiles()) {
+for (const { path, text } of await generatedFiles()) {
   writeFileSync(join(root, path), text)
   console.log(path)
 }

@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { commands } from '../src/cli/commands.ts'
+import { loadCommands } from '../src/cli/commands.ts'
 import { helpCommand } from '../src/cli/help.ts'
-import { firstSteps } from '../src/cli/run.ts'
+import { firstSteps } from '../src/cli/program.ts'
 import { labLack } from '../src/linux/lab/requirements.ts'
 import { builtLack } from './built.ts'
 import { repositoryRoot } from './shared.ts'
@@ -51,7 +51,8 @@ const documents = [
   ...readdirSync(join(repositoryRoot, 'examples')).map((name) => `examples/${name}/README.md`),
 ].filter((path) => existsSync(join(repositoryRoot, path)))
 
-const helps = [...commands, helpCommand({ names: [], print: () => '' })].flatMap(({ name, examples }) =>
+const loaded = await loadCommands()
+const helps = [...loaded, helpCommand({ names: [], print: () => '' })].flatMap(({ name, examples }) =>
   examples.map(({ command }) => ({ place: `postern ${name} --help`, cwd: '.', command, output: null })),
 )
 
@@ -97,7 +98,7 @@ describe('examples in documents and help', () => {
     for (const document of documents.filter((path) => /^examples\/.*\//.test(path))) {
       expect(examplesOf(document), document).not.toEqual([])
     }
-    for (const { name, examples } of commands) expect(examples, name).not.toEqual([])
+    for (const { name, examples } of loaded) expect(examples, name).not.toEqual([])
   })
 
   it('the program is built and fresh', () => expect(builtLack()).toBeNull())

@@ -99,6 +99,18 @@ describe('exit status', () => {
   })
 })
 
+it('70 for a defect of our own, with the way to report it', async () => {
+  const ran = await postern(['check', 'broken.v4'], {
+    files: {
+      get 'broken.v4'(): string {
+        throw new TypeError('nothing is there')
+      },
+    },
+  })
+  expect(ran).toMatchObject({ status: 70, stdout: '' })
+  expect(ran.stderr).toMatch(/^postern has a defect; please report it/)
+})
+
 describe('hints', () => {
   it.each([
     [['chek', 'x'], 'try: check'],

@@ -1,16 +1,69 @@
-/** Every command, in the order in which `--help` lists them. */
-import { check } from './check.ts'
+/**
+ * Every command, in the order in which `--help` lists them: what the overview says of it, and where its code is. Only
+ * the command that is called is loaded.
+ */
+import { programs } from '../lang/program/programs.ts'
 import type { Command } from './command.ts'
-import { fmt } from './fmt.ts'
-import { programCommands } from './programs.ts'
-import { replay } from './replay.ts'
-import { sh } from './sh.ts'
-import { test } from './test.ts'
-import { trace } from './trace.ts'
 
-export const commands: readonly Command[] = [check, fmt, trace, test, replay, sh, ...programCommands]
+export interface CommandEntry {
+  /** One word, or two for a command of a group: `guard config`. */
+  readonly name: string
+  /** As the command itself says it; a test holds them equal. */
+  readonly summary: string
+  /** Names of its arguments. */
+  readonly arguments: readonly string[]
+  load(): Promise<Command>
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'check',
+    summary: 'read rules and say what is wrong with them',
+    arguments: ['<file...>'],
+    load: async () => (await import('./check.ts')).check,
+  },
+  {
+    name: 'fmt',
+    summary: 'print rules as iptables-save would after loading them',
+    arguments: ['<file>'],
+    load: async () => (await import('./fmt.ts')).fmt,
+  },
+  {
+    name: 'trace',
+    summary: "show a packet's way through the rules, and why",
+    arguments: ['<rules>', '<packet...>'],
+    load: async () => (await import('./trace.ts')).trace,
+  },
+  {
+    name: 'test',
+    summary: 'run scenarios: packets with expectations',
+    arguments: ['<file...>'],
+    load: async () => (await import('./test.ts')).test,
+  },
+  {
+    name: 'replay',
+    summary: 'run a capture through rules',
+    arguments: ['<rules>', '<capture>'],
+    load: async () => (await import('./replay.ts')).replay,
+  },
+  {
+    name: 'sh',
+    summary: 'run a firewall script against a virtual host',
+    arguments: ['<script>', '[args...]'],
+    load: async () => (await import('./sh.ts')).sh,
+  },
+  ...programs.map((program) => ({
+    name: program.name,
+    summary: `${program.name} on a virtual host`,
+    arguments: ['[words...]'],
+    load: async () => (await import('./programs.ts')).commandOf(program),
+  })),
+]
 
 /** Words that several commands begin with: `guard` of `guard config`. */
 export const groups: readonly { readonly name: string; readonly summary: string }[] = [
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
 ]
+
+/** All of them, loaded. */
+export const loadCommands = (): Promise<Command[]> => Promise.all(commands.map(({ load }) => load()))

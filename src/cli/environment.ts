@@ -37,8 +37,8 @@ export interface FileSink {
   close(): Promise<void>
 }
 
-/** Exit statuses of DESIGN.md. */
-export const exit = { ok: 0, finding: 1, usage: 2, unavailable: 3 } as const
+/** Exit statuses; `defect` is for what postern itself does wrong (EX_SOFTWARE of sysexits.h). */
+export const exit = { ok: 0, finding: 1, usage: 2, unavailable: 3, defect: 70 } as const
 
 /** A user's mistake in calling the command: printed without stack, exit status 2. */
 export class UsageError extends Error {

@@ -1,7 +1,7 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
 import { rulesJsonSchema } from '../lang/json.ts'
 import { scenarioJsonSchema } from '../scenario/schema.ts'
-import { commands } from './commands.ts'
+import { loadCommands } from './commands.ts'
 import { helpCommand } from './help.ts'
 import { manualPages } from './manual.ts'
 
@@ -14,10 +14,13 @@ export interface GeneratedFile {
   readonly text: string
 }
 
-export function generatedFiles(): GeneratedFile[] {
+export async function generatedFiles(): Promise<GeneratedFile[]> {
   return [
     { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
     { path: 'docs/rules.schema.json', text: `${JSON.stringify(rulesJsonSchema(), null, 2)}\n` },
-    ...manualPages([...commands, help]).map(({ fileName, text }) => ({ path: `man/${fileName}`, text })),
+    ...manualPages([...(await loadCommands()), help]).map(({ fileName, text }) => ({
+      path: `man/${fileName}`,
+      text,
+    })),
   ]
 }

@@ -11,7 +11,7 @@ import { table } from './style.ts'
 /** The help that `--help` prints: of a command, or of the whole program for null. */
 export interface CommandHelp {
   readonly names: readonly string[]
-  print(name: string | null): string
+  print(name: string | null): string | Promise<string>
 }
 
 export const helpCommand = (help: CommandHelp): Command => ({
@@ -35,14 +35,14 @@ export const helpCommand = (help: CommandHelp): Command => ({
     const topics = [
       ...(match === undefined ? [] : [explain('match', match, environment.columns)]),
       ...(target === undefined ? [] : [explain('target', target, environment.columns)]),
-      ...(name === undefined ? [] : [explainCommand(name, help)]),
+      ...(name === undefined ? [] : [await explainCommand(name, help)]),
     ]
-    environment.stdout(topics.length === 0 ? help.print(null) : topics.join('\n'))
+    environment.stdout(topics.length === 0 ? await help.print(null) : topics.join('\n'))
     return exit.ok
   },
 })
 
-function explainCommand(name: string, help: CommandHelp): string {
+async function explainCommand(name: string, help: CommandHelp): Promise<string> {
   if (help.names.includes(name)) return help.print(name)
   const target = extensions('target').find((one) => one.name === name)
   const match = extensions('match').find((one) => one.name === name)

@@ -48,6 +48,7 @@ const exitStatus = [
     ['1', 'a finding: a failed test, an error in the rules'],
     ['2', 'the command was called wrongly'],
     ['3', 'this machine lacks something (privilege, a component); the message says how to get it'],
+    ['70', 'postern itself has a defect; the message asks for a report'],
   ].flatMap(([status, meaning]) => ['.TP', `.B ${status}`, escapeRoff(meaning!)]),
 ]
 

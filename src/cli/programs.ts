@@ -1,6 +1,6 @@
 /** `postern iptables` and its kin: the commands themselves, on a virtual host kept in a file. */
 import { decodeText } from '../lang/bytes.ts'
-import { type Program, programs, runProgram } from '../lang/program/run.ts'
+import { type Program, runProgram } from '../lang/program/run.ts'
 import type { Command } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
 import { withMachine } from './machine.ts'
@@ -18,7 +18,7 @@ const description = (name: string): string =>
   `Behaves as ${name} 1.8.9 (legacy) does: the same output, messages and exit codes, and needs no root. The rules ` +
   'live in the file that --state names in front of all other words, or the variable POSTERN_STATE.'
 
-const commandOf = (program: Program): Command => ({
+export const commandOf = (program: Program): Command => ({
   name: program.name,
   summary: `${program.name} on a virtual host`,
   description: description(program.name),
@@ -30,8 +30,6 @@ const commandOf = (program: Program): Command => ({
   ownWords: true,
   run: (words, _options, environment) => runOnState(program, words, environment),
 })
-
-export const programCommands: readonly Command[] = programs.map(commandOf)
 
 async function runOnState(
   program: Program,

@@ -8,6 +8,7 @@ import { SourceText, type Span } from '../lang/source.ts'
 import { type Family, parseAddress, printAddress } from '../net/address.ts'
 import { readAction } from './action.ts'
 import { parseDuration, printDuration } from './duration.ts'
+import { familyOfName } from './family.ts'
 import { FlowReader } from './flow/read.ts'
 import { type Complain, readHost, type TextPart } from './host-file.ts'
 import type { Case, CaseStep, Expectation, RulesText, Scenario } from './scenario.ts'
@@ -321,10 +322,4 @@ const isVerdict = (word: string): word is Verdict => verdicts.includes(word)
 function firstLineEnd(text: string, start: number, end: number): number {
   const lineEnd = text.indexOf('\n', start)
   return lineEnd < 0 ? end : Math.min(end, lineEnd)
-}
-
-/** `*.v6` and names with a 6 hold IPv6 rules, as the command line has it. */
-export function familyOfName(path: string, otherwise: Family = 'ipv4'): Family {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return /6/.test(name) ? 'ipv6' : otherwise
 }

@@ -1,20 +1,12 @@
 /** Rules of a scenario, from text into a host. */
 import type { Host } from '../engine/host.ts'
 import { registry } from '../ext/registry.ts'
-import type { Diagnostic } from '../lang/diagnostic.ts'
 import { parseRules } from '../lang/read.ts'
 import type { Ruleset } from '../lang/rule.ts'
+import { RulesRefused } from './rules-refused.ts'
 import type { RulesText } from './scenario.ts'
 
-/** The rules have errors, or the kernel would refuse them. Thrown before the first step. */
-export class RulesRefused extends Error {
-  readonly diagnostics: readonly Diagnostic[]
-
-  constructor(diagnostics: readonly Diagnostic[]) {
-    super(diagnostics[0]?.message ?? 'the rules were refused')
-    this.diagnostics = diagnostics
-  }
-}
+export { RulesRefused } from './rules-refused.ts'
 
 /** Reads and loads all of them. Throws RulesRefused; warnings are for `postern check`. */
 export function loadRules(host: Host, texts: readonly RulesText[]): void {
