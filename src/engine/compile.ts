@@ -8,6 +8,7 @@ import type { Registry } from '../ext/registry.ts'
 import type { Hook, MatchUse, Negatable, Rule, Table, TableName, UnknownUse } from '../lang/rule.ts'
 import { hooks, tableHooks } from '../lang/rule.ts'
 import type { Prefix } from '../net/address.ts'
+import { ChainIndex } from './chain-index.ts'
 import type { RuleRef } from './outcome.ts'
 
 /** Packets and bytes; counted as plain numbers on top of what the text gave, to stay exact and quick. */
@@ -93,6 +94,10 @@ export interface LoadedChain {
   readonly policy: 'ACCEPT' | 'DROP' | null
   /** Of the policy. */
   readonly counters: LiveCounters
+  /** Null where every rule has to be asked; made when packets have walked the chain a few times. */
+  index: ChainIndex | null
+  /** How often it was walked without an index; -1 once that is settled. */
+  walks: number
 }
 
 export interface LoadedTable {
@@ -127,6 +132,8 @@ export function loadTable(
       name,
       policy,
       counters: withCounters ? new LiveCounters(counters.packets, counters.bytes) : new LiveCounters(),
+      index: null,
+      walks: 0,
       rules: rules.map((rule, at) =>
         loadRule(rule, { table: table.name, chain: name, number: at + 1 }, registry, host, withCounters),
       ),
@@ -145,6 +152,8 @@ export function loadTable(
     if (chain !== undefined) base.set(hook, chain)
   }
   const loaded = [...chains.values()]
+  // An index reads a packet once, so nobody may give it other addresses on its way through the table.
+  if (loaded.some(rewritesAddresses)) for (const chain of loaded) chain.walks = -1
   return {
     name: table.name,
     table,
@@ -153,6 +162,18 @@ export function loadTable(
     needsConntrack: loaded.some(wantsConntrack),
     needsDefragment: loaded.some(wantsDefragment),
   }
+}
+
+/** How often a chain is walked before an index of it is worth its making. */
+const walksWithoutIndex = 4
+
+/** The index of a chain, once it is due. */
+export function indexOf(chain: LoadedChain): ChainIndex | null {
+  if (chain.walks >= 0 && ++chain.walks > walksWithoutIndex) {
+    chain.walks = -1
+    chain.index = ChainIndex.of(chain.rules)
+  }
+  return chain.index
 }
 
 /** Base chains in hook order, then user chains in byte order. */
@@ -231,6 +252,9 @@ function wantsConntrack({ rules }: LoadedChain): boolean {
       (target.kind === 'extension' && targetWantsConntrack(target.definition, target.data)),
   )
 }
+
+const rewritesAddresses = ({ rules }: LoadedChain): boolean =>
+  rules.some(({ target }) => target.kind === 'extension' && target.definition.rewritesAddresses === true)
 
 const wantsDefragment = ({ rules }: LoadedChain): boolean =>
   rules.some(({ target }) => target.kind === 'extension' && target.definition.needsDefragment === true)

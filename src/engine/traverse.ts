@@ -15,8 +15,10 @@ import type {
 import type { Hook, TableName } from '../lang/rule.ts'
 import type { Address } from '../net/address.ts'
 import type { Packet } from '../net/packet.ts'
+import type { Cursor } from './chain-index.ts'
 import {
   type AddressTest,
+  indexOf,
   interfaceMatches,
   type LoadedChain,
   type LoadedRule,
@@ -116,6 +118,7 @@ export type Miss =
 
 interface Return {
   readonly chain: LoadedChain
+  readonly cursor: Cursor | null
   readonly next: number
 }
 
@@ -129,7 +132,11 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   const context = new TableContext(table.name, place, journey)
   const base = table.base.get(place.hook)!
   const stack: Return[] = []
+  /** A trace wants to hear of every rule. */
+  const open = (entered: LoadedChain): Cursor | null =>
+    trace === null ? openCursor(entered, skb.packet, context) : null
   let chain = base
+  let cursor = open(chain)
   let next = 0
   /** Whether the chain is left by RETURN, and not at its end. */
   let hasReturned = false
@@ -140,6 +147,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   trace?.({ kind: 'enter', table: table.name, chain: base.name })
 
   for (;;) {
+    if (cursor !== null) next = cursor.seek(next)
     const rule = chain.rules[next++]
     if (rule === undefined) {
       const back = stack.pop()
@@ -151,6 +159,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       }
       trace?.({ kind: 'return', table: table.name, chain: chain.name, to: back.chain.name })
       chain = back.chain
+      cursor = back.cursor
       next = back.next
       continue
     }
@@ -183,8 +192,9 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       case 'none':
         break
       case 'chain':
-        if (!target.goto) stack.push({ chain, next })
+        if (!target.goto) stack.push({ chain, cursor, next })
         chain = target.chain
+        cursor = open(chain)
         next = 0
         trace?.({ kind: 'enter', table: table.name, chain: chain.name })
         break
@@ -216,6 +226,10 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
     if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
   }
 }
+
+/** Which rules of a chain to ask about a packet; null for all. */
+const openCursor = (chain: LoadedChain, packet: Packet, context: TableContext): Cursor | null =>
+  indexOf(chain)?.open(packet, context.in?.name ?? '', context.out?.name ?? '') ?? null
 
 /** Where the kernel ends up when a base chain runs out, by RETURN too, or when a chain reached by goto does. */
 function applyPolicy(table: TableName, base: LoadedChain, skb: HostSkb, journey: Journey): Decision {

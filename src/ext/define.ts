@@ -45,6 +45,8 @@ export interface TargetDefinition<Data, State = undefined> extends ExtensionSynt
   readonly cannotRun?: string
   /** Whether a rule with it makes the kernel put fragments together before PREROUTING, even without tracking. */
   readonly needsDefragment?: boolean
+  /** Whether it gives the packet other addresses at once, for the rules behind it in the table to see. */
+  readonly rewritesAddresses?: boolean
   /** As for matches; by the rule's data where only some of them do. */
   readonly needsConntrack?: boolean | ((data: Data) => boolean)
   load?(data: Data, host: HostServices): State

@@ -56,6 +56,7 @@ export function defineNpt({ name, side, hooks, doc }: Kind) {
     name,
     families: ['ipv6'],
     doc,
+    rewritesAddresses: true,
     options: {
       'src-pfx': prefix({ doc: 'the prefix that is replaced', metavar: 'PREFIX/LENGTH', required: true }),
       'dst-pfx': prefix({ doc: 'the prefix in its place', metavar: 'PREFIX/LENGTH', required: true }),
