@@ -6,8 +6,7 @@
  */
 import type { Address } from '../net/address.ts'
 
-/** Words of `::1`, of 255.255.255.255. */
-const loopbackWords = [0, 0, 0, 1]
+/** 255.255.255.255. */
 const allOnes = 0xffffffff
 
 /** 224.0.0.0/4, ff00::/8. */
@@ -21,7 +20,9 @@ export const isLocalMulticast = ({ family, words }: Address): boolean =>
 
 /** 127.0.0.0/8, ::1. */
 export function isLoopback({ family, words }: Address): boolean {
-  return family === 'ipv4' ? words[0]! >>> 24 === 127 : words.every((word, at) => word === loopbackWords[at])
+  return family === 'ipv4'
+    ? words[0]! >>> 24 === 127
+    : words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1
 }
 
 /** 255.255.255.255. */
@@ -29,7 +30,10 @@ export const isLimitedBroadcast = ({ family, words }: Address): boolean =>
   family === 'ipv4' && words[0] === allOnes
 
 /** 0.0.0.0 or `::`. The rest of 0.0.0.0/8 is as good as any other since Linux 5.3 (`ipv4_is_zeronet`). */
-export const isUnspecified = ({ words }: Address): boolean => words.every((word) => word === 0)
+export function isUnspecified({ words }: Address): boolean {
+  for (let at = 0; at < words.length; at++) if (words[at] !== 0) return false
+  return true
+}
 
 /** 169.254.0.0/16 is nothing special to routing; fe80::/10 is valid on one link only. */
 export const isLinkLocal = ({ family, words }: Address): boolean =>

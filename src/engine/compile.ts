@@ -9,6 +9,7 @@ import type { Hook, MatchUse, Negatable, Rule, Table, TableName, UnknownUse } fr
 import { hooks, tableHooks } from '../lang/rule.ts'
 import type { Prefix } from '../net/address.ts'
 import { ChainIndex } from './chain-index.ts'
+import type { Fate } from './journey.ts'
 import type { RuleRef } from './outcome.ts'
 
 /** Packets and bytes; counted as plain numbers on top of what the text gave, to stay exact and quick. */
@@ -85,6 +86,8 @@ export interface LoadedRule {
   readonly matches: readonly LoadedMatch[]
   /** Set once all chains of the table are there. */
   target: LoadedTarget
+  /** What was last told of its decision, for people. */
+  fate: Fate | null
 }
 
 export interface LoadedChain {
@@ -94,6 +97,8 @@ export interface LoadedChain {
   readonly policy: 'ACCEPT' | 'DROP' | null
   /** Of the policy. */
   readonly counters: LiveCounters
+  /** What was told of its policy, for people. */
+  fate: Fate | null
   /** Null where every rule has to be asked; made when packets have walked the chain a few times. */
   index: ChainIndex | null
   /** How often it was walked without an index; -1 once that is settled. */
@@ -132,6 +137,7 @@ export function loadTable(
       name,
       policy,
       counters: withCounters ? new LiveCounters(counters.packets, counters.bytes) : new LiveCounters(),
+      fate: null,
       index: null,
       walks: 0,
       rules: rules.map((rule, at) =>
@@ -206,6 +212,7 @@ function loadRule(
     wantsFragment: rule.fragment === null ? null : !rule.fragment.inverted,
     matches,
     target: loadTarget(rule, registry, host),
+    fate: null,
   }
 }
 

@@ -126,6 +126,8 @@ class Queue {
 const queueMemory = 200
 const fragmentMemory = (frame: Uint8Array): number => 640 + Math.ceil(frame.length / 64) * 64
 
+const nothing: readonly ExpiredFragments[] = []
+
 export class Reassembler {
   readonly table: FragmentTable
   readonly limits: ReassemblerLimits
@@ -174,11 +176,17 @@ export class Reassembler {
   }
 
   /** Gives out, once, the queues whose time is over; only the last 256 of them if nobody asked for long. */
-  expire(nowNs: bigint): ExpiredFragments[] {
+  expire(nowNs: bigint): readonly ExpiredFragments[] {
+    if (this.isEmpty) return nothing
     this.#retire(nowNs)
     const expired = this.#retired
     this.#retired = []
     return expired
+  }
+
+  /** Whether it holds nothing, and has nothing to say. */
+  get isEmpty(): boolean {
+    return this.#queues.size === 0 && this.#retired.length === 0
   }
 
   #retire(nowNs: bigint): void {

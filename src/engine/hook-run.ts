@@ -4,9 +4,9 @@
  * Kernel: nf_hook_slow(), net/netfilter/core.c; ipv4_conntrack_defrag(), ipv6_defrag(); nf_nat_inet_fn(),
  * net/netfilter/nf_nat_core.c; ipt_mangle_out(), net/ipv4/netfilter/iptable_mangle.c; Linux 6.18.
  */
-import type { Device, NatRange, TargetResult, Translator } from '../ext/context.ts'
+import type { Device, Emission, HostServices, NatRange, TargetResult, Translator } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
-import { type Address, parseAddress, printAddress } from '../net/address.ts'
+import { type Address, parseAddress, printAddress, sameAddress } from '../net/address.ts'
 import { netfilterChecksumOk } from '../net/checksum.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Packet } from '../net/packet.ts'
@@ -19,6 +19,7 @@ import { defaultZone } from './conntrack/zone.ts'
 import { type DefragUser, type ExpiredFragments, Reassembler } from './defrag.ts'
 import { readLimits } from './defrag-limits.ts'
 import { type HookPlan, type HookStep, planHooks } from './hooks.ts'
+import type { IcmpError } from './icmp-error.ts'
 import { droppedByHost, type Fate, fateOf, type Journey } from './journey.ts'
 import { manipulationAt } from './nat/nat.ts'
 import { endsOf, tellTranslation } from './nat/tell.ts'
@@ -56,24 +57,17 @@ export class HookRunner {
     journey: Journey,
   ): Fate | null {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
-    const place: Place = {
-      hook,
-      in: cameBy,
-      out: leavesBy,
-      host: this.#parts.services,
-      emit: (reply) => this.#answers.emit(reply, skb, journey),
-      duplicate: (gateway, device) => this.#answers.duplicate(skb, hook, gateway, device, journey),
-      sendIcmpError: (error) => this.#answers.complain(skb, error, journey),
-      nat: null,
-    }
-    for (const step of this.plan[hook]) {
-      const stopped = this.#take(step, skb, place, journey)
+    const steps = this.plan[hook]
+    if (steps.length === 0) return null
+    const place = new HookPlace(hook, cameBy, leavesBy, this.#parts.services, this.#answers, skb, journey)
+    for (let at = 0; at < steps.length; at++) {
+      const stopped = this.#take(steps[at]!, skb, place, journey)
       if (stopped !== null) return stopped
     }
     return null
   }
 
-  #take(step: HookStep, skb: HostSkb, place: Place, journey: Journey): Fate | null {
+  #take(step: HookStep, skb: HostSkb, place: HookPlace, journey: Journey): Fate | null {
     const { conntrack } = this.#parts
     const { hook } = place
     switch (step.kind) {
@@ -91,12 +85,12 @@ export class HookRunner {
         if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
           return droppedByHost('the table of connections is full')
         }
-        if (isNew) tellConnection(skb, journey)
+        if (isNew && journey.trace !== null) tellConnection(skb, journey)
         return null
       }
       case 'confirm': {
         const isBackByLo = hook === 'INPUT' && skb.device?.kind === 'loopback'
-        const refused = this.#parts.helpers.look(skb, isBackByLo, journey.nowNs, (text) => journey.tell(text))
+        const refused = this.#parts.helpers.look(skb, isBackByLo, journey)
         if (refused !== null) return droppedByHost(refused)
         return conntrack.confirm(skb, journey.nowNs) === 'drop'
           ? droppedByHost('another packet began the same connection meanwhile')
@@ -112,11 +106,11 @@ export class HookRunner {
     journey: Journey,
   ): Fate | null {
     const mayReroute = place.hook === 'OUTPUT' && table.name === 'mangle'
-    const before = mayReroute ? routingKey(skb) : ''
+    const before = mayReroute ? new RoutingKey(skb) : null
     const decision = traverse(table, skb, place, journey)
     if (skb.role === 'main') journey.decide(table.name, decision)
     if (decision.verdict !== 'accept') return fateOf(decision)
-    return mayReroute && before !== routingKey(skb) ? this.#reroute(skb) : null
+    return before?.isOf(skb) === false ? this.#reroute(skb) : null
   }
 
   /** What mangle changed in OUTPUT, or nat turned, may lead elsewhere. Source: ip_route_me_harder(), ip6_route_me_harder(). */
@@ -135,7 +129,7 @@ export class HookRunner {
   #runNat(
     { table, manipulation }: Extract<HookStep, { kind: 'nat' }>,
     skb: HostSkb,
-    place: Place,
+    place: HookPlace,
     journey: Journey,
   ): Fate | null {
     const { conntrack, nat } = this.#parts
@@ -147,8 +141,9 @@ export class HookRunner {
     const isError = state === 'RELATED' && isIcmp(packet)
     const begins = state === 'NEW' || (state === 'RELATED' && !isError)
     if (begins && !nat.isSettled(connection, manipulation)) {
-      const natPlace = { ...place, nat: this.#translatorAt(place, skb, connection, journey) }
-      const stopped = this.#runTable(table, skb, natPlace, journey)
+      place.nat = this.#translatorAt(place, skb, connection, journey)
+      const stopped = this.#runTable(table, skb, place, journey)
+      place.nat = null
       if (stopped !== null) return stopped
       if (!nat.isSettled(connection, manipulation)) {
         nat.settleUnchanged(connection, manipulation, journey.nowNs)
@@ -157,14 +152,14 @@ export class HookRunner {
       conntrack.endConnection(skb)
       return droppedByHost('it leaves by another device than the one its connection is masqueraded by')
     }
-    const before = routingKey(skb)
+    const before = hook === 'PREROUTING' ? new RoutingKey(skb) : null
     const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
     if (nat.changesAt(info, hook)) skb.translated = true
     if (endsBefore !== null) {
       for (const line of tellTranslation(endsBefore, endsOf(packet))) journey.tell(line)
     }
-    if (hook === 'PREROUTING' && routingKey(skb) !== before) skb.route = null
+    if (before?.isOf(skb) === false) skb.route = null
     return hook === 'OUTPUT' && nat.turnsDestination(info) ? this.#reroute(skb) : null
   }
 
@@ -219,7 +214,8 @@ export class HookRunner {
   }
 
   /** Fragments whose others did not come in time, and the device that the last one came by. */
-  expired(nowNs: bigint): (ExpiredFragments & { readonly device: Device | null })[] {
+  expired(nowNs: bigint): readonly (ExpiredFragments & { readonly device: Device | null })[] {
+    if (this.#localFragments.isEmpty && this.#trackedFragments.isEmpty) return nothing
     return [...new Set([this.#localFragments, this.#trackedFragments])].flatMap((table) =>
       table
         .expire(nowNs)
@@ -254,6 +250,8 @@ export class HookRunner {
     }
   }
 }
+
+const nothing: readonly never[] = []
 
 const loopbackAddress = { ipv4: parseAddress('127.0.0.1')!, ipv6: parseAddress('::1')! }
 
@@ -303,7 +301,63 @@ const udpChecksum = 6
 const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null): boolean =>
   masqueradeDevice !== 0 && masqueradeDevice !== out?.index
 
-/** What routing looks at, as text to compare. */
-function routingKey({ packet, mark }: HostSkb): string {
-  return [mark, packet.tos, ...packet.destination.words].join(' ')
+/** What routing looks at, as it was at one moment. */
+class RoutingKey {
+  readonly #mark: number
+  readonly #tos: number
+  readonly #destination: Address
+
+  constructor({ packet, mark }: HostSkb) {
+    this.#mark = mark
+    this.#tos = packet.tos
+    this.#destination = packet.destination
+  }
+
+  isOf({ packet, mark }: HostSkb): boolean {
+    return (
+      mark === this.#mark && packet.tos === this.#tos && sameAddress(packet.destination, this.#destination)
+    )
+  }
+}
+
+/** One packet at one hook. */
+class HookPlace implements Place {
+  nat: Translator | null = null
+  readonly hook: Hook
+  readonly in: Device | null
+  readonly out: Device | null
+  readonly host: HostServices
+  readonly #answers: Answers
+  readonly #skb: HostSkb
+  readonly #journey: Journey
+
+  constructor(
+    hook: Hook,
+    cameBy: Device | null,
+    leavesBy: Device | null,
+    host: HostServices,
+    answers: Answers,
+    skb: HostSkb,
+    journey: Journey,
+  ) {
+    this.hook = hook
+    this.in = cameBy
+    this.out = leavesBy
+    this.host = host
+    this.#answers = answers
+    this.#skb = skb
+    this.#journey = journey
+  }
+
+  emit(reply: Emission): boolean {
+    return this.#answers.emit(reply, this.#skb, this.#journey)
+  }
+
+  sendIcmpError(error: IcmpError): boolean {
+    return this.#answers.complain(this.#skb, error, this.#journey)
+  }
+
+  duplicate(gateway: Address, device: string | null): boolean {
+    return this.#answers.duplicate(this.#skb, this.hook, gateway, device, this.#journey)
+  }
 }

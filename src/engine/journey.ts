@@ -41,6 +41,14 @@ export const isUnreadable = (why: string | undefined): boolean => why?.endsWith(
 
 /** The decision in a form for people. */
 export function fateOf(decision: Decision): Fate {
+  const decider =
+    decision.kind === 'policy' ? decision.chain : decision.kind === 'rule' ? decision.rule : null
+  if (decider === null) return describe(decision)
+  if (decider.fate?.verdict !== decision.verdict) decider.fate = describe(decision)
+  return decider.fate
+}
+
+function describe(decision: Decision): Fate {
   const { verdict } = decision
   if (decision.kind === 'policy') {
     const { table, chain } = decision
@@ -108,7 +116,7 @@ export class Journey {
   outcome({ verdict, by, why }: Fate, state: string | null): Outcome {
     const { hits, policies, sent, delivered, log } = this
     this.trace?.({ kind: 'verdict', text: `${verdict}: ${why}` })
-    return {
+    const outcome: { -readonly [Key in keyof Outcome]: Outcome[Key] } = {
       verdict,
       by,
       why,
@@ -117,10 +125,11 @@ export class Journey {
       sent,
       delivered,
       log,
-      ...(state === null ? {} : { state }),
-      ...(this.taken === null ? {} : { accepted: this.taken }),
-      ...(this.lostBy === null ? {} : { lostBy: this.lostBy }),
     }
+    if (state !== null) outcome.state = state
+    if (this.taken !== null) outcome.accepted = this.taken
+    if (this.lostBy !== null) outcome.lostBy = this.lostBy
+    return outcome
   }
 }
 

@@ -9,10 +9,17 @@ const tagLength = 4
 
 /** Source: eth_type_trans(), net/ethernet/eth.c. */
 export function classifyFrame({ bytes, linkOffset }: Packet, { mac }: Device): PacketType {
-  const destination = bytes.subarray(linkOffset, linkOffset + 6)
-  if (destination.every((byte, at) => byte === mac[at])) return 'host'
-  if ((destination[0]! & 1) === 0) return 'otherhost'
-  return destination.every((byte) => byte === 0xff) ? 'broadcast' : 'multicast'
+  if (isMac(bytes, linkOffset, mac)) return 'host'
+  if ((bytes[linkOffset]! & 1) === 0) return 'otherhost'
+  return isMac(bytes, linkOffset, everybody) ? 'broadcast' : 'multicast'
+}
+
+/** The link's broadcast address. */
+export const everybody = new Uint8Array(6).fill(0xff)
+
+function isMac(bytes: Uint8Array, offset: number, mac: Uint8Array): boolean {
+  for (let at = 0; at < mac.length; at++) if (bytes[offset + at] !== mac[at]) return false
+  return true
 }
 
 /**

@@ -47,8 +47,11 @@ const maxMtu = 65535
 
 export class Ipv4Routing implements FamilyRouting {
   readonly #interfaces: Interfaces
-  readonly #config: HostConfig
+  /** How each device looks at where packets come from. */
+  readonly #sourceChecks: ReadonlyMap<Device, { readonly acceptsOwn: boolean; readonly strictness: number }>
   readonly #isForwarding: boolean
+  /** Routes to the host itself, by their type. */
+  readonly #localRoutes = new Map<RouteType, Route>()
   readonly #own: ReadonlySet<number>
   readonly #fib: Fib
   /** The host's addresses and broadcast addresses alone, for `addressType`. */
@@ -56,7 +59,12 @@ export class Ipv4Routing implements FamilyRouting {
 
   constructor(config: HostConfig, interfaces: Interfaces) {
     this.#interfaces = interfaces
-    this.#config = config
+    this.#sourceChecks = new Map(
+      interfaces.all.map(({ device }) => [
+        device,
+        { acceptsOwn: acceptsOwn(config, device), strictness: sourceCheckOf(config, device) },
+      ]),
+    )
     this.#isForwarding = config.forwarding.ipv4
     this.#own = new Set(ownAddresses(interfaces))
     const local = localEntries(interfaces)
@@ -106,8 +114,8 @@ export class Ipv4Routing implements FamilyRouting {
   /** Null when a packet may come from there by that device. Source: fib_validate_source(). */
   #checkSource(source: Address, device: Device): Refused | null {
     const isOwn = this.isOwn(source)
-    if (isOwn && !acceptsOwn(this.#config, device)) return martianSource(source)
-    const strictness = sourceCheckOf(this.#config, device)
+    const { acceptsOwn, strictness } = this.#sourceChecks.get(device)!
+    if (isOwn && !acceptsOwn) return martianSource(source)
     if (strictness === 0) return null
     const back = this.#fib.lookup(source)
     if (back === null || (back.type !== 'UNICAST' && !isOwn)) return martianSource(source)
@@ -118,15 +126,14 @@ export class Ipv4Routing implements FamilyRouting {
   }
 
   #local(type: RouteType): Route {
-    return {
-      kind: 'local',
-      type,
-      device: this.#interfaces.loopback,
-      gateway: null,
-      source: null,
-      error: null,
-      isHeardHere: false,
+    let route = this.#localRoutes.get(type)
+    if (route === undefined) {
+      const { loopback } = this.#interfaces
+      const none = { gateway: null, source: null, error: null, isHeardHere: false }
+      route = { kind: 'local', type, device: loopback, ...none }
+      this.#localRoutes.set(type, route)
     }
+    return route
   }
 
   /** A host that does not forward says nothing. */

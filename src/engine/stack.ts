@@ -9,6 +9,7 @@ import { decodeIp } from '../net/decode.ts'
 import { concatBytes } from '../net/encode.ts'
 import { hopByHopFault } from '../net/headers/ipv6-extension.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
+import type { Packet } from '../net/packet.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import { Answers } from './answers.ts'
 import { ErrorBudget } from './error-budget.ts'
@@ -204,8 +205,10 @@ export class Stack {
     }
     const refusal = this.#whyNotForwarded(skb, route, journey)
     if (refusal !== null) return droppedByHost(refusal)
-    const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
-    if (isTooBigToForward(whole, route.device.mtu, skb.origin)) {
+    if (
+      packet.endOffset - packet.networkOffset > route.device.mtu &&
+      isTooBigToForward(bytesOf(packet), route.device.mtu, skb.origin)
+    ) {
       this.#answers.complainOfSize(skb, route.device, journey)
       return droppedByHost(`it is larger than the MTU of ${route.device.name} and must not be cut`)
     }
@@ -308,7 +311,7 @@ export class Stack {
       const staysHere = this.#hearOneself(skb, route, journey)
       if (staysHere !== null) return staysHere
     }
-    const whole = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
+    const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
     const isHeaderWhole = wasReceived || skb.translated
@@ -345,6 +348,10 @@ export class Stack {
     return journey.accepted('it comes back by lo')
   }
 }
+
+/** The IP packet, header and all. */
+const bytesOf = ({ bytes, networkOffset, endOffset }: Packet): Uint8Array =>
+  bytes.subarray(networkOffset, endOffset)
 
 /** Groups are not spoken to beyond the host with no hops left, nor node-local ones at all. */
 function neverLeaves({ packet }: HostSkb, { type, isHeardHere }: Route): boolean {

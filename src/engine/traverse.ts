@@ -27,6 +27,7 @@ import {
 import { describeMiss } from './describe.ts'
 import type { IcmpError } from './icmp-error.ts'
 import type { Decision, Journey } from './journey.ts'
+import type { TraceSink } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
 import { traceOfEnd, traceOfRule } from './trace-line.ts'
 
@@ -46,6 +47,9 @@ export interface Place {
   readonly nat: Translator | null
 }
 
+/** Of everybody who does not listen. */
+const noNotes: string[] = []
+
 class TableContext implements TargetContext {
   readonly host: HostServices
   readonly table: TableName
@@ -59,7 +63,7 @@ class TableContext implements TargetContext {
   hotdrop = false
   unknown: string | null = null
   /** What matches told a trace about the rule at hand. */
-  notes: string[] = []
+  notes: string[]
   readonly note: ((text: string) => void) | null
   /** Whether the target at hand answered. */
   hasAnswered = false
@@ -75,6 +79,7 @@ class TableContext implements TargetContext {
     this.out = place.out
     this.nowNs = journey.nowNs
     this.jiffies = journey.jiffies
+    this.notes = journey.trace === null ? noNotes : []
     this.note = journey.trace === null ? null : (text) => this.notes.push(text)
     this.nat = place.nat
     this.#place = place
@@ -131,12 +136,9 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   const { trace } = journey
   const context = new TableContext(table.name, place, journey)
   const base = table.base.get(place.hook)!
-  const stack: Return[] = []
-  /** A trace wants to hear of every rule. */
-  const open = (entered: LoadedChain): Cursor | null =>
-    trace === null ? openCursor(entered, skb.packet, context) : null
+  let stack: Return[] | null = null
   let chain = base
-  let cursor = open(chain)
+  let cursor = openCursor(chain, skb.packet, context, trace)
   let next = 0
   /** Whether the chain is left by RETURN, and not at its end. */
   let hasReturned = false
@@ -150,7 +152,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
     if (cursor !== null) next = cursor.seek(next)
     const rule = chain.rules[next++]
     if (rule === undefined) {
-      const back = stack.pop()
+      const back = stack?.pop()
       if (skb.traced && chain !== base && !hasReturned) context.log(traceOfEnd(chain, skb, context))
       hasReturned = false
       if (back === undefined) {
@@ -192,9 +194,12 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       case 'none':
         break
       case 'chain':
-        if (!target.goto) stack.push({ chain, cursor, next })
+        if (!target.goto) {
+          stack ??= []
+          stack.push({ chain, cursor, next })
+        }
         chain = target.chain
-        cursor = open(chain)
+        cursor = openCursor(chain, skb.packet, context, trace)
         next = 0
         trace?.({ kind: 'enter', table: table.name, chain: chain.name })
         break
@@ -227,9 +232,17 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   }
 }
 
-/** Which rules of a chain to ask about a packet; null for all. */
-const openCursor = (chain: LoadedChain, packet: Packet, context: TableContext): Cursor | null =>
-  indexOf(chain)?.open(packet, context.in?.name ?? '', context.out?.name ?? '') ?? null
+/** Which rules of a chain to ask about a packet; null for all, of which a trace wants to hear. */
+function openCursor(
+  chain: LoadedChain,
+  packet: Packet,
+  context: TableContext,
+  trace: TraceSink | null,
+): Cursor | null {
+  if (trace !== null) return null
+  const index = indexOf(chain)
+  return index === null ? null : index.open(packet, context.in?.name ?? '', context.out?.name ?? '')
+}
 
 /** Where the kernel ends up when a base chain runs out, by RETURN too, or when a chain reached by goto does. */
 function applyPolicy(table: TableName, base: LoadedChain, skb: HostSkb, journey: Journey): Decision {

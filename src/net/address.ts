@@ -124,7 +124,9 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
 
 /** Equal family and words. */
 export function sameAddress(a: Address, b: Address): boolean {
-  return a.family === b.family && a.words.every((word, at) => word === b.words[at])
+  if (a.family !== b.family) return false
+  for (let at = 0; at < a.words.length; at++) if (a.words[at] !== b.words[at]) return false
+  return true
 }
 
 /** The address with every bit cleared that the mask clears. */

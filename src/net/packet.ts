@@ -6,7 +6,6 @@
  * not reached hold -1 or 0 as documented. Offsets are absolute in `bytes`.
  */
 import type { Address, Family } from './address.ts'
-import { addressOf } from './address.ts'
 
 /** What is wrong with the bytes, in the order in which the kernel's receive path would notice. */
 export type PacketDefect =
@@ -26,9 +25,11 @@ export type PacketDefect =
   /** The IPv6 hop-by-hop header, the only one read on arrival, is cut off or holds options that are refused. */
   | 'ip-extension'
 
+const noBytes = new Uint8Array(0)
+
 export class Packet {
-  bytes: Uint8Array = new Uint8Array(0)
-  #view: DataView = new DataView(new ArrayBuffer(0))
+  bytes: Uint8Array = noBytes
+  #view: DataView | null = null
   #viewed: Uint8Array | null = null
 
   /** Offset of the Ethernet header, or -1 for a packet that has none (sent locally, raw IP captures). */
@@ -86,7 +87,7 @@ export class Packet {
 
   /** A view of `bytes`, made when it is first asked for. */
   get view(): DataView {
-    if (this.#viewed !== this.bytes) {
+    if (this.#view === null || this.#viewed !== this.bytes) {
       this.#viewed = this.bytes
       this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
     }
@@ -143,13 +144,10 @@ export class Packet {
   }
 
   #address(offset: number): Address {
-    const { view } = this
-    if (this.family === 'ipv4') return addressOf('ipv4', [view.getUint32(offset)])
-    return addressOf('ipv6', [
-      view.getUint32(offset),
-      view.getUint32(offset + 4),
-      view.getUint32(offset + 8),
-      view.getUint32(offset + 12),
-    ])
+    if (this.family === 'ipv4') return { family: 'ipv4', words: [this.u32(offset)] }
+    return {
+      family: 'ipv6',
+      words: [this.u32(offset), this.u32(offset + 4), this.u32(offset + 8), this.u32(offset + 12)],
+    }
   }
 }

@@ -154,5 +154,15 @@ export class TrackedConnection implements Connection {
   }
 }
 
-/** The timer tick of a moment. */
-export const tickAt = (nowNs: bigint, hz: number): number => Number((nowNs * BigInt(hz)) / 1_000_000_000n)
+let lastNs = 0n
+let lastHz = 0
+let lastTick = 0
+
+/** The timer tick of a moment. Everything about one packet happens in one moment, so the last answer is kept. */
+export function tickAt(nowNs: bigint, hz: number): number {
+  if (nowNs === lastNs && hz === lastHz) return lastTick
+  lastNs = nowNs
+  lastHz = hz
+  lastTick = Number((nowNs * BigInt(hz)) / 1_000_000_000n)
+  return lastTick
+}

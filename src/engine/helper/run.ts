@@ -36,11 +36,17 @@ export class HelperRunner {
   }
 
   /** Null where the packet may go on, else why not. `isBackByLo`: it was looked at when it left by `lo`. */
-  look(skb: Skb, isBackByLo: boolean, nowNs: bigint, tell: (text: string) => void): string | null {
+  look(
+    skb: Skb,
+    isBackByLo: boolean,
+    step: { readonly nowNs: bigint; tell(text: string): void },
+  ): string | null {
     const info = skb.conntrack as ConntrackInfo | null
     const help = info?.connection?.help ?? null
     if (info === null || help === null) return null
     if (info.state === 'RELATED' && info.isReply) return null
+    const { nowNs } = step
+    const tell = (text: string): void => step.tell(text)
     const { packet } = skb
     const { bytes, networkOffset, endOffset, family } = packet
     const place = new TransportPlace()

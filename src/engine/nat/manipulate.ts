@@ -150,17 +150,21 @@ const offsetOfAddress = (family: Family, networkOffset: number, manipulation: Ma
     ? networkOffset + (manipulation === 'source' ? 12 : 16)
     : networkOffset + (manipulation === 'source' ? 8 : 24)
 
-/** The words of one address, as the tuple has them. */
-function* addressWords(target: TupleWords, manipulation: Manipulation): Generator<number> {
+/** The address's word of that index, as the tuple has it. */
+function addressWord(target: TupleWords, manipulation: Manipulation, index: number): number {
   const isSource = manipulation === 'source'
-  yield isSource ? target.source : target.destination
-  const half = target.rest.length / 2
-  for (let at = 0; at < half; at++) yield target.rest[isSource ? at : at + half]!
+  if (index === 0) return isSource ? target.source : target.destination
+  return target.rest[isSource ? index - 1 : index - 1 + target.rest.length / 2]!
 }
+
+const addressWords = ({ rest }: TupleWords): number => 1 + rest.length / 2
 
 function sumOfAddress(target: TupleWords, manipulation: Manipulation): number {
   let sum = 0
-  for (const word of addressWords(target, manipulation)) sum += (word >>> 16) + (word & 0xffff)
+  for (let index = 0; index < addressWords(target); index++) {
+    const word = addressWord(target, manipulation, index)
+    sum += (word >>> 16) + (word & 0xffff)
+  }
   return onesComplementSum(noBytes, 0, 0, sum)
 }
 
@@ -172,10 +176,8 @@ function writeAddress(
   target: TupleWords,
   manipulation: Manipulation,
 ): void {
-  let at = offset
-  for (const word of addressWords(target, manipulation)) {
-    setU32(bytes, at, word)
-    at += 4
+  for (let index = 0; index < addressWords(target); index++) {
+    setU32(bytes, offset + 4 * index, addressWord(target, manipulation, index))
   }
 }
 
