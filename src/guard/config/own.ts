@@ -1,0 +1,29 @@
+/** Postern's own filters and actions, where the configuration's folder has none of that name. */
+
+import { memoryFiles } from './files.ts'
+import type { OwnDefinitions } from './jail.ts'
+import { ConfigLibrary, type MergedConfig } from './merged.ts'
+
+/** How diagnostics name the place of Postern's own filters. */
+const ownFolder = 'postern:'
+
+/** `filters`: texts of INI files by name, which may include each other: `before = common.conf`. */
+export function ownDefinitions(
+  library: ConfigLibrary,
+  filters: Readonly<Record<string, string>>,
+  actions: readonly string[],
+): OwnDefinitions {
+  const table = Object.fromEntries(
+    Object.entries(filters).map(([name, text]) => [`${ownFolder}/filter.d/${name}.conf`, text]),
+  )
+  const own = new ConfigLibrary(memoryFiles(table), ownFolder, false)
+  return {
+    filter(name): MergedConfig | null {
+      if (!Object.hasOwn(filters, name)) return null
+      const config = own.config(`filter.d/${name}`)
+      for (const diagnostic of own.diagnostics.splice(0)) library.say(diagnostic)
+      return config
+    },
+    hasAction: (name) => actions.includes(name),
+  }
+}
