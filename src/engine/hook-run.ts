@@ -152,7 +152,7 @@ export class HookRunner {
       conntrack.endConnection(skb)
       return droppedByHost('it leaves by another device than the one its connection is masqueraded by')
     }
-    const before = hook === 'PREROUTING' ? new RoutingKey(skb) : null
+    const before = hook === 'PREROUTING' && nat.changesAt(info, hook) ? new RoutingKey(skb) : null
     const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
     if (nat.changesAt(info, hook)) skb.translated = true

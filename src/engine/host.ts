@@ -29,6 +29,7 @@ import { classifyFrame, defectText, withoutPriorityTags } from './link.ts'
 import { Nat } from './nat/nat.ts'
 import type { Outcome, TraceSink } from './outcome.ts'
 import { type Chance, seededChance } from './random.ts'
+import { ReceiveBuffer } from './receive-buffer.ts'
 import { RecentLists, type RecentWrite } from './recent.ts'
 import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
@@ -75,6 +76,7 @@ export class Host {
   readonly recent: RecentLists
   readonly #registry: Registry
   readonly #shared = new SharedThings()
+  readonly #received = new ReceiveBuffer()
   readonly #random: () => number
   readonly #conntrack: Conntrack
   readonly #nat: Nat
@@ -207,7 +209,7 @@ export class Host {
     const skb = new HostSkb('main')
     skb.device = arrivesOn
     skb.mark = (options.mark ?? 0) >>> 0
-    decodeFrame(skb.packet, withoutPriorityTags(frame))
+    decodeFrame(skb.packet, withoutPriorityTags(this.#received.copy(frame)))
     const { packet } = skb
     if (packet.vlanCount > 0)
       return journey.outcome(droppedByHost('it is for a VLAN that is not there'), null)
@@ -216,7 +218,7 @@ export class Host {
     }
     if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
     if (packet.family === null) return journey.outcome(droppedByHost(defectText[packet.defect!]), null)
-    return this.#finish(skb, journey, () => this.#stackOf(packet).receive(skb, journey))
+    return this.#finish(skb, journey, this.#stackOf(packet).receive(skb, journey))
   }
 
   /**
@@ -248,7 +250,7 @@ export class Host {
       this.#fillHeader(packet, this.#families.ipv4.routing.sourceFor(route, packet.destination, null))
     }
     this.#localStack?.leaveAlone(packet)
-    return this.#finish(skb, journey, () => stack.sendOut(skb, route, journey))
+    return this.#finish(skb, journey, stack.sendOut(skb, route, journey))
   }
 
   /**
@@ -285,13 +287,14 @@ export class Host {
   /** What time has brought about since the last step comes first. */
   #begin(nowNs: bigint, { trace }: PacketOptions): Journey {
     const journey = new Journey(nowNs, this.config.profile.hz, trace ?? null, this.#localStack !== null)
-    for (const family of families) this.#families[family].stack.expireFragments(journey)
+    const { ipv4, ipv6 } = this.#families
+    ipv4.stack.expireFragments(journey)
+    ipv6.stack.expireFragments(journey)
     return journey
   }
 
-  /** Runs the packet, then what came back by `lo`, in the order in which it was sent. */
-  #finish(skb: HostSkb, journey: Journey, run: () => Fate): Outcome {
-    const first = run()
+  /** Once the packet has run: what came back by `lo` does, in the order in which it was sent. */
+  #finish(skb: HostSkb, journey: Journey, first: Fate): Outcome {
     const fate = this.#runBacklog(journey) ?? first
     return journey.outcome(fate, stateOf(skb))
   }

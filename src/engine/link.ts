@@ -23,11 +23,11 @@ function isMac(bytes: Uint8Array, offset: number, mac: Uint8Array): boolean {
 }
 
 /**
- * A copy of the frame without VLAN tags of id 0, which only carry a priority and which the kernel takes off; a tag
- * with an id belongs to a VLAN device and stays. Source: __netif_receive_skb_core(), net/core/dev.c.
+ * The frame without VLAN tags of id 0, which only carry a priority and which the kernel takes off; a tag with an id
+ * belongs to a VLAN device and stays. Source: __netif_receive_skb_core(), net/core/dev.c.
  */
 export function withoutPriorityTags(frame: Uint8Array): Uint8Array {
-  let bytes = frame.slice()
+  let bytes = frame
   while (isPriorityTagged(bytes)) {
     const untagged = new Uint8Array(bytes.length - tagLength)
     untagged.set(bytes.subarray(0, macsLength))

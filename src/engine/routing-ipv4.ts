@@ -26,6 +26,7 @@ import {
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
 import type { Interfaces } from './interfaces.ts'
+import { RouteMemory } from './route-memory.ts'
 import {
   type Arrival,
   configuredEntries,
@@ -52,6 +53,7 @@ export class Ipv4Routing implements FamilyRouting {
   readonly #isForwarding: boolean
   /** Routes to the host itself, by their type. */
   readonly #localRoutes = new Map<RouteType, Route>()
+  readonly #remembered = new RouteMemory()
   readonly #own: ReadonlySet<number>
   readonly #fib: Fib
   /** The host's addresses and broadcast addresses alone, for `addressType`. */
@@ -74,6 +76,14 @@ export class Ipv4Routing implements FamilyRouting {
   }
 
   input({ source, destination, protocol, device }: Arrival): Route | Refused {
+    const remembered = this.#remembered.find(source, destination, protocol, device)
+    if (remembered !== null) return remembered
+    const decision = this.#decide(source, destination, protocol, device)
+    this.#remembered.keep(source, destination, protocol, device, decision)
+    return decision
+  }
+
+  #decide(source: Address, destination: Address, protocol: number, device: Device): Route | Refused {
     if (isMulticast(destination)) return this.#multicastInput(source, destination, protocol, device)
     if (isMulticast(source) || isLimitedBroadcast(source)) return martianSource(source)
     if (isLimitedBroadcast(destination) || (isUnspecified(source) && isUnspecified(destination))) {

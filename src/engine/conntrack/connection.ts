@@ -31,6 +31,8 @@ export type ProtocolTrack = TcpTrack | SctpTrack | number
 export interface TupleStore {
   /** A copy of one direction. */
   nodeOf(connection: TrackedConnection, way: 0 | 1): TupleNode
+  /** The same, into a key. */
+  copyTo(connection: TrackedConnection, way: 0 | 1, key: TupleKey): void
 }
 
 /** Those of a connection that is in no table: not yet, or no more. */
@@ -44,12 +46,16 @@ export class LooseTuples implements TupleStore {
   nodeOf(_connection: TrackedConnection, way: 0 | 1): TupleNode {
     return this.#nodes[way]
   }
+
+  copyTo(_connection: TrackedConnection, way: 0 | 1, key: TupleKey): void {
+    key.copy(this.#nodes[way])
+  }
 }
 
-const noTuples: TupleStore = {
-  nodeOf() {
-    throw new Error('the connection has no tuples yet')
-  },
+const noTuples: TupleStore = { nodeOf: refuseTuples, copyTo: refuseTuples }
+
+function refuseTuples(): never {
+  throw new Error('the connection has no tuples yet')
 }
 
 export class TrackedConnection implements Connection {
@@ -108,6 +114,11 @@ export class TrackedConnection implements Connection {
 
   get replyNode(): TupleNode {
     return this.tuples.nodeOf(this, 1)
+  }
+
+  /** Writes one direction into a key. */
+  copyTuple(way: 0 | 1, key: TupleKey): void {
+    this.tuples.copyTo(this, way, key)
   }
 
   /** How its answers will look. Preconditions: it is not in the table. */

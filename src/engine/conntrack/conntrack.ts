@@ -148,8 +148,8 @@ export class Conntrack implements PacketAtHook, TrackingServices {
         skb.conntrack = null
         return 'drop'
       }
-      const { connection, isReply } = found
-      this.direction = isReply ? 1 : 0
+      const connection = found
+      const isReply = this.direction === 1
       const wasAnswered = connection.has(connectionStatus.seenReply)
       const verdict = trackerOf(place.protocol)(connection, this, this.settings)
       if (verdict === 'repeat') {
@@ -274,14 +274,15 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     this.#count--
   }
 
-  /** The node of the packet's tuple, in a new connection if there is none; null where the packet can begin none. */
-  #resolve(template: ConnectionTemplate | null, nowNs: bigint): TupleNode | null | 'full' {
+  /** The packet's connection, a new one if there is none, and its direction; null where the packet can begin none. */
+  #resolve(template: ConnectionTemplate | null, nowNs: bigint): TrackedConnection | null | 'full' {
     const { packet, family } = this
     const key = this.#key
     if (!key.read(packet.bytes, family, packet.networkOffset, this.#place, packet.endOffset, 0)) return null
     const zone = zoneFor(template, this.mark)
-    const node = this.#table.findIn(zone, key, this.tick)
-    if (node !== null) return node
+    const known = this.#table.findConnectionIn(zone, key, this.tick)
+    this.direction = known !== null && this.#table.foundReply ? 1 : 0
+    if (known !== null) return known
     if (!key.invert()) return null
     key.invert()
     key.setZone(zoneIdOf(zone, 0))
@@ -300,7 +301,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
       connection.help = new ConnectionHelp(template.helper)
       connection.status |= connectionStatus.helper
     }
-    return connection.originalNode
+    return connection
   }
 
   /**

@@ -8,7 +8,7 @@
  * make room; a slot that is free again is taken first.
  */
 import { TrackedConnection, type TupleStore } from './connection.ts'
-import { isIpv6Kind, noRest, TupleNode, type TupleWords } from './tuple.ts'
+import { isIpv6Kind, noRest, type TupleKey, TupleNode, type TupleWords } from './tuple.ts'
 import { defaultZone } from './zone.ts'
 
 /** 8192 slots a chunk. */
@@ -160,6 +160,20 @@ export class Slab {
       rest: this.#restOf(slot, way),
     }
     return new TupleNode(connection, tuple, way === 1)
+  }
+
+  /** As `read`, into a key. */
+  copyTo(slot: number, way: 0 | 1, key: TupleKey): void {
+    const { words, rest } = this.#chunkOf(slot)
+    const at = wordsAt(slot) + way * tupleWords
+    key.source = words[at]!
+    key.destination = words[at + 1]!
+    key.ports = words[at + 2]!
+    key.kind = words[at + 3]!
+    const count = isIpv6Kind(key.kind) ? restWords : 0
+    const from = restAt(slot, way)
+    key.rest.length = count
+    for (let index = 0; index < count; index++) key.rest[index] = rest![from + index]!
   }
 
   isTuple(slot: number, way: 0 | 1, tuple: TupleWords): boolean {

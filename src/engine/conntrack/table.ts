@@ -19,7 +19,11 @@ const looksPerPacket = 16
 /** More packets than one step makes. */
 const packetsOfStep = 256
 
+type Way = 'any' | 'original' | 'reply'
+
 export class TupleTable implements TupleStore {
+  /** Of the last answer of `findConnectionIn`. */
+  foundReply = false
   readonly #seed: number
   readonly #slab: Slab
   readonly #tuples: Chains
@@ -44,7 +48,17 @@ export class TupleTable implements TupleStore {
    * The node of a tuple whose connection still lives at `tick`, of one direction if `way` says so. Ended ones stay until
    * they are swept.
    */
-  find(tuple: TupleWords, tick: number, way: 'any' | 'original' | 'reply' = 'any'): TupleNode | null {
+  find(tuple: TupleWords, tick: number, way: Way = 'any'): TupleNode | null {
+    return this.#nodeAt(this.#findLink(tuple, tick, way))
+  }
+
+  #nodeAt(link: number): TupleNode | null {
+    if (link === noLink) return null
+    const slot = slotOfLink(link)
+    return this.#slab.read(slot, isReplyLink(link) ? 1 : 0, this.#connectionAt(slot))
+  }
+
+  #findLink(tuple: TupleWords, tick: number, way: Way): number {
     const slab = this.#slab
     const hash = hashTuple(tuple, this.#seed)
     for (let link = this.#tuples.first(hash); link !== noLink; link = slab.nextOf(link)) {
@@ -53,9 +67,9 @@ export class TupleTable implements TupleStore {
       const isReply = isReplyLink(link)
       if (way !== 'any' && isReply !== (way === 'reply')) continue
       if (!slab.isTuple(slot, isReply ? 1 : 0, tuple)) continue
-      if (slab.timeoutAt(slot) > tick) return slab.read(slot, isReply ? 1 : 0, this.#connectionAt(slot))
+      if (slab.timeoutAt(slot) > tick) return link
     }
-    return null
+    return noLink
   }
 
   /**
@@ -65,13 +79,26 @@ export class TupleTable implements TupleStore {
    * Source: nf_conntrack_find_get(), nf_ct_key_equal().
    */
   findIn(zone: Zone, key: TupleKey, tick: number): TupleNode | null {
-    const [first, second] = [zoneIdOf(zone, 0), zoneIdOf(zone, 1)]
+    return this.#nodeAt(this.#findLinkIn(zone, key, tick))
+  }
+
+  /** As `findIn`, without a copy of the tuple: `foundReply` says which of its directions it was. */
+  findConnectionIn(zone: Zone, key: TupleKey, tick: number): TrackedConnection | null {
+    const link = this.#findLinkIn(zone, key, tick)
+    if (link === noLink) return null
+    this.foundReply = isReplyLink(link)
+    return this.#connectionAt(slotOfLink(link))
+  }
+
+  #findLinkIn(zone: Zone, key: TupleKey, tick: number): number {
+    const first = zoneIdOf(zone, 0)
+    const second = zoneIdOf(zone, 1)
     key.setZone(first)
-    if (first === second) return this.find(key, tick)
-    const node = this.find(key, tick, 'original')
-    if (node !== null) return node
+    if (first === second) return this.#findLink(key, tick, 'any')
+    const link = this.#findLink(key, tick, 'original')
+    if (link !== noLink) return link
     key.setZone(second)
-    return this.find(key, tick, 'reply')
+    return this.#findLink(key, tick, 'reply')
   }
 
   /** One whose original tuple another has (`natClash`) is found by its answers alone. */
@@ -112,6 +139,10 @@ export class TupleTable implements TupleStore {
 
   nodeOf(connection: TrackedConnection, way: 0 | 1): TupleNode {
     return this.#slab.read(connection.slot, way, connection)
+  }
+
+  copyTo({ slot }: TrackedConnection, way: 0 | 1, key: TupleKey): void {
+    this.#slab.copyTo(slot, way, key)
   }
 
   #connectionAt(slot: number): TrackedConnection {

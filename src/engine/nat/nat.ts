@@ -154,10 +154,12 @@ const hasTranslation = ({ status }: TrackedConnection): boolean =>
 const isIcmp = ({ family, protocol }: Packet): boolean =>
   protocol === (family === 'ipv4' ? ipProtocol.icmp : ipProtocol.icmp6)
 
-/** How a packet looks on the far side: the inverse of what comes back. */
+/** What `lookFrom` writes into. */
+const look = new TupleKey()
+
+/** How a packet looks on the far side: the inverse of what comes back. Good until it is asked for again. */
 function lookFrom(connection: TrackedConnection, isReply: boolean): TupleKey {
-  const look = new TupleKey()
-  look.copy(isReply ? connection.originalNode : connection.replyNode)
+  connection.copyTuple(isReply ? 0 : 1, look)
   look.invert()
   return look
 }
