@@ -1,0 +1,175 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { missingFail2ban } from '../../../test/fail2ban/installed.ts'
+import type { Ban } from '../../guard/ban.ts'
+import { takeOverFail2ban } from './fail2ban-database.ts'
+import { openDatabase } from './sqlite.ts'
+import { GuardStore } from './store.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-store-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const nowMs = 1_760_000_000_000
+const banOf = (id: string, more: Partial<Ban> = {}): Ban => ({
+  jail: 'sshd',
+  id,
+  startMs: nowMs,
+  seconds: 600,
+  count: 1,
+  failures: 5,
+  matches: ['a line'],
+  groups: { user: 'root' },
+  ...more,
+})
+
+describe('the store', () => {
+  it('gives back what it was given, after it was closed', () => {
+    const path = join(folder, 'db')
+    const store = new GuardStore(path)
+    store.record(banOf('192.0.2.1', { address: '192.0.2.1' }))
+    store.record(banOf('192.0.2.2', { seconds: -1, count: 3 }))
+    store.record(banOf('192.0.2.2', { jail: 'ftp', startMs: nowMs + 5 }))
+    store.record(banOf('192.0.2.3'))
+    store.end('sshd', '192.0.2.3')
+    const count = {
+      id: 'x',
+      firstSeconds: 1,
+      lastSeconds: 2,
+      count: 2,
+      failures: 2,
+      matches: [],
+      touchedMs: 9,
+      times: [1, 2],
+    }
+    store.saveFailures('sshd', [count, { ...count, id: 'y' }], [])
+    store.saveFailures('sshd', [], ['y'])
+    store.savePositions('sshd', { files: [], cursor: 'c' })
+    store.allow('', '192.0.2.0/24')
+    store.close()
+    const again = new GuardStore(path)
+    expect(again.bansInForce('sshd')).toEqual([
+      banOf('192.0.2.2', { seconds: -1, count: 3 }),
+      banOf('192.0.2.1', { address: '192.0.2.1' }),
+    ])
+    expect(again.earlier('192.0.2.2', null)).toEqual({ count: 4, startMs: nowMs + 5 })
+    expect(again.earlier('192.0.2.3', 'sshd')).toEqual({ count: 1, startMs: nowMs })
+    expect(again.earlier('192.0.2.9', null)).toBe(null)
+    expect(again.failures('sshd')).toEqual([count])
+    expect(again.positions('sshd').cursor).toBe('c')
+    expect(again.allowed('')).toEqual(['192.0.2.0/24'])
+    expect(again.purge(nowMs + 601_000)).toBe(1)
+    expect(again.earlier('192.0.2.3', 'sshd')).toBe(null)
+    again.close()
+  })
+
+  it('keeps several things together or none', () => {
+    const store = new GuardStore(':memory:')
+    expect(() =>
+      store.together(() => {
+        store.record(banOf('192.0.2.1'))
+        throw new Error('midway')
+      }),
+    ).toThrow('midway')
+    expect(store.bansInForce('sshd')).toEqual([])
+    store.close()
+  })
+
+  it('refuses a database of a later version', () => {
+    const path = join(folder, 'db')
+    new GuardStore(path).close()
+    const database = openDatabase(path)
+    database.exec("UPDATE meta SET value = '99' WHERE key = 'version'")
+    database.close()
+    expect(() => new GuardStore(path)).toThrow('version 99')
+  })
+
+  it('loses no ban to kill -9', async () => {
+    const path = join(folder, 'db')
+    new GuardStore(path).close()
+    // The writer says each ban after it was kept, and is killed in the middle of its work.
+    const script = `
+      const Database = require('libsql')
+      const db = new Database(${JSON.stringify(path)})
+      db.pragma('journal_mode = WAL'); db.pragma('synchronous = NORMAL')
+      const put = db.prepare("INSERT INTO bans VALUES ('sshd', ?, NULL, 0, -1, 1, 1, '[]', '{}', 1)")
+      for (let n = 0; ; n++) { db.exec('BEGIN IMMEDIATE'); put.run('id' + n); db.exec('COMMIT'); require('fs').writeSync(1, n + '\\n') }
+    `
+    const writer = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    await new Promise<void>((resolve) => {
+      writer.stdout.on('data', (bytes: Buffer) => {
+        said += bytes
+        if (said.split('\n').length > 500) writer.kill('SIGKILL')
+      })
+      writer.on('close', () => resolve())
+    })
+    const kept = new Set(new GuardStore(path).bansInForce('sshd').map(({ id }) => id))
+    const whole = said.split('\n').slice(0, -1)
+    expect(whole.length).toBeGreaterThan(400)
+    expect(whole.filter((n) => !kept.has(`id${n}`))).toEqual([])
+  })
+
+  it('gives back 20,000 bans in less than a second', () => {
+    const path = join(folder, 'db')
+    const store = new GuardStore(path)
+    store.together(() => {
+      for (let n = 0; n < 20_000; n++) store.record(banOf(`10.0.${n >> 8}.${n & 255}`))
+    })
+    store.close()
+    const startedMs = performance.now()
+    const again = new GuardStore(path)
+    const bans = again.bansInForce('sshd')
+    const tookMs = performance.now() - startedMs
+    again.close()
+    expect(bans.length).toBe(20_000)
+    expect(tookMs).toBeLessThan(1000)
+  })
+})
+
+describe.skipIf(missingFail2ban !== null)(
+  `a database of fail2ban (${missingFail2ban ?? 'made by the installed one'})`,
+  () => {
+    it('is taken over, once', () => {
+      const path = join(folder, 'fail2ban.sqlite3')
+      const script = join(folder, 'make.py')
+      writeFileSync(
+        script,
+        `
+import logging, sys
+logging.disable(logging.CRITICAL)
+from fail2ban.server.database import Fail2BanDb
+from fail2ban.server.ticket import FailTicket
+from fail2ban.tests.dummyjail import DummyJail
+db = Fail2BanDb(sys.argv[1])
+jail = DummyJail('sshd')
+db.addJail(jail)
+for ip, time, bantime, count in [('192.0.2.1', 100, 600, 1), ('192.0.2.2', 100, -1, 4), ('192.0.2.3', 100, 10, 2), ('2001:db8::7', 100, 9000, 1)]:
+    ticket = FailTicket(ip, time, ['a line'])
+    ticket.setBanTime(bantime)
+    ticket.setBanCount(count)
+    db.addBan(jail, ticket)
+`,
+      )
+      execFileSync('/usr/bin/python3', [script, path], { stdio: 'pipe' })
+      const store = new GuardStore(':memory:')
+      store.record(banOf('192.0.2.1', { count: 9 }))
+      expect(takeOverFail2ban(path, store, 200_000, () => 3600)).toEqual({ bans: 2, earlier: 1 })
+      expect(takeOverFail2ban(path, store, 200_000, () => 3600)).toBe(null)
+      const told = store
+        .bansInForce('sshd')
+        .map(({ id, startMs, seconds, count, matches }) => [id, startMs, seconds, count, matches])
+      expect(told).toEqual([
+        ['192.0.2.2', 100_000, 3600, 4, ['a line']],
+        ['2001:db8::7', 100_000, 3600, 1, ['a line']],
+        ['192.0.2.1', nowMs, 600, 9, ['a line']],
+      ])
+      expect(store.earlier('192.0.2.3', 'sshd')).toEqual({ count: 2, startMs: 100_000 })
+    })
+  },
+)

@@ -1,0 +1,171 @@
+/** What the guard remembers across restarts: bans, failures, positions in logs, what was allowed by hand. */
+import type { Ban } from '../../guard/ban.ts'
+import type { BanHistory, EarlierBans, FailureCount } from '../../guard/decide/index.ts'
+import type { FilePosition } from '../follow/index.ts'
+import { prepareDatabase } from './schema.ts'
+import { type Database, openDatabase, type SqlRow, type Statement } from './sqlite.ts'
+
+/** Where reading stands in a jail's logs. */
+export interface JailPositions {
+  readonly files: readonly FilePosition[]
+  /** The journal's cursor. */
+  readonly cursor: string | null
+}
+
+/** The store of one guard: only one process may write it. */
+export class GuardStore implements BanHistory {
+  readonly #database: Database
+  readonly #statements = new Map<string, Statement>()
+
+  /** Opens or makes the file; `:memory:` for one that is forgotten. */
+  constructor(path: string) {
+    this.#database = openDatabase(path)
+    prepareDatabase(this.#database)
+  }
+
+  /** Does several things as one: all of them are kept or none. */
+  together<Result>(action: () => Result): Result {
+    this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      const result = action()
+      this.#database.exec('COMMIT')
+      return result
+    } catch (error) {
+      this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  earlier(id: string, jail: string | null): EarlierBans | null {
+    const row =
+      jail === null
+        ? this.#sql('SELECT sum(count) AS count, max(start_ms) AS start_ms FROM bans WHERE id = ?').get(id)
+        : this.#sql('SELECT count, start_ms FROM bans WHERE jail = ? AND id = ?').get(jail, id)
+    // A sum over nothing is one row of nulls.
+    return row === undefined || row.count === null
+      ? null
+      : { count: Number(row.count), startMs: Number(row.start_ms) }
+  }
+
+  /** Keeps a ban as in force, in place of an earlier one of its id. */
+  record(ban: Ban): void {
+    this.#write(ban, true)
+  }
+
+  /** Keeps a ban that is over, for its count. */
+  recordOver(ban: Ban): void {
+    this.#write(ban, false)
+  }
+
+  /** A ban is over, or was taken back; it stays for its count. */
+  end(jail: string, id: string): void {
+    this.#sql('UPDATE bans SET in_force = 0 WHERE jail = ? AND id = ?').run(jail, id)
+  }
+
+  /** Bans of a jail that are in force as far as the store knows, those that end first in front. */
+  bansInForce(jail: string): Ban[] {
+    return this.#sql('SELECT * FROM bans WHERE jail = ? AND in_force = 1 ORDER BY start_ms + 1000 * seconds')
+      .all(jail)
+      .map(banOf)
+  }
+
+  /** Forgets bans that have been over since before that time. Returns how many. */
+  purge(beforeMs: number): number {
+    const over = 'in_force = 0 AND start_ms + 1000 * max(seconds, 0) < ?'
+    const before = this.#sql(`SELECT count(*) AS count FROM bans WHERE ${over}`).get(beforeMs)
+    this.#sql(`DELETE FROM bans WHERE ${over}`).run(beforeMs)
+    return Number(before?.count ?? 0)
+  }
+
+  saveFailures(jail: string, changed: Iterable<FailureCount>, forgotten: Iterable<string>): void {
+    const put = this.#sql('INSERT OR REPLACE INTO failures VALUES (?, ?, ?)')
+    for (const count of changed) put.run(jail, count.id, JSON.stringify(count))
+    const drop = this.#sql('DELETE FROM failures WHERE jail = ? AND id = ?')
+    for (const id of forgotten) drop.run(jail, id)
+  }
+
+  failures(jail: string): FailureCount[] {
+    return this.#sql('SELECT count FROM failures WHERE jail = ?')
+      .all(jail)
+      .map(({ count }) => JSON.parse(String(count)) as FailureCount)
+      .sort((a, b) => a.touchedMs - b.touchedMs)
+  }
+
+  savePositions(jail: string, positions: JailPositions): void {
+    this.#sql('INSERT OR REPLACE INTO positions VALUES (?, ?)').run(jail, JSON.stringify(positions))
+  }
+
+  positions(jail: string): JailPositions {
+    const text = this.#sql('SELECT positions FROM positions WHERE jail = ?').get(jail)?.positions
+    return text === undefined ? { files: [], cursor: null } : (JSON.parse(String(text)) as JailPositions)
+  }
+
+  /** Entries allowed by hand: of one jail, or of all where `jail` is empty. */
+  allowed(jail: string): string[] {
+    return this.#sql('SELECT entry FROM allowed WHERE jail = ?')
+      .all(jail)
+      .map(({ entry }) => String(entry))
+  }
+
+  allow(jail: string, entry: string): void {
+    this.#sql('INSERT OR IGNORE INTO allowed VALUES (?, ?)').run(jail, entry)
+  }
+
+  disallow(jail: string, entry: string): void {
+    this.#sql('DELETE FROM allowed WHERE jail = ? AND entry = ?').run(jail, entry)
+  }
+
+  /** A word that was noted, such as which databases were taken over; null when there is none. */
+  note(key: string): string | null {
+    const value = this.#sql('SELECT value FROM meta WHERE key = ?').get(key)?.value
+    return value === undefined ? null : String(value)
+  }
+
+  setNote(key: string, value: string): void {
+    this.#sql('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(key, value)
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #write(
+    { jail, id, address, startMs, seconds, count, failures, matches, groups }: Ban,
+    inForce: boolean,
+  ): void {
+    this.#sql('INSERT OR REPLACE INTO bans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+      jail,
+      id,
+      address ?? null,
+      Math.round(startMs),
+      seconds,
+      count,
+      failures,
+      JSON.stringify(matches),
+      JSON.stringify(groups),
+      inForce ? 1 : 0,
+    )
+  }
+
+  #sql(text: string): Statement {
+    const known = this.#statements.get(text)
+    if (known !== undefined) return known
+    const statement = this.#database.prepare(text)
+    this.#statements.set(text, statement)
+    return statement
+  }
+}
+
+function banOf(row: SqlRow): Ban {
+  return {
+    jail: String(row.jail),
+    id: String(row.id),
+    ...(row.address === null ? {} : { address: String(row.address) }),
+    startMs: Number(row.start_ms),
+    seconds: Number(row.seconds),
+    count: Number(row.count),
+    failures: Number(row.failures),
+    matches: JSON.parse(String(row.matches)),
+    groups: JSON.parse(String(row.groups)),
+  }
+}
