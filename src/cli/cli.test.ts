@@ -366,6 +366,14 @@ describe('input and output', () => {
     expect((await postern(['check', '-'], { files: { '-': bad } })).stdout).toContain('standard input:3:13')
   })
 
+  it('replay that is interrupted says so, and does not complain of the file', async () => {
+    const { status, stdout, stderr } = await postern(['replay', knock, capture], { interruptAfterChunks: 1 })
+    expect(status).toBe(130)
+    expect(stderr).toMatch(/interrupted: \d+ packets of \S+ counted\n$/)
+    expect(stderr).not.toContain('error')
+    expect(stdout).toMatch(/^VERDICT /)
+  })
+
   it('replay --write keeps the packets that were accepted', async () => {
     const { written, stdout } = await postern(['replay', '--json', '--write', 'out.pcapng', knock, capture])
     const reader = new CaptureReader()

@@ -37,8 +37,11 @@ export interface FileSink {
   close(): Promise<void>
 }
 
-/** Exit statuses; `defect` is for what postern itself does wrong (EX_SOFTWARE of sysexits.h). */
-export const exit = { ok: 0, finding: 1, usage: 2, unavailable: 3, defect: 70 } as const
+/**
+ * Exit statuses; `defect` is for what postern itself does wrong (EX_SOFTWARE of sysexits.h), `interrupted` what shells say
+ * of a program that Ctrl-C ended.
+ */
+export const exit = { ok: 0, finding: 1, usage: 2, unavailable: 3, defect: 70, interrupted: 130 } as const
 
 /** A user's mistake in calling the command: printed without stack, exit status 2. */
 export class UsageError extends Error {

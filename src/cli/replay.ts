@@ -76,8 +76,13 @@ export const replay: Command = {
       await run.take(reader.push(chunk), chunk.length)
       if (environment.signal.aborted || reader.problem !== null) break
     }
-    reader.end()
+    const isCut = environment.signal.aborted && reader.problem === null
+    if (!isCut) reader.end()
     await run.finish()
+    if (isCut) {
+      environment.stderr(`interrupted: ${countPackets(run.packets)} of ${nameOf(capturePath!)} counted\n`)
+      return exit.interrupted
+    }
     if (reader.problem === null) {
       if (run.packets === 0) environment.stderr(`${capturePath}: holds no packets\n`)
       return exit.ok
@@ -118,17 +123,21 @@ class AcceptedWriter {
   }
 }
 
+const nameOf = (path: string): string => (path === '-' ? 'standard input' : path)
+
+const countPackets = (count: number): string => `${count} ${count === 1 ? 'packet' : 'packets'}`
+
 function reportDamage(
   path: string,
   { offset, what }: NonNullable<CaptureReader['problem']>,
   packets: number,
   environment: Environment,
 ): void {
-  const name = path === '-' ? 'standard input' : path
+  const name = nameOf(path)
   const place = offset === 0 ? name : `${name}: at byte ${offset}`
   environment.stderr(`error: ${place}: ${what}\n`)
   if (packets > 0)
-    environment.stderr(`  the ${packets === 1 ? 'packet' : `${packets} packets`} before it counted\n`)
+    environment.stderr(`  the ${packets === 1 ? 'packet' : countPackets(packets)} before it counted\n`)
   const hint = /gzip/.test(what)
     ? 'gunzip -c FILE | postern replay RULES -'
     : packets === 0

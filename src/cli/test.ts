@@ -102,7 +102,10 @@ class TestRun {
     const beside = (name: string) => (isAbsolute(name) ? name : join(dirname(path), name))
     const { scenario, diagnostics } = await readScenario(source, (name) => text(beside(name)))
     const problem = scenario === null ? diagnostics : this.#refusalsOf(scenario)
-    if (problem.length === 0) return { name: path, scenario: scenario! }
+    if (problem.length === 0) {
+      this.#environment.stderr(renderDiagnostics(diagnostics, this.#environment, 'stderr'))
+      return { name: path, scenario: scenario! }
+    }
     const said = renderDiagnostics(problem, this.#environment, 'stdout')
     return { name: path, cases: [], differences: [], problem: said }
   }

@@ -39,6 +39,11 @@ const limitSysctls: Readonly<Record<FragmentTable, Readonly<Record<keyof Reassem
   },
 }
 
+/** Full dotted names of all settings here. */
+export const fragmentSysctls: readonly string[] = Object.values(limitSysctls)
+  .flatMap((names) => Object.values(names))
+  .filter((name) => name !== '')
+
 /** The limits that sysctls (by full dotted name) set; what they do not name, or not as a number, keeps its default. */
 export function readLimits(table: FragmentTable, sysctls: ReadonlyMap<string, string>): ReassemblerLimits {
   const read = (limit: keyof ReassemblerLimits): number => {

@@ -18,4 +18,4 @@ export {
   type TraceSink,
   type Verdict,
 } from './outcome.ts'
-export { isHeededSysctl } from './sysctls.ts'
+export { heededSysctls, isHeededSysctl } from './sysctls.ts'

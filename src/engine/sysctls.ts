@@ -1,20 +1,23 @@
 /** The settings under /proc/sys/net that the engine heeds, by their dotted names. All others change nothing here. */
 import type { Device } from '../ext/context.ts'
 import type { HostConfig } from './config.ts'
+import { conntrackSysctls } from './conntrack/settings.ts'
+import { fragmentSysctls } from './defrag-limits.ts'
 
-/**
- * Patterns of heeded names. Fragments and connection tracking read their own (`defrag-limits.ts`, `conntrack/settings.ts`).
- */
-const heeded: readonly RegExp[] = [
-  /^net\.ipv4\.ip_default_ttl$/,
-  /^net\.ipv4\.conf\.[^.]+\.(rp_filter|accept_local)$/,
-  /^net\.ipv4\.ipfrag_(time|max_dist|high_thresh)$/,
-  /^net\.ipv6\.ip6frag_(time|high_thresh)$/,
-  /^net\.netfilter\.nf_conntrack_/,
+/** Heeded names of one thing each; `*` stands for the name of an interface, `all` or `default`. */
+export const heededSysctls: readonly string[] = [
+  'net.ipv4.ip_default_ttl',
+  'net.ipv4.conf.*.rp_filter',
+  'net.ipv4.conf.*.accept_local',
+  ...fragmentSysctls,
+  ...conntrackSysctls,
 ]
 
+const heeded = new Set(heededSysctls)
+
 /** Whether a setting has any effect on the engine. */
-export const isHeededSysctl = (name: string): boolean => heeded.some((pattern) => pattern.test(name))
+export const isHeededSysctl = (name: string): boolean =>
+  heeded.has(name.replace(/^(net\.ipv4\.conf)\.[^.]+\./, '$1.*.'))
 
 /** A whole number, or `fallback` where the setting is not given or none. */
 export function readSysctl({ sysctls }: HostConfig, name: string, fallback: number): number {

@@ -84,7 +84,7 @@ function readFrame(
   const frame = readHex(file.hex, ['frame', 'hex'], complain)
   if (frame === null || !checkDevice(file.in, host, ['frame', 'in'], complain)) return null
   return {
-    action: { kind: 'receive', device: file.in, frame, mark: 0 },
+    action: { kind: 'receive', device: file.in, frame, mark: file.mark ?? 0 },
     text: `${file.in} frame of ${frame.length} bytes`,
   }
 }
@@ -93,7 +93,10 @@ function readLocal(file: NonNullable<StepFile['local']>, complain: Complain): Re
   const packet = readHex(file.hex, ['local', 'hex'], complain)
   if (packet === null) return null
   const socket = { uid: file.uid ?? 0, gid: file.gid ?? 0 }
-  return { action: { kind: 'send', packet, socket, mark: 0 }, text: `out packet of ${packet.length} bytes` }
+  return {
+    action: { kind: 'send', packet, socket, mark: file.mark ?? 0 },
+    text: `out packet of ${packet.length} bytes`,
+  }
 }
 
 /** Hex with any blanks, colons or line breaks between the bytes. */

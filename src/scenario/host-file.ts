@@ -7,7 +7,9 @@ import {
   parseMac,
   parseRoute,
 } from '../engine/config.ts'
+import { heededSysctls, isHeededSysctl } from '../engine/index.ts'
 import { parseSocket, type SocketConfig } from '../engine/sockets/config.ts'
+import { nearest } from '../lang/suggest.ts'
 import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
 import type { HostFile } from './schema.ts'
 
@@ -25,8 +27,12 @@ export interface TextPart {
   readonly end: number
 }
 
-/** Everything that can be used; what cannot is complained about and left out. */
-export function readHost(file: HostFile, complain: Complain): HostConfig {
+/** Everything that can be used; what cannot is complained about and left out; `warn` is told what has no effect. */
+export function readHost(file: HostFile, complain: Complain, warn: Complain = () => {}): HostConfig {
+  for (const name of Object.keys(file.sysctls ?? {})) {
+    if (isHeededSysctl(name)) continue
+    warn(['sysctls', name], `the engine does not heed ${name}: it changes nothing here`, nearestSysctl(name))
+  }
   const forwarding = file.forwarding ?? false
   return {
     ...bareHost,
@@ -49,6 +55,16 @@ export function readHost(file: HostFile, complain: Complain): HostConfig {
     sockets: file.sockets === undefined ? null : readSockets(file, complain),
     sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
   }
+}
+
+/** Of those in the same place: what all names there begin with is no likeness. */
+function nearestSysctl(name: string): string | undefined {
+  const place = /^(.*\.(nf_conntrack_)?)/.exec(name)?.[0] ?? ''
+  const near = nearest(
+    name.slice(place.length),
+    heededSysctls.flatMap((one) => (one.startsWith(place) ? [one.slice(place.length)] : [])),
+  )
+  return near === null ? undefined : place + near
 }
 
 function readClock(text: string, complain: Complain): bigint | null {

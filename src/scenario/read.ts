@@ -3,8 +3,8 @@ import { isMap, isNode, isScalar, parseDocument, type YAMLParseError } from 'yam
 import { bareHost, type HostConfig } from '../engine/config.ts'
 import type { Verdict } from '../engine/outcome.ts'
 import { binaryKind, isBinary } from '../lang/bytes.ts'
-import type { Diagnostic } from '../lang/diagnostic.ts'
-import { SourceText, type Span } from '../lang/source.ts'
+import type { Diagnostic, Severity } from '../lang/diagnostic.ts'
+import { type SourcePlace, SourceText, type Span } from '../lang/source.ts'
 import { type Family, parseAddress, printAddress } from '../net/address.ts'
 import { readAction } from './action.ts'
 import { parseDuration, printDuration } from './duration.ts'
@@ -139,13 +139,18 @@ class Reader {
 
   #readHost(file: HostFile | undefined, path: Path): HostConfig {
     if (file === undefined) return bareHost
-    return readHost(file, (inner, message, help) => this.#complain([...path, ...inner], message, help))
+    return readHost(
+      file,
+      (inner, message, help) => this.#complain([...path, ...inner], message, help),
+      (inner, message, help) =>
+        this.#report(this.#spanOfKey([...path, ...inner]), 'scenario/no-effect', message, help, 'warning'),
+    )
   }
 
   async #readRules(text: string | undefined, family: Family, path: Path): Promise<RulesText[]> {
     if (text === undefined) return []
     if (text.includes('\n') || /^\s*(\*|-A|sudo |ip6?tables)/.test(text)) {
-      return [{ family, source: new SourceText(`${this.#source.name} (${path.join('.')})`, text) }]
+      return [{ family, source: this.#blockAt(path, text) }]
     }
     try {
       return [
@@ -159,6 +164,19 @@ class Reader {
       )
       return []
     }
+  }
+
+  /** A text that stands in the file, so that places in it are places in the file; else it says where it is from. */
+  #blockAt(path: Path, text: string): SourceText {
+    const node = this.#document.getIn(path, true)
+    const { name } = this.#source
+    const place =
+      isScalar(node) && node.type === 'BLOCK_LITERAL' && node.range
+        ? placeOfBlock(this.#source, node.range[0], text)
+        : null
+    return place === null
+      ? new SourceText(`${name} (${path.join('.')})`, text)
+      : new SourceText(name, text, place)
   }
 
   #readSteps(files: readonly StepFile[], path: Path, host: HostConfig): CaseStep[] {
@@ -241,9 +259,18 @@ class Reader {
     this.#report(narrow ?? this.#spanOf(path), 'scenario/invalid', message, help)
   }
 
-  #report(span: Span | null, code: string, message: string, help?: string): void {
+  #report(
+    span: Span | null,
+    code: string,
+    message: string,
+    help?: string,
+    severity: Severity = 'error',
+  ): void {
+    // Cases that share a host warn of it once.
+    const isSaid = this.diagnostics.some((one) => one.message === message && one.span?.start === span?.start)
+    if (severity !== 'error' && isSaid) return
     if (this.diagnostics.length >= problemLimit) this.#omitted++
-    else this.diagnostics.push({ code, severity: 'error', span, message, notes: [], help: help ?? null })
+    else this.diagnostics.push({ code, severity, span, message, notes: [], help: help ?? null })
   }
 
   /** Where a piece of a text stands, when the file writes the text as it is. */
@@ -277,6 +304,16 @@ class Reader {
     }
     return null
   }
+}
+
+/** Where the lines of a literal block stand whose `|` is at `start`; null where they are not there as they are. */
+function placeOfBlock(file: SourceText, start: number, text: string): SourcePlace | null {
+  const above = file.locate(start).line
+  const lines = text.replace(/\n+$/, '').split('\n')
+  const first = lines.findIndex((line) => line !== '')
+  const indent = file.line(above + 1 + first).length - (lines[first]?.length ?? 0)
+  const isThere = lines.every((line, at) => file.line(above + 1 + at).slice(indent) === line)
+  return 0 <= indent && isThere ? { linesAbove: above, columnsBefore: indent } : null
 }
 
 /** What a file is that is no scenario at all, and the way out; null when it may be one. */

@@ -90,6 +90,14 @@ const rules = z
   .string()
   .describe('a file beside this one, or a block of iptables-save text or iptables commands')
 
+const mark = z
+  .number()
+  .int()
+  .min(0)
+  .max(0xffff_ffff)
+  .optional()
+  .describe('the packet’s mark before any table sees it; 0 by default')
+
 export const stepShape = z
   .strictObject({
     at: time.optional(),
@@ -99,11 +107,16 @@ export const stepShape = z
       .optional()
       .describe('packet notation: `eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn`'),
     frame: z
-      .strictObject({ in: z.string(), hex: z.string() })
+      .strictObject({ in: z.string(), hex: z.string(), mark })
       .optional()
       .describe('a whole Ethernet frame that arrives'),
     local: z
-      .strictObject({ hex: z.string(), uid: z.number().int().optional(), gid: z.number().int().optional() })
+      .strictObject({
+        hex: z.string(),
+        uid: z.number().int().optional(),
+        gid: z.number().int().optional(),
+        mark,
+      })
       .optional()
       .describe('an IP packet that the host sends through a raw socket'),
     write: z

@@ -15,6 +15,8 @@ export interface Given {
   /** Default 80. */
   readonly columns?: number
   readonly interactive?: boolean
+  /** Ctrl-C comes when so many chunks of a file were read. */
+  readonly interruptAfterChunks?: number
 }
 
 export interface Ran {
@@ -29,7 +31,8 @@ export interface Ran {
 export async function postern(argv: readonly string[], given: Given = {}): Promise<Ran> {
   const output = { stdout: '', stderr: '' }
   const written = new Map<string, Uint8Array>()
-  const { files = {}, color = false, columns = 80, interactive = false } = given
+  const { files = {}, color = false, columns = 80, interactive = false, interruptAfterChunks } = given
+  const interruption = new AbortController()
   const read = (path: string): Uint8Array => {
     const content = written.get(path) ?? files[path]
     if (content === undefined) return readFileSync(resolve(root, path))
@@ -47,7 +50,10 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     // Small pieces, so that readers meet every kind of cut.
     async *readChunks(path) {
       const bytes = read(path)
-      for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000)
+      for (let at = 0; at < bytes.length; at += 1000) {
+        if (at === interruptAfterChunks! * 1000) interruption.abort()
+        yield bytes.subarray(at, at + 1000)
+      }
     },
     async createFile(path) {
       const parts: Uint8Array[] = []
@@ -67,7 +73,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
       nowMs += 300
       return nowMs
     },
-    signal: new AbortController().signal,
+    signal: interruption.signal,
   }
   const status = await run(argv, environment)
   return { status, ...output, written }

@@ -67,6 +67,12 @@ export interface ConntrackSettings {
 
 const prefix = 'net.netfilter.nf_conntrack_'
 
+/** Full dotted names of all settings here. */
+export const conntrackSysctls: readonly string[] = [
+  ...Object.keys(defaultNumbers),
+  ...Object.keys(defaultTimeouts),
+].map((name) => prefix + name)
+
 /**
  * The settings that sysctls (by full dotted name) make; what they do not name, or not as a number, keeps its default.
  */

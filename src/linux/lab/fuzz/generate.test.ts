@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { SourceText } from '../../../lang/source.ts'
+import { readScenario } from '../../../scenario/read.ts'
+import type { Case } from '../../../scenario/scenario.ts'
 import { caseOf, saveTextOf } from './draft.ts'
 import { generateCase, randomMoments } from './generate.ts'
 import { Random } from './random.ts'
@@ -16,6 +19,23 @@ test('a seed gives the same case again', () => {
     }),
     { numRuns: 30 },
   )
+})
+
+const actionsOf = ({ steps }: Case) => steps.map((step) => 'action' in step && step.action)
+const textsOf = ({ rules }: Case) =>
+  rules.map(({ source }) => source.text.trim()).filter((text) => text !== '')
+
+test('a case is read back from its file as it is', async () => {
+  for (let seed = 0; seed < 12; seed++) {
+    const draft = generateCase(seed, taste)
+    const file = new SourceText('case.yaml', scenarioFileOf(draft, []))
+    const { scenario, diagnostics } = await readScenario(file, () => Promise.reject(new Error('no file')))
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
+    const [mine, other]: readonly Case[] = [caseOf(draft), scenario!.cases[0]!]
+    expect(actionsOf(other!)).toEqual(actionsOf(mine!))
+    expect(other!.host.interfaces).toEqual(mine!.host.interfaces)
+    expect(textsOf(other!)).toEqual(textsOf(mine!))
+  }
 })
 
 test('no two moments are within 100 ms of a multiple of half a second apart', () => {

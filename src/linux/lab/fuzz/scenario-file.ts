@@ -8,12 +8,12 @@ import { type CaseDraft, saveTextOf } from './draft.ts'
 
 export function scenarioFileOf(draft: CaseDraft, remarks: readonly string[]): string {
   const texts = new Map(draft.rules.map((rules) => [rules.family, saveTextOf(rules)]))
-  const four = texts.get('ipv4')
-  const six = texts.get('ipv6')
+  // No rules at all are left out: an empty text would be the name of a file.
+  const [four = '', six = ''] = [texts.get('ipv4'), texts.get('ipv6')]
   const file = {
     host: hostOf(draft.host),
-    ...(four === undefined ? {} : { rules: four }),
-    ...(six === undefined ? {} : { rules6: six }),
+    ...(four === '' ? {} : { rules: four }),
+    ...(six === '' ? {} : { rules6: six }),
     steps: draft.steps.map(({ atMs, action }) => ({ at: `${atMs}ms`, ...stepOf(action) })),
   }
   const comments = [`seed ${draft.seed}`, ...remarks].flatMap((remark) => remark.split('\n'))
