@@ -23,6 +23,8 @@ export class HostSkb implements Skb {
   options: Ipv4Options | null = null
   /** How it was cut when it came, if conntrack put it together. */
   origin: FragmentOrigin | null = null
+  /** Whether a socket of the host sent it as a datagram, which may be cut in IPv6, too. */
+  isDatagram = false
   /** Whether its addresses or ports were translated. */
   translated = false
   /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
