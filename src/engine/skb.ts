@@ -1,6 +1,7 @@
 /** A packet on its way through the host. */
 import type { Device, LocalSocket, PacketType, Skb } from '../ext/context.ts'
 import { Packet } from '../net/packet.ts'
+import { directionAlone } from './conntrack/conntrack.ts'
 import type { FragmentOrigin } from './defrag.ts'
 import type { Ipv4Options } from './ipv4-options.ts'
 import type { Route } from './routing.ts'
@@ -41,6 +42,7 @@ export class HostSkb implements Skb {
    * will be asked once more (measured).
    */
   turnRound(): void {
-    if (this.conntrack?.state === 'INVALID') this.conntrack = null
+    const { conntrack } = this
+    if (conntrack?.state === 'INVALID' && conntrack !== directionAlone) this.conntrack = null
   }
 }

@@ -32,4 +32,36 @@ COMMIT
       out udp [2001:db8:1::1]:80 > [2001:db8:1::7]:53 len=1301 => drop by host; hits mangle/OUTPUT:1 mangle/PREROUTING:1; sent nothing
     `,
   },
+  {
+    name: 'an error about what is not tracked is invalid, and no rule can stop its tracking any more',
+    host: gateway,
+    rules: {
+      ipv4: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -j NOTRACK
+-A PREROUTING -p icmp -j NOTRACK
+COMMIT
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING -m conntrack --ctstate UNTRACKED
+-A PREROUTING -m conntrack --ctstate INVALID
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A INPUT -p udp -j REJECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp 203.0.113.1:4000 > 203.0.113.1:7 => reject by filter/INPUT:1; hits raw/OUTPUT:1 mangle/PREROUTING:1 filter/INPUT:1 raw/OUTPUT:1 raw/PREROUTING:1 mangle/PREROUTING:2
+    `,
+  },
 ]

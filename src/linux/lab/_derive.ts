@@ -30,8 +30,8 @@ export interface Derived {
 export interface StepPacket {
   /** It arrived (`receive`), or the host sent it (`send`). */
   readonly origin: 'receive' | 'send'
-  /** Null where it cannot be told from an answer: a fragment. */
-  readonly kind: PacketKind | null
+  /** Several where nothing tells which: a fragment. */
+  readonly kinds: readonly PacketKind[]
   /** Of the frames that left in this step. */
   readonly emitted: readonly PacketKind[]
   /** The host has sockets: its answers are of every kind, and only their places tell them from the step's packet. */
@@ -282,8 +282,8 @@ const ruleKey = (table: TableCounters, chain: ChainCounters, at: number): string
 /** What became of a step's packet. */
 export function derive(packet: StepPacket, difference: CounterDifference, arrivals: Arrivals): Derived {
   const hasAnswers = arrivals.begunByHost > 0
-  const isUnclear = hasAnswers && packet.kind === null && packet.isAnswered !== true
-  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kind === null || kind === packet.kind
+  const isUnclear = hasAnswers && packet.kinds.length > 1 && packet.isAnswered !== true
+  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kinds.includes(kind)
   const passes = packet.isAnswered
     ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0)
     : passesOf(packet.origin, arrivals, isOwn)

@@ -17,7 +17,7 @@ import { KernelClock, type TimeBase } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
 import { Fence } from './_fence.ts'
-import { type Arrivals, HelperTable, kindOf, type PacketKind, sinceThen } from './_helper-table.ts'
+import { type Arrivals, HelperTable, kindOf, kindsOf, type PacketKind, sinceThen } from './_helper-table.ts'
 import { KernelLog } from './_kernel-log.ts'
 import { LegacyCounterReader } from './_legacy-counters.ts'
 import {
@@ -192,7 +192,7 @@ export class Lab implements Judge {
   #takePacket(step: Step, action: PacketAction): KernelStepResult {
     const { libc, fence, log, helper, taps, sockets } = this.#parts
     this.#learn(action)
-    const kind = action.kind === 'socket' ? 'other' : kindOf(this.#packet)
+    const kinds = action.kind === 'socket' ? (['other'] as const) : kindsOf(this.#packet)
     const family = action.kind === 'socket' ? familyOf(action.connection) : (this.#packet.family ?? 'ipv4')
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
@@ -217,7 +217,7 @@ export class Lab implements Judge {
     const derived = derive(
       {
         origin: action.kind === 'receive' ? 'receive' : 'send',
-        kind,
+        kinds,
         emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)),
         isAnswered: sockets !== null,
       },
@@ -256,10 +256,9 @@ export class Lab implements Judge {
     }
   }
 
-  /** Fragments that leave are nothing the host made because of others. */
   #kindOfFrame(frame: Uint8Array): PacketKind {
     decodeFrame(this.#packet, frame)
-    return kindOf(this.#packet) ?? 'other'
+    return kindOf(this.#packet)
   }
 
   #tap(device: string): Tap {
