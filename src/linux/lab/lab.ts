@@ -90,6 +90,8 @@ export class Lab implements Judge {
   /** Monotonic time at which the case began; null before the first step. */
   #startNs: bigint | null = null
   #isClosed = false
+  /** Whether any rule may write to the kernel log, which is one for all processes: steps wait for each other's. */
+  #mayLog: boolean
 
   /**
    * Builds the host and loads the rules.
@@ -110,6 +112,7 @@ export class Lab implements Judge {
       rules.some((text) => text.family === family),
     )
     this.#clock = new KernelClock(libc, host.profile.hz, time)
+    this.#mayLog = rules.some(({ source }) => /LOG|TRACE/.test(source.text))
     this.#parts = assemble(libc, host, backend)
     try {
       const { namespace, neighbours } = this.#parts
@@ -149,6 +152,7 @@ export class Lab implements Judge {
       case 'run': {
         let error: string | null = null
         const words = splitWords(action.command)
+        this.#mayLog = true
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
           error = status === 0 ? null : stderr.trim()
@@ -208,7 +212,9 @@ export class Lab implements Judge {
       fence.around(() => {
         timing = this.#time(step, act)
       })
-    const lines = logged(log, () => (sockets === null ? fenced() : sockets.during(fenced)))
+    const lines = logged(this.#mayLog ? log : null, () =>
+      sockets === null ? fenced() : sockets.during(fenced),
+    )
     const accepted = sockets?.take(action.kind === 'receive' ? this.#destination() : null)
     const frames = this.#readSent()
     const sent = frames.map(({ if: name, frame }) => ({ if: name, hex: Buffer.from(frame).toString('hex') }))
