@@ -64,4 +64,31 @@ COMMIT
       out udp 203.0.113.1:4000 > 203.0.113.1:7 => reject by filter/INPUT:1; hits raw/OUTPUT:1 mangle/PREROUTING:1 filter/INPUT:1 raw/OUTPUT:1 raw/PREROUTING:1 mangle/PREROUTING:2
     `,
   },
+  {
+    name: 'who speaks in the host’s name from outside is turned to ::1 like the host, and does not get there',
+    host: gateway,
+    rules: {
+      ipv6: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -p icmpv6 --icmpv6-type no-route
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -j REDIRECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:1::1]:32107 > [2001:db8:1::7]:7  => accept by policy; delivered; hits nat/OUTPUT:1
+      eth1 udp [2001:db8:1::1]:32107 > [2001:db8:1::7]:7 => drop by host; not delivered; hits mangle/OUTPUT:1
+    `,
+  },
 ]
