@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readGuardConfig } from '../../src/guard/config/read.ts'
 import { machineFiles } from '../../src/linux/config-files.ts'
+import { runs } from '../kernel/budget.ts'
 import { type ConfigTable, fail2banAbsent, judge, withFolders } from './fail2ban.ts'
 
 const jail = '[j]\nenabled = true\nfilter = f\naction = a\n'
@@ -277,7 +278,7 @@ describe.skipIf(fail2banAbsent !== null)(
 
     it('at random', () => {
       const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000)
-      const tables = fc.sample(randomConfig, { numRuns: 120 * Number(process.env.FUZZ_FACTOR ?? 1), seed })
+      const tables = fc.sample(randomConfig, { numRuns: runs(120), seed })
       expect(differences(tables).slice(0, 3), `SEED=${seed}`).toEqual([])
     })
   },
