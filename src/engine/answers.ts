@@ -9,7 +9,6 @@ import type { Address } from '../net/address.ts'
 import { setDontFragment, setTtl } from '../net/change.ts'
 import { decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum } from '../net/encode.ts'
-import { ipProtocol } from '../net/protocol.ts'
 import { isLinkLocal, isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
@@ -120,6 +119,7 @@ export class Answers implements Speaker {
     const { packet } = cause
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
     copy.mark = cause.mark
+    copy.circumstances = cause.circumstances
     copy.packetType = cause.packetType
     copy.traced = cause.traced
     copy.untracked = true
@@ -143,7 +143,6 @@ export class Answers implements Speaker {
     const skb = new HostSkb(isFirst ? 'main' : 'caused')
     skb.socket = owner
     decodeIp(skb.packet, bytes)
-    skb.isDatagram = skb.packet.protocol !== ipProtocol.tcp
     const route = routing.output(skb.packet.destination)
     const fate =
       route.kind === 'refused' || isMartian(skb, route)

@@ -6,11 +6,10 @@
 import type { Registry } from '../ext/registry.ts'
 import type { Refusal } from '../lang/diagnostic.ts'
 import { sortedChains } from '../lang/print.ts'
-import type { KernelProfile } from '../lang/profile.ts'
 import type { Family, Rule, Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
 import type { KnownSets } from '../lang/syntax.ts'
-import { refusalsOf } from '../lang/verify.ts'
+import { refusalsOf, type VerifyContext } from '../lang/verify.ts'
 import type { RuleRef } from './outcome.ts'
 
 export interface LoadRefusal extends Refusal {
@@ -18,22 +17,23 @@ export interface LoadRefusal extends Refusal {
   readonly span: Span | null
 }
 
+interface CheckContext extends VerifyContext {
+  readonly syntax: Registry
+}
+
 /** All refusals of a table: first what is not known, then the others in the order in which the kernel meets them. */
-export function checkTable(
-  table: Table,
-  family: Family,
-  registry: Registry,
-  profile: KernelProfile,
-): LoadRefusal[] {
+export function checkTable(table: Table, context: CheckContext): LoadRefusal[] {
+  const { family, syntax: registry } = context
   const gaps = sortedChains(table).flatMap(({ name, rules }) =>
     rules.flatMap((rule, at) => {
       const ref = { table: table.name, chain: name, number: at + 1 }
       return [...gapsOf(rule, table, family, registry)].map((gap) => ({ ...gap, ref }))
     }),
   )
-  const refusals = refusalsOf(table, { family, syntax: registry, profile, sets: noSets }).map(
-    ({ chain, number, ...refusal }) => ({ ...refusal, ref: { table: table.name, chain, number } }),
-  )
+  const refusals = refusalsOf(table, { sets: noSets, ...context }).map(({ chain, number, ...refusal }) => ({
+    ...refusal,
+    ref: { table: table.name, chain, number },
+  }))
   return [...gaps, ...refusals]
 }
 

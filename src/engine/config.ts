@@ -1,4 +1,5 @@
 /** What a host is made of: the part of a machine that decides where packets go. */
+import type { Account } from '../ext/context.ts'
 import { type KernelProfile, linux618 } from '../lang/profile.ts'
 import {
   type Address,
@@ -13,6 +14,7 @@ import {
   printAddress,
   printPrefix,
 } from '../net/address.ts'
+import { type Circumstances, nothingSaid } from '../net/circumstances.ts'
 import type { SocketConfig } from './sockets/config.ts'
 
 export interface InterfaceConfig {
@@ -54,9 +56,15 @@ export interface HostConfig {
   readonly startsAtUnixNs: bigint | null
   /** Minutes that the kernel's local time is behind UTC; 0 unless something told it a time zone. */
   readonly minutesWest: number
+  /** What holds of packets that do not say it of themselves. */
+  readonly circumstances: Circumstances
+  /** Accounting objects (nfacct), with nothing counted. */
+  readonly accounts: readonly AccountConfig[]
   /** Of whatever the kernel would choose at random. */
   readonly seed: number
 }
+
+export type AccountConfig = Pick<Account, 'name' | 'quota'>
 
 /** A host with nothing but `lo`. */
 export const bareHost: HostConfig = {
@@ -69,6 +77,8 @@ export const bareHost: HostConfig = {
   profile: linux618,
   startsAtUnixNs: null,
   minutesWest: 0,
+  circumstances: nothingSaid,
+  accounts: [],
   seed: 1,
 }
 

@@ -50,7 +50,7 @@ export function describeMiss(
       const { use, definition, data, state } = matches[miss]!
       const options = definition.print(data, context.host.family)
       const condition = `-m ${use.name}${options === '' ? '' : ` ${options}`}`
-      if (context.unknown !== null) return { condition, why: `unknown: nobody said ${context.unknown}` }
+      if (context.unknown !== null) return { condition, why: `unknown: nobody said ${context.unknown.what}` }
       const why = context.hotdrop ? 'the header it looks at is cut off: dropped' : null
       return { condition, why: why ?? definition.explain?.(data, skb, context, state) ?? 'it does not hold' }
     }

@@ -5,11 +5,12 @@
  * (IP ids, `random()` of extensions) follows from the seed. Ids of packets that the host numbers count up by one from
  * a number that the seed gives.
  */
-import type { HostServices, LocalSocket } from '../ext/context.ts'
+import type { Account, HostServices, LocalSocket } from '../ext/context.ts'
 import { registry as allExtensions, type Registry } from '../ext/registry.ts'
 import { printRuleset } from '../lang/print.ts'
 import type { Rule, Ruleset, Table } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
+import { type Circumstances, nothingSaid } from '../net/circumstances.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum, setAddress, setU16 } from '../net/encode.ts'
 import type { Packet } from '../net/packet.ts'
@@ -39,6 +40,7 @@ import { SharedThings } from './shared.ts'
 import { HostSkb } from './skb.ts'
 import { LocalStack, type Speaker } from './sockets/local-stack.ts'
 import { Stack } from './stack.ts'
+import type { Supposition } from './suppositions.ts'
 import { defaultTtlOf } from './sysctls.ts'
 
 const families: readonly Family[] = ['ipv4', 'ipv6']
@@ -48,6 +50,10 @@ export interface PacketOptions {
   readonly trace?: TraceSink
   /** The packet's mark before any table sees it. */
   readonly mark?: number
+  /** What is said of it that it does not say itself. */
+  readonly circumstances?: Circumstances
+  /** What is to be supposed where nobody said. */
+  readonly suppositions?: readonly Supposition[]
 }
 
 export interface SendOptions extends PacketOptions {
@@ -77,6 +83,7 @@ export class Host {
   readonly #registry: Registry
   readonly #shared = new SharedThings()
   readonly #received = new ReceiveBuffer()
+  readonly #accounts: ReadonlyMap<string, Account>
   readonly #random: () => number
   readonly #conntrack: Conntrack
   readonly #nat: Nat
@@ -100,6 +107,9 @@ export class Host {
     this.interfaces = new Interfaces(config)
     this.recent = new RecentLists(config.profile)
     this.#registry = registry
+    this.#accounts = new Map(
+      config.accounts.map((account) => [account.name, { ...account, packets: 0n, bytes: 0n }]),
+    )
     this.#random = () => chance.word()
     this.#conntrack = new Conntrack(readSettings(config.profile.hz, config.sysctls), config.seed)
     this.#nat = new Nat(this.#conntrack, (manipulation) => chance.port(manipulation))
@@ -128,6 +138,8 @@ export class Host {
       unshare: (kind, name) => this.#shared.release(kind, name),
       startsAtUnixNs: config.startsAtUnixNs,
       minutesWest: config.minutesWest,
+      circumstances: config.circumstances,
+      account: (name) => this.#accounts.get(name) ?? null,
       random: this.#random,
     }
     const stack = new Stack({
@@ -173,9 +185,15 @@ export class Host {
     const { profile } = this.config
     const { tables, services, stack } = this.#families[family]
     const tracked = wantConntrack(tables.values())
-    const refusals = [...ruleset.tables.values()].flatMap((table) =>
-      checkTable(table, family, this.#registry, profile),
+    const inForce = families.flatMap((each) =>
+      [...this.#families[each].tables.values()].map((loaded) => ({ family: each, table: loaded.table })),
     )
+    const accounts = new Set(this.#accounts.keys())
+    const refusals = [...ruleset.tables.values()].flatMap((table) => {
+      const found = checkTable(table, { family, syntax: this.#registry, profile, inForce, accounts })
+      inForce.push({ family, table })
+      return found
+    })
     const [first] = refusals
     if (first !== undefined) {
       rehearse(ruleset.tables.get(first.ref.table)!, this.#registry, services)
@@ -209,6 +227,7 @@ export class Host {
     const skb = new HostSkb('main')
     skb.device = arrivesOn
     skb.mark = (options.mark ?? 0) >>> 0
+    skb.circumstances = options.circumstances ?? nothingSaid
     decodeFrame(skb.packet, withoutPriorityTags(this.#received.copy(frame)))
     const { packet } = skb
     if (packet.vlanCount > 0)
@@ -232,6 +251,7 @@ export class Host {
     const skb = new HostSkb('main')
     skb.socket = options.socket ?? root
     skb.mark = (options.mark ?? 0) >>> 0
+    skb.circumstances = options.circumstances ?? nothingSaid
     const { packet } = skb
     decodeIp(packet, bytes.slice())
     if (packet.family === null || packet.defect === 'ip-header-length' || packet.defect === 'ip-truncated') {
@@ -285,8 +305,14 @@ export class Host {
   }
 
   /** What time has brought about since the last step comes first. */
-  #begin(nowNs: bigint, { trace }: PacketOptions): Journey {
-    const journey = new Journey(nowNs, this.config.profile.hz, trace ?? null, this.#localStack !== null)
+  #begin(nowNs: bigint, { trace, suppositions }: PacketOptions): Journey {
+    const journey = new Journey(
+      nowNs,
+      this.config.profile.hz,
+      trace ?? null,
+      this.#localStack !== null,
+      suppositions,
+    )
     const { ipv4, ipv6 } = this.#families
     ipv4.stack.expireFragments(journey)
     ipv6.stack.expireFragments(journey)

@@ -1,11 +1,13 @@
 /** What one step does, gathered while its packets are on their way. */
 
+import type { OpenQuestion } from '../ext/context.ts'
 import type { TableName } from '../lang/rule.ts'
 import type { LoadedChain, LoadedRule } from './compile.ts'
 import { tickAt } from './conntrack/connection.ts'
 import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
 import { printRuleRef } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
+import { type Supposition, Suppositions } from './suppositions.ts'
 
 /** The end of a packet's way, or of its way through one table. */
 export interface Fate {
@@ -25,7 +27,7 @@ export type Decision =
       readonly verdict: 'unknown'
       readonly kind: 'unknown'
       readonly rule: LoadedRule
-      readonly what: string
+      readonly question: OpenQuestion
     }
   | {
       readonly verdict: 'accept' | 'drop'
@@ -59,7 +61,7 @@ function describe(decision: Decision): Fate {
     return { verdict, by, why: `a match of ${by} ${unreadable}` }
   }
   if (decision.kind === 'unknown')
-    return { verdict, by, why: `${by} asks for ${decision.what}, which nobody said` }
+    return { verdict, by, why: `${by} asks for ${decision.question.what}, which nobody said` }
   const { target } = decision.rule
   const word =
     target.kind === 'verdict' ? target.verdict : target.kind === 'extension' ? target.definition.name : ''
@@ -70,6 +72,9 @@ export class Journey {
   readonly nowNs: bigint
   readonly jiffies: number
   readonly trace: TraceSink | null
+  readonly suppositions: Suppositions
+  /** The first question that nobody answered and nothing supposed decides. */
+  openQuestion: OpenQuestion | null = null
   readonly hits: RuleRef[] = []
   readonly policies: string[] = []
   readonly sent: SentFrame[] = []
@@ -87,7 +92,14 @@ export class Journey {
   #filterDecision: Decision | null = null
   #lastDecision: Decision | null = null
 
-  constructor(nowNs: bigint, hz: number, trace: TraceSink | null, hasSockets = false) {
+  constructor(
+    nowNs: bigint,
+    hz: number,
+    trace: TraceSink | null,
+    hasSockets = false,
+    suppositions: readonly Supposition[] = [],
+  ) {
+    this.suppositions = new Suppositions(suppositions)
     this.taken = hasSockets ? [] : null
     this.nowNs = nowNs
     this.jiffies = tickAt(nowNs, hz)

@@ -278,6 +278,7 @@ export class Stack {
     const { packet } = skb
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
     copy.mark = skb.mark
+    copy.circumstances = skb.circumstances
     copy.conntrack = skb.conntrack
     copy.untracked = skb.untracked
     copy.traced = skb.traced
@@ -314,8 +315,8 @@ export class Stack {
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
-    const past = { wasReceived, isHeaderWhole: wasReceived || skb.translated, isDatagram: skb.isDatagram }
-    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, past)
+    const isHeaderWhole = wasReceived || skb.translated
+    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, wasReceived, isHeaderWhole)
     if (pieces === 'too-big') {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)
@@ -337,6 +338,7 @@ export class Stack {
       const looped = new HostSkb(skb.role)
       decodeIp(looped.packet, concatBytes(header, piece), header.length, 0)
       looped.mark = skb.mark
+      looped.circumstances = skb.circumstances
       looped.conntrack = skb.conntrack
       looped.untracked = skb.untracked
       looped.traced = skb.traced

@@ -8,6 +8,7 @@ import type {
   Device,
   Emission,
   HostServices,
+  OpenQuestion,
   TargetContext,
   TargetResult,
   Translator,
@@ -61,7 +62,7 @@ class TableContext implements TargetContext {
   transportOffset = -1
   fragmentOffset = 0
   hotdrop = false
-  unknown: string | null = null
+  unknown: OpenQuestion | null = null
   /** What matches told a trace about the rule at hand. */
   notes: string[]
   readonly note: ((text: string) => void) | null
@@ -95,6 +96,13 @@ class TableContext implements TargetContext {
   tellNotes(): void {
     for (const note of this.notes) this.#journey.tell(note)
     if (this.notes.length > 0) this.notes = []
+  }
+
+  suppose(question: OpenQuestion): boolean | null {
+    const answer = this.#journey.suppositions.judge(question)
+    if (answer === null) this.#journey.openQuestion ??= question
+    else this.note?.(`supposed: ${question.proposition}${answer ? '' : ' does not hold'}`)
+    return answer
   }
 
   emit(reply: Emission): void {
@@ -180,7 +188,8 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       })
       context.notes = []
     }
-    if (context.unknown !== null) return { verdict: 'unknown', kind: 'unknown', rule, what: context.unknown }
+    if (context.unknown !== null)
+      return { verdict: 'unknown', kind: 'unknown', rule, question: context.unknown }
     if (miss !== null) {
       if (context.hotdrop) return { verdict: 'drop', kind: 'hotdrop', rule }
       continue

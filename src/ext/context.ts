@@ -7,6 +7,7 @@
 import type { KernelProfile } from '../lang/profile.ts'
 import type { Hook, TableName } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
+import type { Circumstances } from '../net/circumstances.ts'
 import type { Packet } from '../net/packet.ts'
 
 export interface Device {
@@ -27,6 +28,8 @@ export interface LocalSocket {
   readonly uid: number
   readonly gid: number
   readonly supplementaryGids?: readonly number[]
+  /** Nobody said who its owner is. */
+  readonly isAnonymous?: true
   /** The kernel's own socket (it sends ICMP errors): no file, hence no owner, and `uid` and `gid` mean nothing. */
   readonly isKernel?: true
 }
@@ -102,6 +105,8 @@ export interface Skb {
   mark: number
   packetType: PacketType
   readonly socket: LocalSocket | null
+  /** What somebody said of it that it does not say itself. */
+  readonly circumstances: Circumstances
   /** Null while conntrack has not seen the packet (or does not run). */
   conntrack: {
     readonly state: ConntrackState
@@ -142,34 +147,34 @@ export interface Routing {
   wayBack(address: Address, device: Device): { readonly type: RouteType; readonly device: Device } | null
 }
 
-/**
- * One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. Entries are
- * numbers, -1 for none, good until they are removed; addresses are masked by the list's own mask.
- */
+/** One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. */
 export interface RecentList {
   readonly name: string
   /** Stamps one entry can hold, a power of two. */
   readonly slots: number
-  /** The entry of the address at an offset in the packet, or -1. TTL 0, here or there, fits any. */
-  find(packet: Packet, offset: number, ttl: number): number
-  /** The same for an address. */
-  lookup(address: Address, ttl: number): number
+  /** The entry of an address (masked by the list's own mask), or null. TTL 0, here or there, fits any. */
+  lookup(address: Address, ttl: number): RecentEntry | null
   /** Adds an entry with one stamp, evicting the least recently used when full. */
-  add(address: Address, ttl: number, jiffies: number): number
+  add(address: Address, ttl: number, jiffies: number): RecentEntry
   /** Appends a stamp, stores nothing else, and makes the entry the most recently used. */
-  stamp(entry: number, jiffies: number): void
-  remove(entry: number): void
+  stamp(entry: RecentEntry, jiffies: number): void
+  remove(entry: RecentEntry): void
   /**
    * Removes the least recently used entry when its newest stamp is older than `beforeJiffies`, unless it is
    * `spared`.
    */
-  reap(beforeJiffies: number, spared: number): void
-  ttlOf(entry: number): number
-  setTtl(entry: number, ttl: number): void
+  reap(beforeJiffies: number, spared: RecentEntry | null): void
+}
+
+export interface RecentEntry {
+  /** Masked, except where it was written from outside. */
+  readonly address: Address
+  ttl: number
+  /** In slot order, as the kernel walks them; only the first `stampCount` count. */
+  readonly stamps: readonly number[]
+  readonly stampCount: number
   /** Jiffies of the latest stamp. */
-  newestOf(entry: number): number
-  /** Stamps that count, of those not older than a moment, or of all. */
-  countStamps(entry: number, sinceJiffies: number | null): number
+  readonly newest: number
 }
 
 /** Connection tracking, as far as rules reach for it when they are loaded. Both families share it. */
@@ -189,6 +194,14 @@ export interface ConnectionCounter {
    * packet because there is nothing to count.
    */
   count(key: string, skb: Skb, nowNs: bigint): number
+}
+
+/** An accounting object (nfacct) of the host, and what was counted on it. */
+export interface Account {
+  readonly name: string
+  readonly quota: { readonly unit: 'packets' | 'bytes'; readonly most: bigint } | null
+  packets: bigint
+  bytes: bigint
 }
 
 /** Services of the host that stay the same from packet to packet. */
@@ -211,12 +224,27 @@ export interface HostServices {
    */
   share<T>(kind: string, name: string, make: () => T): T
   unshare(kind: string, name: string): void
+  /** The accounting object of that name; null where there is none. */
+  account(name: string): Account | null
   /** Nanoseconds since 1970 (UTC) at the first step; null where nobody said when that is. */
   readonly startsAtUnixNs: bigint | null
+  /** What holds of packets of which nothing else is said. */
+  readonly circumstances: Circumstances
   /** The kernel's time zone (`sys_tz`): minutes that its local time is behind UTC. */
   readonly minutesWest: number
   /** A seeded generator: unsigned 32 bits. */
   random(): number
+}
+
+/** What a match would have to know. */
+export interface OpenQuestion {
+  /** In words that follow "asks for": `which processor handles it`. */
+  readonly what: string
+  /**
+   * What holds or not, alike wherever the same is asked: `cpu=0`. Of propositions that begin alike up to a `=` at most one
+   * holds; behind a `<` stands a path, which holds with all above it; anything else stands for itself.
+   */
+  readonly proposition: string
 }
 
 /** The packet's place in the tables at this moment (`struct xt_action_param`). */
@@ -239,10 +267,11 @@ export interface HookContext {
   /** Set by a match to drop the packet at once, no counter moving. */
   hotdrop: boolean
   /**
-   * Set by a match that cannot tell: what would have to be known (`the time of day`). Nobody knows then what becomes of
-   * the packet, and nobody guesses.
+   * Set by a match that cannot tell (`askUnknown`). Nobody knows then what becomes of the packet, and nobody guesses.
    */
-  unknown: string | null
+  unknown: OpenQuestion | null
+  /** What is supposed about a proposition while both of its outcomes are looked at; null where nothing is. */
+  suppose(question: OpenQuestion): boolean | null
   /** Where traces want to be told what a match read or wrote; null otherwise. */
   readonly note: ((text: string) => void) | null
 }

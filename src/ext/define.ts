@@ -7,8 +7,9 @@
  * `must` ⊆ evaluate ⊆ `may` for stateful ones) is tested for every extension by `describeMatch`.
  */
 
-import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
+import type { ExtensionSyntax, Given, GivenOption, OptionEnvironment, OptionTable } from '../lang/syntax.ts'
 import type { Family } from '../net/address.ts'
+import type { CircumstanceName, Circumstances } from '../net/circumstances.ts'
 import type { Bounds, PacketSet, PacketSpace } from '../space/space.ts'
 import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
 
@@ -56,7 +57,7 @@ export interface TargetDefinition<Data, State = undefined> extends ExtensionSynt
 
 type TypedParse<Options extends OptionTable, Data> = {
   readonly options: Options
-  parse(given: Given<Options>, environment: OptionEnvironment): Data
+  parse(given: Given<Options>, environment: OptionEnvironment, all: readonly GivenOption[]): Data
 }
 
 /** Infers the types of option values from the option table. */
@@ -78,5 +79,19 @@ export const defineTarget =
 export type AnyMatch = MatchDefinition<any, any>
 // biome-ignore lint/suspicious/noExplicitAny: the registry is heterogeneous.
 export type AnyTarget = TargetDefinition<any, any>
+
+/** The answer to what nobody said: what is supposed, or null, and then the packet's way ends here. */
+export function askUnknown(context: HookContext, proposition: string, what: string): boolean | null {
+  const answer = context.suppose({ what, proposition })
+  if (answer === null) context.unknown = { what, proposition }
+  return answer
+}
+
+/** What somebody said of the packet beside its bytes, or of all packets of the host; undefined where nobody did. */
+export const circumstance = <Name extends CircumstanceName>(
+  name: Name,
+  skb: Skb,
+  context: HookContext,
+): Circumstances[Name] => skb.circumstances[name] ?? context.host.circumstances[name]
 
 export const bothFamilies: readonly Family[] = ['ipv4', 'ipv6']

@@ -11,12 +11,12 @@ it('prints what there is to know of a match', () => {
   for IPv4
 
 Options:
+      --ttl-lt NUMBER             fewer are left
+                                  not with --ttl-gt, --ttl-eq
+      --ttl-gt NUMBER             more are left
+                                  not with --ttl-lt, --ttl-eq
   [!] --ttl-eq NUMBER             exactly so many hops are left (also --ttl)
                                   not with --ttl-lt, --ttl-gt
-      --ttl-lt NUMBER             fewer are left
-                                  not with --ttl-eq, --ttl-gt
-      --ttl-gt NUMBER             more are left
-                                  not with --ttl-eq, --ttl-lt
 
 Examples:
   -m ttl --ttl-eq 64

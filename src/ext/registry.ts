@@ -9,6 +9,7 @@ import { addrtype } from './match/addrtype.ts'
 import { ah } from './match/ah.ts'
 import { bpf } from './match/bpf.ts'
 import { cgroup } from './match/cgroup.ts'
+import { cluster } from './match/cluster.ts'
 import { comment } from './match/comment.ts'
 import { connbytes } from './match/connbytes.ts'
 import { connlabel } from './match/connlabel.ts'
@@ -33,17 +34,21 @@ import { icmp6 } from './match/icmp6.ts'
 import { ipcomp } from './match/ipcomp.ts'
 import { iprange } from './match/iprange.ts'
 import { ipv6header } from './match/ipv6header.ts'
+import { ipvs } from './match/ipvs.ts'
 import { length } from './match/length.ts'
 import { limit } from './match/limit.ts'
 import { mac } from './match/mac.ts'
 import { mark } from './match/mark.ts'
 import { mh } from './match/mh.ts'
 import { multiport } from './match/multiport.ts'
+import { nfacct } from './match/nfacct.ts'
 import { osf } from './match/osf.ts'
 import { owner } from './match/owner.ts'
 import { physdev } from './match/physdev.ts'
 import { pkttype } from './match/pkttype.ts'
+import { policy } from './match/policy.ts'
 import { quota } from './match/quota.ts'
+import { rateest } from './match/rateest.ts'
 import { realm } from './match/realm.ts'
 import { recent } from './match/recent.ts'
 import { rpfilter } from './match/rpfilter.ts'
@@ -104,6 +109,7 @@ export const matches: readonly AnyMatch[] = [
   ah,
   bpf,
   cgroup,
+  cluster,
   comment,
   connbytes,
   connlabel,
@@ -128,17 +134,21 @@ export const matches: readonly AnyMatch[] = [
   ipcomp,
   iprange,
   ipv6header,
+  ipvs,
   length,
   limit,
   mac,
   mark,
   mh,
   multiport,
+  nfacct,
   osf,
   owner,
   physdev,
   pkttype,
+  policy,
   quota,
+  rateest,
   realm,
   recent,
   rpfilter,

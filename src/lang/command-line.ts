@@ -221,7 +221,7 @@ export class CommandLine {
   #applyBase(option: BaseOption, word: Word, inline: Word | null): void {
     const { problems } = this.#environment
     if (option.argument === 'none' && inline !== null) {
-      problems.error(complain.needlessValue(shortForm(option)), inline.span)
+      problems.error(complain.needlessValue(shortForm(option), word.text), inline.span)
     }
     let value = inline !== null && option.wholeWord ? word : inline
     if (option.argument === 'required' && value === null) {

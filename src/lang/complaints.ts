@@ -79,7 +79,8 @@ export const missingValue = (option: string, metavar: string | null = null) =>
 export const twoWords = (option: string, metavar: string) =>
   say('option/missing-value', `${option} needs two values (${metavar})`)
 
-export const needlessValue = (option: string) => say('option/no-value', `${option} takes no value`)
+export const needlessValue = (option: string, word: string) =>
+  say('option/no-value', `${option} takes no value`, { said: `unknown option "${word}"` })
 
 export const repeatedOption = (option: string) =>
   say('option/repeated', `${option} stands twice; a rule takes it once`, {

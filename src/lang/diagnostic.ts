@@ -20,6 +20,8 @@ export interface Diagnostic {
   readonly fix?: string
   /** How iptables 1.8.9 itself words it, behind its name and version; absent where that is not known. */
   readonly said?: string
+  /** What iptables prints before that, whole lines. */
+  readonly saidBefore?: string
   /** Another place that explains this one ("chain declared here"). */
   readonly related?: { readonly span: Span; readonly message: string }
 }
@@ -37,6 +39,8 @@ export interface Refusal {
    * its dashes, and the value.
    */
   readonly said?: string
+  /** What iptables prints before that, whole lines. */
+  readonly saidBefore?: string
 }
 
 /** A refusal; catalogues are made of it. */

@@ -3,7 +3,7 @@ import type { CommandEnvironment } from './command.ts'
 import * as complain from './complaints.ts'
 import { type Refusal, RefusedError } from './diagnostic.ts'
 import type { Span } from './source.ts'
-import type { ExtensionSyntax, Given, OptionEnvironment, OptionTable, Seen } from './syntax.ts'
+import type { ExtensionSyntax, Given, GivenOption, OptionEnvironment, OptionTable, Seen } from './syntax.ts'
 import type { Word } from './words.ts'
 
 /** How an option reaches the words behind it. */
@@ -17,6 +17,8 @@ export interface WordCursor {
 export class ExtensionUse {
   readonly syntax: ExtensionSyntax
   readonly #given: Record<string, Seen<unknown>> = {}
+  /** In the order of the text. */
+  readonly #all: GivenOption[] = []
   readonly #environment: CommandEnvironment
   /** Whether an option was refused, so that what is missing may not be missing at all. */
   #damaged = false
@@ -65,28 +67,38 @@ export class ExtensionUse {
     const spec = this.syntax.options[name]!
     const shown = `--${as}`
     const extension = this.syntax.name
-    if (spec.value === null && inline !== null) problems.error(complain.needlessValue(shown), inline.span)
+    // The value of an option that may do without one is a word of its own.
+    if ((spec.value === null || spec.optional) && inline !== null) {
+      this.#damaged = true
+      problems.error(complain.needlessValue(shown, word.text), inline.span)
+    }
     let value: Word | null = null
     if (spec.value !== null) {
-      value = inline ?? cursor.next()
-      if (value === null) {
+      value = inline ?? (spec.optional ? cursor.nextArgument() : cursor.next())
+      if (value === null && !spec.optional) {
         this.#damaged = true
         problems.error(complain.missingValue(shown, spec.metavar ?? null), word.span)
         return null
       }
-      if (spec.words === 2) value = this.#joinTwo(value, cursor.nextArgument(), shown, spec.metavar ?? 'A B')
+      if (spec.words === 2) value = this.#joinTwo(value!, cursor.nextArgument(), shown, spec.metavar ?? 'A B')
     }
     const span = { ...word.span, end: Math.max(word.span.end, value?.span.end ?? 0) }
     this.#span = this.#span === null ? span : { ...this.#span, end: Math.max(this.#span.end, span.end) }
     if (inverted && !spec.invertible) {
-      problems.error(complain.extensionNotInvertible(extension, shown), word.span)
+      problems.error(
+        { ...complain.extensionNotInvertible(extension, shown), ...saidOf(spec.saidInverted) },
+        word.span,
+      )
     }
     if (this.#given[name] !== undefined && !spec.repeatable) {
-      problems.error(complain.extensionRepeated(extension, shown), span)
+      problems.error({ ...complain.extensionRepeated(extension, shown), ...saidOf(spec.saidTwice) }, span)
     }
     const read = this.#read(spec.value, value, shown, cursor.protocol)
     if (read === null) this.#damaged = true
-    else this.#given[name] = { value: read.value, inverted, as, span }
+    else {
+      this.#given[name] = { value: read.value, inverted, as, span }
+      this.#all.push({ name, value: read.value, inverted, as, span })
+    }
     return value
   }
 
@@ -104,7 +116,8 @@ export class ExtensionUse {
     shown: string,
     protocol: OptionEnvironment['protocol'],
   ): { readonly value: unknown } | null {
-    if (parse === null || value === null) return { value: true }
+    if (parse === null) return { value: true }
+    if (value === null) return { value: null }
     const { family, profile, problems, sets } = this.#environment
     try {
       return { value: parse(value.text, { family, profile, protocol, sets }) }
@@ -135,11 +148,12 @@ export class ExtensionUse {
     const before = problems.counts.error
     const { warning } = this.syntax
     if (warning !== undefined) problems.warn({ ...warning, ...this.#ownWords(warning) }, this.#span)
-    this.#checkTogether()
-    if (this.#damaged || before < problems.counts.error) return null
+    const given = this.#given as Given<OptionTable>
     try {
-      const given = this.#given as Given<OptionTable>
-      return { data: this.syntax.parse(given, { family, profile, protocol, sets }) }
+      if (!this.#damaged) this.syntax.checkFirst?.(given, this.#all)
+      this.#checkTogether()
+      if (this.#damaged || before < problems.counts.error) return null
+      return { data: this.syntax.parse(given, { family, profile, protocol, sets }, this.#all) }
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       const { refusal, span } = error
@@ -181,6 +195,8 @@ export class ExtensionUse {
     }
   }
 }
+
+const saidOf = (said: string | undefined) => (said === undefined ? {} : { said })
 
 const namesOfOptions = new WeakMap<OptionTable, Map<string, string>>()
 

@@ -10,7 +10,7 @@
  * 0 to 255". Source: libxtables/xtoptions.c, iptables 1.8.9.
  */
 import { cutBytes } from './bytes.ts'
-import { refuse } from './diagnostic.ts'
+import { type Refusal, refuse } from './diagnostic.ts'
 import { parseNumber, scanNumber, uint32Max } from './numbers.ts'
 import { type OptionText, type Range, value } from './option.ts'
 import { didYouMean } from './suggest.ts'
@@ -74,7 +74,10 @@ const range =
 
 function parseRange(text: string, max: number): Range {
   const parts = text.split(':')
-  if (parts.length > 2) return refuse('too-many-parts', 'has more than two parts')
+  if (parts.length > 2)
+    return refuse('too-many-parts', 'has more than two parts', {
+      said: '%name: Too many components for option "%option" (max: 2)\n',
+    })
   const [low, high] = parts.map((part, at) => {
     const rest = parts.slice(at).join(':')
     return part === '' ? null : Number(parseNumber(part, 0n, BigInt(max)) ?? notInRange(0, max, rest))
@@ -111,12 +114,15 @@ const count = (number: number, noun: string): string => `${number} ${noun}${numb
 /** One word of a fixed list. */
 export function choice<const Word extends string>(
   words: readonly Word[],
-  spec: OptionText,
+  { said, ...spec }: OptionText & Pick<Refusal, 'said'>,
 ): OptionSpec<Word> {
   return value(
     (given) =>
       words.find((word) => word === given) ??
-      refuse('unknown-word', `is none of ${words.join(', ')}`, didYouMean(given, words)),
+      refuse('unknown-word', `is none of ${words.join(', ')}`, {
+        ...didYouMean(given, words),
+        ...(said === undefined ? {} : { said }),
+      }),
     { metavar: words.join('|'), ...spec },
   )
 }

@@ -79,7 +79,7 @@ export class Problems {
       return
     this.counts[severity]++
     if (this.list.length >= this.#limit) return
-    const { code, message, notes = [], help = null, fix, said } = refusal
+    const { code, message, notes = [], help = null, fix, said, saidBefore } = refusal
     this.list.push({
       code,
       severity,
@@ -89,6 +89,7 @@ export class Problems {
       help,
       ...(fix === undefined ? {} : { fix }),
       ...(said === undefined ? {} : { said }),
+      ...(saidBefore === undefined ? {} : { saidBefore }),
       ...(related === undefined ? {} : { related }),
     })
   }

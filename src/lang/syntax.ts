@@ -48,6 +48,11 @@ export interface OptionSpec<T> {
   readonly required?: boolean
   /** What is to be said where it is used although it is taken. */
   readonly warning?: Refusal
+  /** The value may be left out, and is null then: the next word is one unless it begins with `-` or `!`. */
+  readonly optional?: boolean
+  /** How iptables words it where the option stands twice, and where it is inverted though it cannot be. */
+  readonly saidTwice?: string
+  readonly saidInverted?: string
   /** Words the value takes: 2 for `--tcp-flags MASK SET`, which the value parser gets joined by a blank. */
   readonly words?: 1 | 2
 }
@@ -68,6 +73,12 @@ export type Given<Options extends OptionTable> = {
   readonly [Name in keyof Options]?: Options[Name] extends OptionSpec<infer T> ? Seen<T> : never
 }
 
+/** One option as the text has it; of repeated ones there are several. */
+export interface GivenOption extends Seen<unknown> {
+  /** The option's own name, whatever alias it was given by. */
+  readonly name: string
+}
+
 /** Where a rule stands, for the checks that the kernel makes when it is loaded. */
 export interface RulePlace {
   readonly family: Family
@@ -77,6 +88,8 @@ export interface RulePlace {
   readonly profile: KernelProfile
   /** The sets of ipset that there are; absent where that is not known. */
   readonly sets?: KnownSets | undefined
+  /** Names of the accounting objects (nfacct) that there are; absent where that is not known. */
+  readonly accounts?: ReadonlySet<string> | undefined
 }
 
 /** What a match does to a list that rules share by name. */
@@ -130,8 +143,16 @@ export interface ExtensionSyntax<Data = unknown> {
    * Only for matches.
    */
   readonly impliedBy?: readonly number[]
-  /** Data of the options given; refuses what iptables itself refuses (exit 2). */
-  parse(given: Given<OptionTable>, environment: OptionEnvironment): Data
+  /**
+   * Refuses what iptables looks for before it asks which options must and may not stand together: its `x6_fcheck`.
+   * Left out by most, whose `parse` does it all.
+   */
+  checkFirst?(given: Given<OptionTable>, all: readonly GivenOption[]): void
+  /**
+   * Data of the options given; refuses what iptables itself refuses (exit 2). `all` has every option in the order of the
+   * text, repeated ones too.
+   */
+  parse(given: Given<OptionTable>, environment: OptionEnvironment, all: readonly GivenOption[]): Data
   /** What is to be said wherever the extension is named although it is read; iptables says it as `said`. */
   readonly warning?: Refusal
   /** Option words as iptables-save prints them, without `-m NAME`; '' when there are none. */
@@ -153,6 +174,13 @@ export interface ExtensionSyntax<Data = unknown> {
   check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
   /** The list it keeps or asks; for advice. */
   remembers?(data: Data): MemoryUse
+  /**
+   * What other rules of the host may refer to once this target is loaded (`rateest NAME`). Rules that found the same must
+   * agree on the terms.
+   */
+  founds?(data: Data): { readonly name: string; readonly terms: string } | null
+  /** What must have been founded before a rule with this match is loaded. */
+  refersTo?(data: Data): readonly string[]
   /** What it asks of the kernel that is not done here when packets are run; null when all of it is. */
   notModelled?(data: Data): Refusal | null
 }

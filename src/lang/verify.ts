@@ -4,6 +4,7 @@
  * Source: translate_table(), find_check_entry(), net/ipv4/netfilter/ip_tables.c, Linux 6.18.
  */
 import type { Refusal } from './diagnostic.ts'
+import { Founded } from './founded.ts'
 import { sortedChains } from './print.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
@@ -18,6 +19,15 @@ export interface VerifyContext {
   readonly profile: KernelProfile
   /** The sets of ipset that there are; absent where that is not known. */
   readonly sets?: KnownSets | undefined
+  /** Names of the accounting objects that there are; absent where that is not known. */
+  readonly accounts?: ReadonlySet<string> | undefined
+  /** The tables that are in force, of both families, this one's predecessor too; absent where that is not known. */
+  readonly inForce?: readonly TableInForce[] | undefined
+}
+
+export interface TableInForce {
+  readonly family: Family
+  readonly table: Table
 }
 
 export interface LoadRefusal extends Refusal {
@@ -28,11 +38,13 @@ export interface LoadRefusal extends Refusal {
 }
 
 /** Everything the kernel would refuse in this table, in its order; the kernel itself stops at the first. */
-export function refusalsOf(table: Table, { family, syntax, profile, sets }: VerifyContext): LoadRefusal[] {
+export function refusalsOf(table: Table, context: VerifyContext): LoadRefusal[] {
+  const { family, syntax, profile, sets, accounts } = context
   if ([...table.chains.values()].every(({ rules }) => rules.every(isPlain))) return []
   const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
+  const founded = context.inForce === undefined ? null : new Founded(context.inForce, syntax)
   for (const chain of sortedChains(table)) {
     for (const [at, rule] of chain.rules.entries()) {
       const place: RulePlace = {
@@ -41,10 +53,11 @@ export function refusalsOf(table: Table, { family, syntax, profile, sets }: Veri
         hooks: reach.hooks.get(rule) ?? [],
         profile,
         sets,
+        accounts,
       }
-      for (const refusal of refusalsOfRule(rule, place, syntax)) {
-        refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
-      }
+      const own = [...refusalsOfRule(rule, place, syntax)]
+      if (own.length === 0 && founded !== null) own.push(...founded.take(rule, family))
+      for (const refusal of own) refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
     }
   }
   return refusals

@@ -42,3 +42,7 @@ export function jhash2(words: readonly number[], seed: number): number {
   c = ((c ^ b) - rotate(b, 24)) | 0
   return c >>> 0
 }
+
+/** A word of network order as a little-endian machine reads it, which is how the kernel hashes addresses. */
+export const swapBytes = (word: number): number =>
+  ((word & 255) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)

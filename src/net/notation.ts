@@ -30,7 +30,8 @@
  * | dccp           | `request` ... `syncack` or `type=T`; `seq dccpopt=HEX` | request |
  * | ah, esp        | `spi seq`, `next` (ah) | 0 |
  * | gre            | `type` (EtherType), `key` | 0x800, none |
- * | line           | `mark mac dmac vlan`, `uid gid` (of `out`) | 0, not said |
+ * | line           | `mark mac dmac vlan`, `uid gid cgroup classid` (of `out`) | 0, not said |
+ * | line           | `cpu policy-in policy-out`: see `circumstances.ts` | not said |
  *
  * `len` is the IP total length, as `LEN=` in kernel log lines: zeroes fill the payload up to it. A source port left out is
  * 40000. Later fragments and `proto=N` have no transport header: `payload` is all their bytes.

@@ -61,7 +61,7 @@ function readPacket(text: string, host: HostConfig, complain: Complain): ReadAct
     return null
   }
   const { line } = parsed
-  const { mark } = line
+  const { mark, circumstances } = line
   if (line.device === null) {
     if (line.content.kind === 'frame') {
       complain(['packet'], 'the host sends IP packets, not frames', 'out raw hex=...')
@@ -69,11 +69,11 @@ function readPacket(text: string, host: HostConfig, complain: Complain): ReadAct
     }
     const packet = encodePacketLine(line)
     const socket = { uid: line.uid ?? 0, gid: line.gid ?? 0 }
-    return { action: { kind: 'send', packet, socket, mark }, text }
+    return { action: { kind: 'send', packet, socket, mark, circumstances }, text }
   }
   if (!checkDevice(line.device, host, ['packet'], complain)) return null
   const frame = frameOfLine(host, line)
-  return { action: { kind: 'receive', device: line.device, frame, mark }, text }
+  return { action: { kind: 'receive', device: line.device, frame, mark, circumstances }, text }
 }
 
 function readFrame(

@@ -25,12 +25,15 @@ export class EngineJudge implements Judge {
     const common = { step: number, at: durationSeconds(atNs) }
     switch (action.kind) {
       case 'receive': {
-        const { device, frame, mark } = action
-        return { ...common, ...this.#packetResult(host.receive(frame, device, atNs, { mark })) }
+        const { device, frame, mark, circumstances = {} } = action
+        return {
+          ...common,
+          ...this.#packetResult(host.receive(frame, device, atNs, { mark, circumstances })),
+        }
       }
       case 'send': {
-        const { packet, socket, mark } = action
-        return { ...common, ...this.#packetResult(host.send(packet, atNs, { socket, mark })) }
+        const { packet, socket, mark, circumstances = {} } = action
+        return { ...common, ...this.#packetResult(host.send(packet, atNs, { socket, mark, circumstances })) }
       }
       case 'write': {
         const { error, log } = host.writeRecent(action.list, action.text, atNs)

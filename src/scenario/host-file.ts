@@ -1,5 +1,6 @@
 /** The `host:` part of a scenario file to a `HostConfig`. */
 import {
+  type AccountConfig,
   bareHost,
   defaultMac,
   type HostConfig,
@@ -11,6 +12,7 @@ import { heededSysctls, isHeededSysctl } from '../engine/index.ts'
 import { parseSocket, type SocketConfig } from '../engine/sockets/config.ts'
 import { nearest } from '../lang/suggest.ts'
 import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
+import { type Circumstances, circumstanceNames, parseCircumstance } from '../net/circumstances.ts'
 import type { HostFile } from './schema.ts'
 
 /** Says what is wrong at a place in the file (`['interfaces', 'eth0', 'address']`). */
@@ -53,6 +55,8 @@ export function readHost(file: HostFile, complain: Complain, warn: Complain = ()
     minutesWest: file.timezone ?? 0,
     neighbours: readNeighbours(file.neighbours ?? {}, complain),
     sockets: file.sockets === undefined ? null : readSockets(file, complain),
+    circumstances: readCircumstances(file.circumstances ?? '', complain),
+    accounts: (file.nfacct ?? []).flatMap((text, at) => readAccount(text, at, complain)),
     sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
   }
 }
@@ -65,6 +69,32 @@ function nearestSysctl(name: string): string | undefined {
     heededSysctls.flatMap((one) => (one.startsWith(place) ? [one.slice(place.length)] : [])),
   )
   return near === null ? undefined : place + near
+}
+
+function readCircumstances(text: string, complain: Complain): Circumstances {
+  let circumstances: Circumstances = {}
+  for (const word of text.trim().split(/\s+/)) {
+    if (word === '') continue
+    const [, key = word, value = ''] = /^([^=]*)=(.*)$/.exec(word) ?? []
+    const name = circumstanceNames.find((each) => each === key)
+    const read =
+      name === undefined
+        ? `"${key}" is none of ${circumstanceNames.join(', ')}`
+        : parseCircumstance(name, value)
+    if (typeof read === 'string') complain(['circumstances'], read, 'cpu=0 policy-in=none policy-out=none')
+    else circumstances = { ...circumstances, ...read }
+  }
+  return circumstances
+}
+
+function readAccount(text: string, at: number, complain: Complain): AccountConfig[] {
+  const [, name, most, unit] = /^(\S{1,31})(?:\s+(\d+)\s+(packets|bytes))?$/.exec(text.trim()) ?? []
+  if (name === undefined) {
+    complain(['nfacct', at], `"${text}" is no accounting object`, 'http, or with a quota: http 100000 bytes')
+    return []
+  }
+  const quota = most === undefined ? null : { unit: unit as 'packets' | 'bytes', most: BigInt(most) }
+  return [{ name, quota }]
 }
 
 function readClock(text: string, complain: Complain): bigint | null {

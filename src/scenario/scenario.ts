@@ -10,6 +10,7 @@ import type { Verdict } from '../engine/outcome.ts'
 import type { LocalSocket } from '../ext/context.ts'
 import type { SourceText, Span } from '../lang/source.ts'
 import type { Family } from '../net/address.ts'
+import type { Circumstances } from '../net/circumstances.ts'
 import type { FlowLine } from './flow/line.ts'
 import type { FlowReport } from './flow/outcome.ts'
 
@@ -59,13 +60,20 @@ export type CaseStep = Step | FlowStep
 
 export type Action =
   /** A whole Ethernet frame arrives on `device`. `mark`: set before any table sees it. */
-  | { readonly kind: 'receive'; readonly device: string; readonly frame: Uint8Array; readonly mark: number }
+  | {
+      readonly kind: 'receive'
+      readonly device: string
+      readonly frame: Uint8Array
+      readonly mark: number
+      readonly circumstances?: Circumstances
+    }
   /** The host itself sends an IP packet through a raw socket. */
   | {
       readonly kind: 'send'
       readonly packet: Uint8Array
       readonly socket: LocalSocket
       readonly mark: number
+      readonly circumstances?: Circumstances
     }
   /** Text written to /proc/net/xt_recent/LIST in one write. */
   | { readonly kind: 'write'; readonly list: string; readonly text: string }

@@ -50,6 +50,16 @@ export const hostShape = z
         'listening sockets, as `tcp 22`, `udp 203.0.113.1:53`, `tcp [::]:443 dev eth0 uid 33`; with them, even with [], ' +
           'the host answers: SYN-ACKs and acknowledgements, RSTs and port unreachables, replies to pings',
       ),
+    circumstances: z
+      .string()
+      .optional()
+      .describe(
+        'what holds of packets that do not say it themselves, in words of the packet notation: `cpu=0 policy-in=none policy-out=none`',
+      ),
+    nfacct: z
+      .array(z.string())
+      .optional()
+      .describe('accounting objects: `http`, `downloads 100000 bytes`, `mail 20 packets` (with a quota)'),
     sysctls: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
   .describe('the machine that the rules are for')

@@ -206,6 +206,7 @@ function emptySkb(): Skb {
     mark: 0,
     packetType: 'host',
     socket: null,
+    circumstances: {},
     conntrack: null,
     untracked: false,
     traced: false,

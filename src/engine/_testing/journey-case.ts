@@ -134,9 +134,10 @@ export function frameOf(line: PacketLine, { interfaces }: HostConfig): Uint8Arra
 }
 
 export function take(host: Host, { line }: JourneyStep, nowNs: bigint): Outcome {
-  const { mark } = line
-  if (line.device === null) return host.send(encodePacketLine(line), nowNs, { mark })
-  return host.receive(frameOf(line, host.config), line.device, nowNs, { mark })
+  const { mark, circumstances } = line
+  const said = { mark, circumstances }
+  if (line.device === null) return host.send(encodePacketLine(line), nowNs, said)
+  return host.receive(frameOf(line, host.config), line.device, nowNs, said)
 }
 
 const scratch = new Packet()

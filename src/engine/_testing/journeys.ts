@@ -1,6 +1,4 @@
 /** Measured facts about the way of packets. The engine's tests expect them; the kernel is asked for the same. */
-
-import { conversationJourneys } from './conversation-journeys.ts'
 import { hostOf, type JourneyCase } from './journey-case.ts'
 import { trackingJourneys } from './tracking-journeys.ts'
 
@@ -658,5 +656,4 @@ COMMIT
     `,
   },
   ...trackingJourneys(gateway),
-  ...conversationJourneys(gateway),
 ]

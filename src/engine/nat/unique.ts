@@ -6,7 +6,7 @@
  */
 import type { NatRange, Zone } from '../../ext/context.ts'
 import type { Address } from '../../net/address.ts'
-import { jhash2 } from '../../net/jhash.ts'
+import { jhash2, swapBytes } from '../../net/jhash.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import type { TrackedConnection } from '../conntrack/connection.ts'
 import { protocolOf, TupleKey, type TupleWords } from '../conntrack/tuple.ts'
@@ -159,9 +159,6 @@ function chooseAddress(tuple: TupleKey, range: NatRange, manipulation: Manipulat
 
 /** Source: reciprocal_scale(). */
 const scaleTo = (value: number, span: number): number => Number((BigInt(value) * BigInt(span)) >> 32n)
-
-const swapBytes = (word: number): number =>
-  ((word & 255) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 
 /** Source: nf_nat_l4proto_unique_tuple(). */
 function choosePort(

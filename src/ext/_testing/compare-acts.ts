@@ -1,6 +1,7 @@
 /** Packets through rules with a target, on the engine and on the kernel: frames, counters and log lines must be the same. */
 import { expect } from 'vitest'
 import { frameOf, hostOf, rulesOf, stepsOf, take } from '../../engine/_testing/journey-case.ts'
+import type { HostConfig } from '../../engine/config.ts'
 import { Host } from '../../engine/host.ts'
 import { type Outcome, printRuleRef } from '../../engine/outcome.ts'
 import { SourceText } from '../../lang/source.ts'
@@ -22,6 +23,8 @@ export interface Acts {
   readonly hook: string
   /** Rules without `-A CHAIN`; all stand in chains of their own, and each packet meets each of them alone. */
   readonly rules: readonly string[]
+  /** `actingHost` when left out. */
+  readonly host?: HostConfig
   /** In the packet notation. */
   readonly packets: readonly string[]
 }
@@ -45,13 +48,12 @@ export function actRules({ table, hook, rules }: Acts): string {
 /** Every packet through every rule. */
 export async function compareActs(acts: Acts): Promise<void> {
   const text = actRules(acts)
-  const host = new Host(actingHost)
+  const config = acts.host ?? actingHost
+  const host = new Host(config)
   expect(host.load(rulesOf(text, acts.family))).toEqual([])
-  const lab = await Lab.open(
-    actingHost,
-    [{ family: acts.family, source: new SourceText(acts.family, text) }],
-    { backend: 'legacy' },
-  )
+  const lab = await Lab.open(config, [{ family: acts.family, source: new SourceText(acts.family, text) }], {
+    backend: 'legacy',
+  })
   const differences: string[] = []
   let met = 0
   try {
@@ -63,7 +65,7 @@ export async function compareActs(acts: Acts): Promise<void> {
         const action: Step['action'] =
           line.device === null
             ? { kind: 'send', packet: encodePacketLine(line), socket: { uid: 0, gid: 0 }, ...common }
-            : { kind: 'receive', device: line.device, frame: frameOf(line, actingHost), ...common }
+            : { kind: 'receive', device: line.device, frame: frameOf(line, config), ...common }
         const asked: Step = {
           number: ++number,
           atNs: BigInt(number) * 1_000_000n,

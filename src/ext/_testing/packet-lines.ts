@@ -49,6 +49,7 @@ export function packetSample(text: string, family: Family, hook: Hook, routes: R
     mark: line.mark,
     packetType: (words.find((word) => packetTypes.includes(word)) as PacketType | undefined) ?? 'host',
     socket: socketOf(line, words),
+    circumstances: line.circumstances,
     conntrack: null,
     untracked: false,
     traced: false,

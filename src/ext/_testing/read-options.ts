@@ -1,6 +1,6 @@
 /** Option words of one extension to its data, for tests that need no whole rule. */
 import { linux618 } from '../../lang/profile.ts'
-import type { ExtensionSyntax, OptionEnvironment, Seen } from '../../lang/syntax.ts'
+import type { ExtensionSyntax, GivenOption, OptionEnvironment, Seen } from '../../lang/syntax.ts'
 
 /**
  * Preconditions: long options in full, values as words of their own (or in double quotes), `!` before the option.
@@ -14,6 +14,7 @@ export function readOptions<Data>(
   const settings: OptionEnvironment = { family: 'ipv4', profile: linux618, protocol: null, ...environment }
   const words = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!)
   const given: Record<string, Seen<unknown>> = {}
+  const all: GivenOption[] = []
   let inverted = false
   while (words.length > 0) {
     const word = words.shift()!
@@ -29,7 +30,8 @@ export function readOptions<Data>(
     const [name, spec] = found
     const value: unknown = spec.value === null ? true : spec.value(words.shift() ?? '', settings)
     given[name] = { value, inverted, as, span: null }
+    all.push({ name, ...given[name] })
     inverted = false
   }
-  return extension.parse(given as never, settings)
+  return extension.parse(given as never, settings, all)
 }

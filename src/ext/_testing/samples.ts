@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { linux618 } from '../../lang/profile.ts'
 import type { Hook } from '../../lang/rule.ts'
 import { type Address, type Family, parseAddress, printAddress } from '../../net/address.ts'
+import { nothingSaid } from '../../net/circumstances.ts'
 import { decodeFrame, decodeIp } from '../../net/decode.ts'
 import * as encode from '../../net/encode.ts'
 import { Packet } from '../../net/packet.ts'
@@ -103,6 +104,8 @@ export const hostOf = (
   share: never,
   unshare: never,
   startsAtUnixNs: null,
+  circumstances: nothingSaid,
+  account: never,
   minutesWest: 0,
   random: never,
 })
@@ -120,6 +123,7 @@ export function contextOf(packet: Packet, hook: Hook, devices: Pick<HookContext,
     fragmentOffset: packet.fragmentOffset,
     hotdrop: false,
     unknown: null,
+    suppose: () => null,
     note: null,
   }
 }
@@ -157,7 +161,16 @@ export function anySample(family: Family, hook: Hook, hints: Hints): fc.Arbitrar
           encode.encodeFrame({ destination: inDevice.mac, source: sourceMac, etherType: type }, ip),
         )
       } else decodeIp(packet, ip)
-      const skb: Skb = { packet, mark, packetType, socket, conntrack: null, untracked: false, traced: false }
+      const skb: Skb = {
+        packet,
+        mark,
+        packetType,
+        socket,
+        circumstances: nothingSaid,
+        conntrack: null,
+        untracked: false,
+        traced: false,
+      }
       const devices = { in: incoming ? inDevice : null, out: outgoing ? outDevice : null }
       return { skb, context: contextOf(packet, hook, devices), toString: () => describeSample(skb, devices) }
     })

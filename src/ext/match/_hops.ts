@@ -47,14 +47,14 @@ export function defineHops({ name, family, doc }: Kind) {
     families: [family],
     doc,
     options: {
+      [lt]: uint8({ doc: 'fewer are left', excludes: [eq, gt] }),
+      [gt]: uint8({ doc: 'more are left', excludes: [eq, lt] }),
       [eq]: uint8({
         doc: 'exactly so many hops are left',
         alias: [name],
         invertible: true,
         excludes: [lt, gt],
       }),
-      [lt]: uint8({ doc: 'fewer are left', excludes: [eq, gt] }),
-      [gt]: uint8({ doc: 'more are left', excludes: [eq, lt] }),
     },
     examples: [`--${eq} 64`, `! --${eq} 64`, `--${lt} 5`, `--${gt} 128`],
 

@@ -69,12 +69,14 @@ export const addrtype = defineMatch<AddrType>()({
     '--dst-type LOCAL --limit-iface-in',
   ],
 
+  checkFirst: (given) => {
+    if (given['src-type'] !== undefined || given['dst-type'] !== undefined) return
+    refuse('no-type', 'addrtype needs --src-type or --dst-type', {
+      said: 'addrtype: you must specify --src-type or --dst-type',
+    })
+  },
   parse: (given) => {
     const [source, destination] = [test(given['src-type']), test(given['dst-type'])]
-    if (source === null && destination === null)
-      return refuse('no-type', 'addrtype needs --src-type or --dst-type', {
-        said: 'addrtype: you must specify --src-type or --dst-type',
-      })
     const device = given['limit-iface-in'] ? 'in' : given['limit-iface-out'] ? 'out' : null
     return { source, destination, device }
   },

@@ -9,7 +9,7 @@ import { value } from '../../lang/options.ts'
 import type { Packet } from '../../net/packet.ts'
 import { etherType } from '../../net/protocol.ts'
 import type { HookContext, PacketType, Skb } from '../context.ts'
-import { bothFamilies, defineMatch } from '../define.ts'
+import { askUnknown, bothFamilies, defineMatch } from '../define.ts'
 import { opaque } from '../opaque.ts'
 import { faultOf, type Instruction, linkBase, networkBase, runProgram } from './_bpf.ts'
 
@@ -54,8 +54,8 @@ export const bpf = defineMatch<Bpf>()({
   ...opaque<Bpf>('bpf', ({ program }, skb, context) => {
     const result = run(program, skb, context)
     if (result !== 'unknown') return result !== 0
-    context.unknown = 'something that the program loads beside the packet'
-    return false
+    const proposition = `bpf ${printProgram(program)}`
+    return askUnknown(context, proposition, 'something that the program loads beside the packet') ?? false
   }),
 
   explain: () => 'the program returned 0',

@@ -23,7 +23,7 @@ describe('packets', () => {
   const answer = (options: string, packet: string) => {
     const { skb, context } = packetSample(packet, 'ipv4', 'OUTPUT')
     const matched = cgroup.evaluate(readOptions(cgroup, options), skb, context, undefined)
-    return context.unknown ?? matched
+    return context.unknown?.what ?? matched
   }
   it.each([
     ['--cgroup 1', 'out', false],
@@ -32,5 +32,12 @@ describe('packets', () => {
     ['! --path /', 'out uid=0', false],
     ['--cgroup 1', 'out uid=0', 'the control group of the process that sent it'],
     ['--path /user', 'out uid=0', 'the control group of the process that sent it'],
+    ['--path /user', 'out uid=0 cgroup=/user/ann', true],
+    ['! --path user/', 'out uid=0 cgroup=/user', false],
+    ['--path /user', 'out uid=0 cgroup=/users', false],
+    ['--path /user', 'out cgroup=/user', false],
+    ['--cgroup 1', 'out uid=0 classid=1', true],
+    ['! --cgroup 1', 'out uid=0 classid=2', true],
+    ['--cgroup 1', 'out uid=0 cgroup=/user', 'the control group of the process that sent it'],
   ])('%s: %s', (options, packet, expected) => expect(answer(options, packet)).toBe(expected))
 })

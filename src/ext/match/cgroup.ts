@@ -1,13 +1,14 @@
 /**
- * `-m cgroup`: the control group of the process whose socket sent the packet, or gets it. Nothing says in which group a
- * process is, so only the root group, which holds all, is known.
+ * `-m cgroup`: the control group of the process whose socket sent the packet, or gets it (`cgroup=` and `classid=` of the
+ * packet or the host; unknown where nobody said it). The root group holds all.
  *
  * Kernel: net/netfilter/xt_cgroup.c, `cgroup_mt_v2()`. Syntax: iptables extensions/libxt_cgroup.c.
  */
 import { text, uint32 } from '../../lang/options.ts'
 import type { Hook, Negatable } from '../../lang/rule.ts'
 import { quoteText } from '../../lang/words.ts'
-import { bothFamilies, defineMatch } from '../define.ts'
+import type { HookContext, Skb } from '../context.ts'
+import { askUnknown, bothFamilies, circumstance, defineMatch } from '../define.ts'
 import { requireHooks } from './_hooks.ts'
 
 export interface CGroup {
@@ -55,12 +56,33 @@ export const cgroup = defineMatch<CGroup>()({
     return requireHooks(allowedHooks, place, 'only what is sent or received here has a local socket')
   },
 
-  evaluate: ({ path }, { socket }, context) => {
-    if (socket === null) return false
-    if (path?.value === '/') return !path.inverted
-    context.unknown = 'the control group of the process that sent it'
-    return false
+  evaluate: ({ path, classId }, skb, context) => {
+    if (skb.socket === null) return false
+    const isIn = path === null ? isOfClass(classId!.value, skb, context) : isBelow(path.value, skb, context)
+    return isIn !== null && isIn !== (path ?? classId!).inverted
   },
   analyse: (_data, space) => ({ must: space.none, may: space.fact('socket') }),
-  explain: (_data, { socket }) => (socket === null ? 'no local socket sent it' : 'every process is below /'),
+  explain: ({ path, classId }, skb, context) => {
+    if (skb.socket === null) return 'no local socket sent it'
+    if (path?.value === '/') return 'every process is below /'
+    const said = circumstance(classId === null ? 'cgroup' : 'classid', skb, context)
+    if (said === undefined) return null
+    return classId === null ? `its process is in ${said}` : `the class of its process is ${said}`
+  },
 })
+
+const question = 'the control group of the process that sent it'
+
+function isOfClass(asked: number, skb: Skb, context: HookContext): boolean | null {
+  const said = circumstance('classid', skb, context)
+  return said === undefined ? askUnknown(context, `classid=${asked}`, question) : said === asked
+}
+
+/** Source: cgroup_is_descendant(). */
+function isBelow(asked: string, skb: Skb, context: HookContext): boolean | null {
+  const path = `/${asked.replace(/^\/+|\/+$/g, '')}`
+  if (path === '/') return true
+  const said = circumstance('cgroup', skb, context)
+  if (said === undefined) return askUnknown(context, `cgroup<${path}`, question)
+  return said === path || said.startsWith(`${path}/`)
+}

@@ -93,6 +93,7 @@ function parseLabel(text: string): number {
   if (low !== null && low !== 0xffff_ffff) return low & 0xffff
   return refuse('unknown-label', 'is no label: 0 to 127', {
     said: "label '%value' not found or invalid value",
+    saidBefore: 'Warning: cannot open /etc/xtables/connlabel.conf: No such file or directory\n',
     notes: /^[a-z_]/i.test(text)
       ? ['names of labels differ between machines (/etc/xtables/connlabel.conf); rules here hold numbers']
       : [],

@@ -12,7 +12,7 @@ import { addressName, protocolNames, protocolNumber } from '../../lang/names.ts'
 import { looselyParsedPortRange, prefix, type Range, range32, value } from '../../lang/options.ts'
 import { didYouMean } from '../../lang/suggest.ts'
 import type { ListForm } from '../../lang/syntax.ts'
-import { addressBits, lengthOfMask, type Prefix, printAddress } from '../../net/address.ts'
+import { printAddress } from '../../net/address.ts'
 import { exactly, type PacketSet, type PacketSpace } from '../../space/space.ts'
 import {
   type Direction,
@@ -27,6 +27,7 @@ import {
   type ValueOf,
 } from '../connection-questions.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
+import { printEnd } from './_prefix.ts'
 import {
   explainStates,
   listStates,
@@ -234,10 +235,3 @@ function printValue(ask: Ask): string {
 /** A port range that ends at 0 is printed as if it were one port. */
 const printRange = ({ low, high }: Range, isPort: boolean): string =>
   low === high || (isPort && high === 0) ? String(low) : `${low}:${high}`
-
-/** iptables prints a mask that is no length as if there were none. */
-function printEnd({ address, mask }: Prefix): string {
-  const length = lengthOfMask(mask)
-  const isWhole = length === null || length === addressBits(address.family)
-  return `${printAddress(address)}${isWhole ? '' : `/${length}`}`
-}

@@ -14,8 +14,17 @@ const text = {
 describeMatch(cpu, { text })
 describeMatch(cpu, { family: 'ipv6', text })
 
-it('is unknown', () => {
+it.each([
+  ['--cpu 0', 'cpu=0', true],
+  ['--cpu 1', 'cpu=0', false],
+  ['! --cpu 1', 'cpu=0', true],
+])('%s: %s', (options, packet, expected) => {
+  const { skb, context } = packetSample(packet, 'ipv4', 'FORWARD')
+  expect(cpu.evaluate(readOptions(cpu, options), skb, context, undefined)).toBe(expected)
+})
+
+it('is unknown where nobody said it', () => {
   const { skb, context } = packetSample('syn', 'ipv4', 'FORWARD')
   expect(cpu.evaluate(readOptions(cpu, '--cpu 0'), skb, context, undefined)).toBe(false)
-  expect(context.unknown).toBe('which processor handles it')
+  expect(context.unknown?.what).toBe('which processor handles it')
 })

@@ -1,10 +1,10 @@
 /**
- * `-m cpu`: the processor that handles the packet. Nothing says which one that is, so the answer is unknown.
+ * `-m cpu`: the processor that handles the packet (`cpu=` of the packet or the host); unknown where nobody said it.
  *
  * Kernel: net/netfilter/xt_cpu.c, `cpu_mt()`. Syntax: iptables extensions/libxt_cpu.c.
  */
 import { uint32 } from '../../lang/options.ts'
-import { bothFamilies, defineMatch } from '../define.ts'
+import { askUnknown, bothFamilies, circumstance, defineMatch } from '../define.ts'
 
 export interface Cpu {
   readonly cpu: number
@@ -23,9 +23,15 @@ export const cpu = defineMatch<Cpu>()({
   print: ({ cpu, inverted }) => `${inverted ? '! ' : ''}--cpu ${cpu}`,
   list: ({ cpu, inverted }) => ` cpu ${inverted ? '! ' : ''}${cpu}`,
 
-  evaluate: (_data, _skb, context) => {
-    context.unknown = 'which processor handles it'
-    return false
+  evaluate: ({ cpu, inverted }, skb, context) => {
+    const said = circumstance('cpu', skb, context)
+    const isIt =
+      said === undefined ? askUnknown(context, `cpu=${cpu}`, 'which processor handles it') : said === cpu
+    return isIt !== null && isIt !== inverted
   },
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
+  explain: (_data, skb, context) => {
+    const said = circumstance('cpu', skb, context)
+    return said === undefined ? null : `processor ${said} handles it`
+  },
 })

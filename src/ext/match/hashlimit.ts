@@ -122,9 +122,14 @@ export const hashlimit = defineMatch<HashLimit, Loaded>()({
     '--hashlimit-above 1/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name nets --hashlimit-srcmask 24',
   ],
 
+  checkFirst: (given) => {
+    if (given['hashlimit-upto'] !== undefined || given['hashlimit-above'] !== undefined) return
+    refuse('no-rate', 'hashlimit needs --hashlimit-upto or --hashlimit-above', {
+      said: 'You have to specify --hashlimit',
+    })
+  },
   parse: (given, { family }) => {
-    const asked = given['hashlimit-upto'] ?? given['hashlimit-above']
-    if (asked === undefined) return refuse('no-rate', 'hashlimit needs --hashlimit-upto or --hashlimit-above')
+    const asked = (given['hashlimit-upto'] ?? given['hashlimit-above'])!
     const { unit, average, seconds } = asked.value
     const burst = given['hashlimit-burst']?.value
     if (unit === 'packets' && burst !== undefined && burst > mostBurst)
@@ -214,6 +219,7 @@ function fillings(burst: bigint | undefined, average: bigint): bigint {
   const bytes = bytesOfCost(average)
   if (bytes === 0n || burst < bytes)
     return refuse('bad-burst', `hashlimit takes no burst below the ${bytes} bytes of a second`, {
+      said: `burst cannot be smaller than ${bytes}b`,
       help: `${bytes}b`,
     })
   return BigInt.asUintN(32, (burst + bytes - 1n) / bytes)

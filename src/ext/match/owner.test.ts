@@ -25,7 +25,7 @@ const text = {
   '--uid-owner 5 --uid-owner 6': 'error owner/repeated',
   '--uid-owner 10-0': 'error owner/reversed-range',
   '--suppl-groups --gid-owner 0-10': 'error owner/wrong-order',
-  '--suppl-groups --socket-exists': 'error owner/needs',
+  '--suppl-groups --socket-exists': 'error owner/wrong-order',
   '--gid-owner 0-10 ! --suppl-groups': 'error owner/not-invertible',
   '': 'error owner/no-test',
   'INPUT -m owner --uid-owner 0': 'error owner/wrong-hook',

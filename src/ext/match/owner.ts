@@ -9,8 +9,8 @@ import { flag, gid, type Range, uid } from '../../lang/options.ts'
 import type { Hook, Negatable } from '../../lang/rule.ts'
 import type { Seen } from '../../lang/syntax.ts'
 import { exactly, type PacketSpace } from '../../space/space.ts'
-import type { LocalSocket } from '../context.ts'
-import { bothFamilies, defineMatch } from '../define.ts'
+import type { HookContext, LocalSocket } from '../context.ts'
+import { askUnknown, bothFamilies, defineMatch } from '../define.ts'
 import { requireHooks } from './_hooks.ts'
 
 export interface Owner {
@@ -34,7 +34,6 @@ export const owner = defineMatch<Owner>()({
     'gid-owner': gid({ doc: 'group id or range of ids', invertible: true }),
     'suppl-groups': flag({
       doc: 'supplementary groups count for --gid-owner before it',
-      needs: ['gid-owner'],
     }),
   },
   examples: [
@@ -44,19 +43,26 @@ export const owner = defineMatch<Owner>()({
     '! --socket-exists',
   ],
 
+  checkFirst: (given) => {
+    const order = Object.keys(given)
+    const isTooSoon =
+      given['gid-owner'] === undefined || order.indexOf('suppl-groups') < order.indexOf('gid-owner')
+    if (given['suppl-groups'] !== undefined && isTooSoon)
+      refuse('wrong-order', '--suppl-groups must stand behind --gid-owner', {
+        said: 'owner: Bad value for "--suppl-groups" option: "you need to use --gid-owner first"',
+      })
+    if (order.length > 0) return
+    refuse('no-test', 'owner needs one of --uid-owner, --gid-owner and --socket-exists', {
+      said: 'owner: At least one of --uid-owner, --gid-owner or --socket-exists is required',
+    })
+  },
   parse: (given) => {
-    const data: Owner = {
+    return {
       socketExists: negatable(given['socket-exists']),
       uid: negatable(given['uid-owner']),
       gid: negatable(given['gid-owner']),
       supplementaryGroups: given['suppl-groups'] !== undefined,
     }
-    if (data.socketExists === null && data.uid === null && data.gid === null)
-      return refuse('no-test', 'owner needs one of --uid-owner, --gid-owner and --socket-exists')
-    const order = Object.keys(given)
-    if (data.supplementaryGroups && order.indexOf('suppl-groups') < order.indexOf('gid-owner'))
-      return refuse('wrong-order', '--suppl-groups must stand behind --gid-owner')
-    return data
   },
 
   print: ({ socketExists, uid, gid, supplementaryGroups }) =>
@@ -89,7 +95,8 @@ export const owner = defineMatch<Owner>()({
     return requireHooks(allowedHooks, place, 'only packets that this host sends have a local socket')
   },
 
-  evaluate: (data, { socket }) => firstMiss(data, socket) === null,
+  evaluate: (data, { socket }, context) =>
+    socket?.isAnonymous ? isAnonymousFit(data, context) : firstMiss(data, socket) === null,
 
   analyse: (data, space) => {
     const { socketExists, uid, gid, supplementaryGroups } = data
@@ -130,8 +137,25 @@ const printIds = (option: string, ids: Negatable<Range> | null): string =>
 /** Whether a packet that has nothing of the kind fits: it was not asked, or asked not to be. */
 const isExcluded = (test: Negatable<unknown> | null): boolean => test === null || test.inverted
 
+/** Nobody said who owns the socket. */
+function isAnonymousFit(
+  { socketExists, uid, gid, supplementaryGroups }: Owner,
+  context: HookContext,
+): boolean {
+  if (socketExists?.inverted) return false
+  const ask = (kind: string, ids: Negatable<Range> | null): boolean | null => {
+    if (ids === null) return true
+    const { low, high } = ids.value
+    const proposition = low === high ? `${kind}=${low}` : `${kind} ${low}-${high}`
+    const answer = askUnknown(context, proposition, `the ${kind} of the process that sent it`)
+    return answer === null ? null : answer !== ids.inverted
+  }
+  return ask('uid', uid) === true && ask(supplementaryGroups ? 'gid-or-group' : 'gid', gid) === true
+}
+
 /** Why the socket does not fit, or null when it does. */
 function firstMiss(data: Owner, socket: LocalSocket | null): string | null {
+  if (socket?.isAnonymous) return data.socketExists?.inverted ? 'a local socket sent it' : null
   const { socketExists, uid, gid, supplementaryGroups } = data
   if (socket === null) {
     // The kernel takes --suppl-groups for one more thing that a packet without socket does not have.

@@ -22,7 +22,7 @@ const text = {
   '--packet 2 --mode nth ! --every 5': '--mode nth ! --every 5 --packet 2',
   '--mode nth --every 1 --packet 0': '--mode nth --every 1 --packet 0',
   '--mode nth --every 5': 'error statistic/needs',
-  '--mode nth --packet 5': 'error statistic/needs',
+  '--mode nth --packet 5': 'error statistic/packet-too-large',
   '--mode nth --every 5 --packet 5': 'error statistic/packet-too-large',
   '--mode nth --every 0 --packet 0': 'error statistic/out-of-range',
   '--mode nth --every 5 ! --packet 2': 'error statistic/not-invertible',
@@ -31,7 +31,7 @@ const text = {
   '--mode random --probability 0.5 --every 2 --packet 0': 'error statistic/excluded',
   '--mode other --probability 0.5': 'error statistic/unknown-word',
   '--probability 0.5': 'error statistic/missing-option',
-  '': 'error statistic/missing-option',
+  '': 'error statistic/no-probability',
 }
 
 describeMatch(statistic, { text })

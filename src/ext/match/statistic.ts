@@ -40,7 +40,11 @@ export const statistic = defineMatch<Statistic, Count>()({
   doc: 'Match one of so many packets, or packets by chance.',
   stateful: true,
   options: {
-    mode: choice(['random', 'nth'], { doc: 'by chance, or by counting', required: true }),
+    mode: choice(['random', 'nth'], {
+      doc: 'by chance, or by counting',
+      required: true,
+      said: 'Bad mode "%value"',
+    }),
     probability: value(parseProbability, {
       doc: 'of a match, from 0 to 1',
       metavar: 'P',
@@ -58,18 +62,29 @@ export const statistic = defineMatch<Statistic, Count>()({
   },
   examples: ['--mode random --probability 0.50000000000', '--mode nth ! --every 5 --packet 2'],
 
-  parse: ({ mode, probability, every, packet }) => {
-    if (mode!.value === 'random') {
+  checkFirst: ({ mode, probability, every, packet }) => {
+    // Random is what iptables takes where no mode was read yet.
+    if (mode?.value !== 'nth') {
       if (probability === undefined)
-        return refuse('no-probability', 'statistic needs --probability in random mode')
-      return { mode: 'random', probability: probability.value, inverted: probability.inverted }
+        refuse('no-probability', 'statistic needs --probability in random mode', {
+          said: '--probability must be specified when using random mode',
+        })
+      return
     }
-    if (every === undefined || packet === undefined)
-      return refuse('no-count', 'statistic needs --every and --packet in nth mode')
-    if (packet.value >= every.value)
-      return refuse('packet-too-large', `--packet ${packet.value} is none of 0 to ${every.value - 1}`)
-    return { mode: 'nth', every: every.value, packet: packet.value, inverted: every.inverted }
+    if (every === undefined && packet === undefined)
+      refuse('no-count', 'statistic needs --every and --packet in nth mode', {
+        said: '--every and --packet must be specified when using nth mode',
+      })
+    const [pick, period] = [packet?.value as number | undefined, every?.value as number | undefined]
+    if (pick !== undefined && pick >= (period ?? 0))
+      refuse('packet-too-large', `--packet ${pick} is none of 0 to ${(period ?? 1) - 1}`, {
+        said: 'the --packet p must be 0 <= p <= n-1',
+      })
   },
+  parse: ({ mode, probability, every, packet }) =>
+    mode!.value === 'random'
+      ? { mode: 'random', probability: probability!.value, inverted: probability!.inverted }
+      : { mode: 'nth', every: every!.value, packet: packet!.value, inverted: every!.inverted },
 
   print: (data) => words(data, '--', true),
 
@@ -115,6 +130,9 @@ function words(data: Statistic, dashes: string, isWhole: boolean): string {
 function parseProbability(text: string): number {
   const isNumber = /^[ \t\n\v\f\r]*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text)
   const number = isNumber ? Number(text) : Number.NaN
-  if (!(0 <= number && number <= 1)) return refuse('bad-probability', 'is not a number from 0 to 1')
+  if (!(0 <= number && number <= 1))
+    return refuse('bad-probability', 'is not a number from 0 to 1', {
+      said: '%name: bad value for option "%option", or out of range (0-1).\n',
+    })
   return Math.round(number * certain)
 }

@@ -34,7 +34,7 @@ const text = {
   '--string a --hex-string b --algo bm': 'error string/excluded',
   '--string a': 'error string/missing-option',
   '--algo bm': 'error string/no-string',
-  '': 'error string/missing-option',
+  '': 'error string/no-string',
   '--string aab --algo bm --to 48': '--string "aab" --algo bm --to 48',
   '--string aabaaab --algo bm': '--string "aabaaab" --algo bm',
   '--string aAbAAaB --algo bm --icase': '--string "aAbAAaB" --algo bm --icase',

@@ -62,9 +62,14 @@ export const string = defineMatch<StringMatch>()({
     '! --hex-string "|0d0a0d0a|" --algo kmp --from 40 --to 200 --icase',
   ],
 
+  checkFirst: (given) => {
+    if (given.string !== undefined || given['hex-string'] !== undefined) return
+    refuse('no-string', 'string needs --string or --hex-string', {
+      said: "STRING match: You must specify `--string' or `--hex-string'",
+    })
+  },
   parse: (given) => {
-    const seen = given.string ?? given['hex-string']
-    if (seen === undefined) return refuse('no-string', 'string needs --string or --hex-string')
+    const seen = (given.string ?? given['hex-string'])!
     return {
       pattern: seen.value,
       algorithm: given.algo!.value,
@@ -104,6 +109,7 @@ export const string = defineMatch<StringMatch>()({
     return {
       code: 'unknown-algorithm',
       message: `the kernel has no way to search called "${algorithm}"`,
+      said: 'No chain/target/match by that name',
       help: '--algo bm',
     }
   },
@@ -145,7 +151,8 @@ function literalBytes(text: string): readonly number[] {
   return bytes.length <= mostBytes ? bytes : refuseLong()
 }
 
-const refuseLong = (): never => refuse('too-long', `is longer than ${mostBytes} bytes`)
+const refuseLong = (): never =>
+  refuse('too-long', `is longer than ${mostBytes} bytes`, { said: 'STRING too long "%value"' })
 
 const bar = 0x7c
 const backslash = 0x5c

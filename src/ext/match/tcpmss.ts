@@ -30,7 +30,10 @@ export const tcpmss = defineMatch<TcpMss>()({
 
   parse: ({ mss }) => {
     const { low, high } = mss!.value
-    if (high < low) return refuse('reversed-range', `the range ${low}:${high} runs backwards`)
+    if (high < low)
+      return refuse('reversed-range', `the range ${low}:${high} runs backwards`, {
+        said: 'tcpmss: invalid range given',
+      })
     return { low, high, inverted: mss!.inverted }
   },
 

@@ -60,7 +60,7 @@ function at(moment: string | null, options: string, minutesWest = 0): string {
   const { skb, context } = packetSample('syn', 'ipv4', 'FORWARD')
   const own = { ...context, host: { ...rememberingHost('ipv4', start), minutesWest } }
   const matched = time.evaluate(data, skb, own, undefined)
-  if (own.unknown !== null) return `unknown: ${own.unknown}`
+  if (own.unknown !== null) return `unknown: ${own.unknown.what}`
   return matched ? 'yes' : (time.explain!(data, skb, own, undefined) ?? '')
 }
 

@@ -7,7 +7,7 @@ import { refuse } from '../../lang/diagnostic.ts'
 import { flag, type OptionText, value } from '../../lang/options.ts'
 import type { OptionSpec } from '../../lang/syntax.ts'
 import type { HookContext } from '../context.ts'
-import { bothFamilies, defineMatch } from '../define.ts'
+import { askUnknown, bothFamilies, defineMatch } from '../define.ts'
 
 export interface Time {
   /** Seconds since 1970, first and last that fit. */
@@ -88,19 +88,7 @@ export const time = defineMatch<Time>()({
     return data
   },
 
-  print: (data) =>
-    [
-      isAllDay(data) ? '' : `--timestart ${clock(data.dayFrom)} --timestop ${clock(data.dayTo)}`,
-      data.monthDays === allMonthDays ? '' : `--monthdays ${monthDaysOf(data).join(',')}`,
-      data.weekDays === allWeekDays ? '' : `--weekdays ${weekDaysOf(data).join(',')}`,
-      data.from === 0 ? '' : `--datestart ${dateTime(data.from)}`,
-      data.to === 0 ? '' : `--datestop ${dateTime(data.to)}`,
-      data.isKernelTime ? '--kerneltz' : '',
-      data.isContiguous ? '--contiguous' : '',
-    ]
-      .filter((words) => words !== '')
-      .join(' '),
-
+  print: (data) => printTime(data),
   list: (data) =>
     [
       ' TIME',
@@ -118,8 +106,7 @@ export const time = defineMatch<Time>()({
   evaluate: (data, _skb, context) => {
     const seconds = localSeconds(data, context)
     if (seconds !== null) return firstMiss(data, seconds) === null
-    context.unknown = 'what time it is'
-    return false
+    return askUnknown(context, `time ${printTime(data)}`, 'what time it is') ?? false
   },
 
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
@@ -159,6 +146,19 @@ function firstMiss(data: Time, seconds: number): string | null {
 const positiveRemainder = (number: number, by: number): number => ((number % by) + by) % by
 
 // --- Text
+
+const printTime = (data: Time): string =>
+  [
+    isAllDay(data) ? '' : `--timestart ${clock(data.dayFrom)} --timestop ${clock(data.dayTo)}`,
+    data.monthDays === allMonthDays ? '' : `--monthdays ${monthDaysOf(data).join(',')}`,
+    data.weekDays === allWeekDays ? '' : `--weekdays ${weekDaysOf(data).join(',')}`,
+    data.from === 0 ? '' : `--datestart ${dateTime(data.from)}`,
+    data.to === 0 ? '' : `--datestop ${dateTime(data.to)}`,
+    data.isKernelTime ? '--kerneltz' : '',
+    data.isContiguous ? '--contiguous' : '',
+  ]
+    .filter((words) => words !== '')
+    .join(' ')
 
 const isAllDay = ({ dayFrom, dayTo }: Time): boolean => dayFrom === 0 && dayTo === secondsPerDay - 1
 

@@ -6,8 +6,8 @@
 import { refuse } from '../../lang/diagnostic.ts'
 import { choice, flag, uint16, uint32, value } from '../../lang/options.ts'
 import { parseMac } from '../../lang/values.ts'
+import { absentFromKernel, absentWarning } from '../_absent.ts'
 import { defineTarget } from '../define.ts'
-import { absentFromKernel, absentWarning } from './_absent.ts'
 
 export interface NewCluster {
   readonly hashMode: string

@@ -7,8 +7,8 @@ import { refuse } from '../../lang/diagnostic.ts'
 import { parseNumber, uint32Max } from '../../lang/numbers.ts'
 import { flag, value } from '../../lang/options.ts'
 import { byteLength } from '../../lang/words.ts'
+import { absentFromKernel, absentWarning } from '../_absent.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-import { absentFromKernel, absentWarning } from './_absent.ts'
 
 export interface Led {
   readonly trigger: string

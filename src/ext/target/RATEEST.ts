@@ -3,20 +3,22 @@
  *
  * Kernel: net/netfilter/xt_RATEEST.c, Linux 6.18. Syntax: iptables extensions/libxt_RATEEST.c, 1.8.9.
  *
- * The estimate is read by `-m rateest`, which is not evaluated here.
+ * The estimate is read by `-m rateest`. Rules that share a name must agree on the terms.
  */
 import { cutBytes } from '../../lang/bytes.ts'
 import { refuse } from '../../lang/diagnostic.ts'
 import { value } from '../../lang/options.ts'
+import { type EstimateTerms, estimateKind, RateEstimate } from '../_estimate.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 
-export interface RateEstimate {
+export interface EstimatedRate extends EstimateTerms {
   /** At most 15 bytes. */
   readonly name: string
-  /** A quarter of a second times 2 to this power, 0 to 5. */
-  readonly intervalPower: number
-  /** The average reaches back so many intervals, as a power of 2; 1 to 30. */
-  readonly averagePower: number
+}
+
+interface Held {
+  readonly name: string
+  readonly estimate: RateEstimate
 }
 
 const nameBytes = 15
@@ -26,7 +28,7 @@ const shortestInterval = microsecondsPerSecond / 4
 const time = (doc: string, what: string) =>
   value((text) => parseTime(text, what), { doc, metavar: 'TIME', required: true })
 
-export const RATEEST = defineTarget<RateEstimate>()({
+export const RATEEST = defineTarget<EstimatedRate, Held>()({
   name: 'RATEEST',
   families: bothFamilies,
   doc: 'Count the packet into an estimate of a rate.',
@@ -61,13 +63,24 @@ export const RATEEST = defineTarget<RateEstimate>()({
   print: (data) => words(data, '--rateest-').join(' '),
   list: (data) => ` ${words(data, '').join(' ')}`,
 
-  act({ name }, _skb, { note }) {
+  founds: ({ name, intervalPower, averagePower }) => ({
+    name: `${estimateKind} ${name}`,
+    terms: `${intervalPower} ${averagePower}`,
+  }),
+  load: (data, host) => ({
+    name: data.name,
+    estimate: host.share(estimateKind, data.name, () => new RateEstimate(data, host.profile.hz)),
+  }),
+  unload: ({ name }, host) => host.unshare(estimateKind, name),
+
+  act({ name }, { packet }, { note, jiffies }, { estimate }) {
+    estimate.count(packet.endOffset - packet.networkOffset, jiffies)
     note?.(`it counts for the estimate ${name}`)
     return { kind: 'continue' }
   },
 })
 
-function words({ name, intervalPower, averagePower }: RateEstimate, prefix: string): string[] {
+function words({ name, intervalPower, averagePower }: EstimatedRate, prefix: string): string[] {
   const interval = shortestInterval * 2 ** intervalPower
   // In 32 bits.
   const average = (interval * 2 ** averagePower) % 2 ** 32

@@ -43,6 +43,7 @@ describe('text', () => {
     const data = SET.parse(
       { 'add-set': seen({ name: 'a', sides: ['src', 'dst'] }), exist: seen(true) },
       {} as never,
+      [],
     )
     expect(SET.list!(data, {} as never)).toBe(' add-set a src,dst exist')
   })

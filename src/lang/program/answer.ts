@@ -2,12 +2,14 @@
 import type { KernelProfile } from '../profile.ts'
 import type { Family, Ruleset } from '../rule.ts'
 import type { KnownSets, Syntax } from '../syntax.ts'
+import type { VerifyContext } from '../verify.ts'
 
 /** The part of a diagnostic that a program tells. */
 export interface Told {
   readonly code: string
   readonly message: string
   readonly said?: string
+  readonly saidBefore?: string
 }
 
 /** The rules of a host that never was: what the programs read and change. */
@@ -19,9 +21,23 @@ export interface Machine {
   readonly profile: KernelProfile
   /** The sets of ipset that there are; none when absent. */
   readonly sets?: KnownSets
+  /** The accounting objects (nfacct) that there are; none when absent. */
+  readonly accounts?: ReadonlySet<string>
 }
 
 export const noSets: KnownSets = new Map()
+
+/** What the machine's kernel looks at when it is given a table. */
+export const verifyContext = (family: Family, machine: Machine): VerifyContext => ({
+  family,
+  syntax: machine.syntax,
+  profile: machine.profile,
+  sets: machine.sets ?? noSets,
+  accounts: machine.accounts ?? new Set(),
+  inForce: (['ipv4', 'ipv6'] as const).flatMap((each) =>
+    [...machine.rulesets[each].tables.values()].map((table) => ({ family: each, table })),
+  ),
+})
 
 export interface Answer {
   /** iptables' own codes: 0 well, 1 refused at run time, 2 called wrongly, 3 no such table. */
@@ -43,14 +59,14 @@ export const tryHelp = (program: string): string =>
  * Source: `iptables_exit_error()`, iptables/iptables.c.
  */
 export function calledWrongly(program: string, refusal: Told, line: number | null = null): Answer {
-  const { code, message, said = message } = refusal
+  const { code, message, said = message, saidBefore = '' } = refusal
   const where = line === null ? '' : `Error occurred at line: ${line}\n`
   // iptables prints this one by itself, without its name.
   const text =
     code === 'syntax/bad-argument' || code === 'file/no-final-newline'
       ? said
       : `${program} v${version} (legacy): ${said}`
-  return { exitCode: 2, stdout: '', stderr: `${text}\n${where}${tryHelp(program)}` }
+  return { exitCode: 2, stdout: '', stderr: `${saidBefore}${text}\n${where}${tryHelp(program)}` }
 }
 
 /** `-t` with a table that does not exist. */

@@ -26,6 +26,7 @@ import {
   refusedAtRunTime,
   runTimeTexts,
   tryHelp,
+  verifyContext,
   version,
 } from './answer.ts'
 
@@ -76,7 +77,7 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
   const answer = carryOut(command, table, program, { family, syntax })
   if (answer.exitCode !== 0) return answer
   if (!isReading(action)) {
-    const [refusal] = refusalsOf(table, { family, syntax, profile, sets })
+    const [refusal] = refusalsOf(table, verifyContext(family, machine))
     if (refusal !== undefined) return refusedAtRunTime(program, kernelText(refusal))
     zeroPolicies(table, action)
   }

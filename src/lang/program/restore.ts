@@ -8,7 +8,15 @@ import { type Family, newRuleset, type Table } from '../rule.ts'
 import { zero } from '../ruleset.ts'
 import { SourceText } from '../source.ts'
 import { refusalsOf } from '../verify.ts'
-import { type Answer, calledWrongly, done, type Machine, type Told, version } from './answer.ts'
+import {
+  type Answer,
+  calledWrongly,
+  done,
+  type Machine,
+  type Told,
+  verifyContext,
+  version,
+} from './answer.ts'
 import { readLetters } from './letters.ts'
 
 /** Runs the program on the text it would read. Tables whose COMMIT was reached before an error stay changed. */
@@ -39,7 +47,7 @@ export function runRestore(args: readonly string[], input: string, family: Famil
   const before = new Map(target.tables)
   const problems = new Problems()
   const refuseCommit = (table: Table) => {
-    const [refusal] = refusalsOf(table, { family, syntax, profile })
+    const [refusal] = refusalsOf(table, verifyContext(family, machine))
     return refusal === undefined ? null : { code: 'file/commit-refused', message: refusal.message }
   }
   const source = new SourceText('standard input', input)

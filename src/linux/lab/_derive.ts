@@ -30,8 +30,8 @@ export interface Derived {
 export interface StepPacket {
   /** It arrived (`receive`), or the host sent it (`send`). */
   readonly origin: 'receive' | 'send'
-  /** Several where nothing tells which: a fragment. */
-  readonly kinds: readonly PacketKind[]
+  /** Null where it cannot be told from an answer: a fragment. */
+  readonly kind: PacketKind | null
   /** Of the frames that left in this step. */
   readonly emitted: readonly PacketKind[]
   /** The host has sockets: its answers are of every kind, and only their places tell them from the step's packet. */
@@ -117,39 +117,23 @@ interface Frame {
 /** Goes on from a decision; null where the table saw nothing of the packet, or lost it without a word. */
 type Continue = (decision: Decision | null, isLost: boolean) => void
 
-type Found = (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void
-
-/** How many others come to the pass's hook later. */
-interface Coming extends Pass {
-  readonly later: number
-}
-
-/**
- * Looks for all ways in which packets can have moved the counters. `isStrict`: only for those that leave no count over.
- * That takes much less time, as what stands in a base chain is counted by the packets that come to its hook or never.
- */
+/** Looks for all ways in which packets can have moved the counters. */
 class Search {
   readonly #tables: readonly TableCounters[]
-  readonly #passes: readonly Coming[]
-  readonly #isStrict: boolean
+  readonly #passes: readonly Pass[]
   readonly #left: Map<string, number>
   readonly #trail: string[] = []
   readonly #explained: Explained[] = []
-  readonly #onFound: Found
+  readonly #onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void
   #patience = patience
 
   constructor(
     { tables, moved }: CounterDifference,
     passes: readonly Pass[],
-    isStrict: boolean,
-    onFound: Found,
+    onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void,
   ) {
     this.#tables = tables
-    this.#passes = passes.map((pass, at) => ({
-      ...pass,
-      later: passes.slice(at + 1).filter(({ hook }) => hook === pass.hook).length,
-    }))
-    this.#isStrict = isStrict
+    this.#passes = passes
     this.#left = new Map(moved)
     this.#onFound = onFound
   }
@@ -163,32 +147,19 @@ class Search {
   #explain(index: number): void {
     const pass = this.#passes[index]
     if (pass === undefined) {
-      if (!this.#isStrict || this.#left.size === 0) {
-        this.#onFound(this.#explained, this.#trail, this.#left.size === 0)
-      }
+      this.#onFound(this.#explained, this.#trail, this.#left.size === 0)
       return
     }
     this.#visit(pass, 0, [], (decisions) => {
-      if (tablesAt[pass.hook].some((name) => this.#isTooLate(`${name}/${pass.hook}`, pass))) return
       this.#explained.push({ ...pass, decisions })
       this.#explain(index + 1)
       this.#explained.pop()
     })
   }
 
-  /** Whether a base chain (`filter/INPUT`) has counted more than the packets still to come there can have done. */
-  #isTooLate(base: string, { later }: Coming): boolean {
-    if (!this.#isStrict) return false
-    for (const [key, count] of this.#left) {
-      const isOfBase = key.startsWith(base) && (key.length === base.length || key[base.length] === ':')
-      if (isOfBase && count > later) return true
-    }
-    return false
-  }
-
   /** The tables of a hook from the one at `place` on. */
   #visit(
-    pass: Coming,
+    pass: Pass,
     place: number,
     decisions: readonly Decision[],
     done: (decisions: readonly Decision[]) => void,
@@ -214,18 +185,11 @@ class Search {
       else next(more)
     })
     // Only what begins a connection comes to nat.
-    if (name === 'nat') {
-      if (!this.#isTooLate(`${name}/${pass.hook}`, pass)) next(decisions)
-    } else if (!pass.passed) done(decisions)
+    if (name === 'nat') next(decisions)
+    else if (!pass.passed) done(decisions)
   }
 
-  #traverse(
-    table: TableCounters,
-    base: ChainCounters,
-    pass: Coming,
-    frame: Frame | null,
-    go: Continue,
-  ): void {
+  #traverse(table: TableCounters, base: ChainCounters, pass: Pass, frame: Frame | null, go: Continue): void {
     if (--this.#patience <= 0) return
     if (frame === null) {
       this.#applyPolicy(table, base, go)
@@ -240,18 +204,16 @@ class Search {
       return
     }
     const after: Frame = { chain, at: found + 1, outer }
-    const key = ruleKey(table, chain, found)
-    const mustTake = this.#isStrict && chain === base && this.#left.get(key)! > pass.later
-    this.#taking(key, () => {
+    this.#taking(ruleKey(table, chain, found), (key) => {
       this.#follow(table, base, pass, chain.rules[found]!.target, key, after, go)
     })
-    if (!mustTake) this.#traverse(table, base, pass, after, go)
+    this.#traverse(table, base, pass, after, go)
   }
 
   #follow(
     table: TableCounters,
     base: ChainCounters,
-    pass: Coming,
+    pass: Pass,
     target: RuleTarget,
     key: string,
     after: Frame,
@@ -302,13 +264,13 @@ class Search {
   }
 
   /** Takes one off a count, goes on, and gives it back. */
-  #taking(key: string, goOn: () => void): void {
+  #taking(key: string, goOn: (key: string) => void): void {
     const left = this.#left.get(key)
     if (left === undefined) return
     if (left === 1) this.#left.delete(key)
     else this.#left.set(key, left - 1)
     this.#trail.push(key)
-    goOn()
+    goOn(key)
     this.#trail.pop()
     this.#left.set(key, left)
   }
@@ -320,8 +282,8 @@ const ruleKey = (table: TableCounters, chain: ChainCounters, at: number): string
 /** What became of a step's packet. */
 export function derive(packet: StepPacket, difference: CounterDifference, arrivals: Arrivals): Derived {
   const hasAnswers = arrivals.begunByHost > 0
-  const isUnclear = hasAnswers && packet.kinds.length > 1 && packet.isAnswered !== true
-  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kinds.includes(kind)
+  const isUnclear = hasAnswers && packet.kind === null && packet.isAnswered !== true
+  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kind === null || kind === packet.kind
   const passes = packet.isAnswered
     ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0)
     : passesOf(packet.origin, arrivals, isOwn)
@@ -340,7 +302,7 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
     })
 
   const found: Explanation[] = []
-  const note: Found = (explained, trail, isWhole) => {
+  const isThrough = new Search(difference, passes, (explained, trail, isWhole) => {
     const judgement = judge(explained)
     const rank = (isWhole ? 2 : 0) + (judgement.isPlausible ? 1 : 0)
     const isNew = found.every(
@@ -355,11 +317,7 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
         lostBy: packet.isAnswered ? lostBy(explained) : null,
       })
     }
-  }
-  // Explanations that leave counts over are only looked for where there are no others.
-  const isThrough =
-    (new Search(difference, passes, true, note).run() && found.length > 0) ||
-    new Search(difference, passes, false, note).run()
+  }).run()
   const [best = { ...judge([]), rank: 0, trail: [], lostBy: null }] = found
   const isSettled = isThrough && found.length === 1 && best.rank >= 2
   const met = [...best.trail, ...restOf(difference, best.trail)]

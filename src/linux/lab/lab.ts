@@ -8,16 +8,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { HostConfig } from '../../engine/config.ts'
 import { type Address, addressOf, type Family, parseAddress } from '../../net/address.ts'
+import { type Circumstances, printCircumstances } from '../../net/circumstances.ts'
 import { decodeFrame, decodeIp, ipProtocol, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
 import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from '../_netlink.ts'
+import { makeAccounts } from './_accounts.ts'
 import { buildHost, Neighbours } from './_build.ts'
 import { KernelClock, type TimeBase } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
-import { Fence, stayOnProcessor } from './_fence.ts'
-import { type Arrivals, HelperTable, kindOf, kindsOf, type PacketKind, sinceThen } from './_helper-table.ts'
+import { Fence } from './_fence.ts'
+import { type Arrivals, HelperTable, kindOf, type PacketKind, sinceThen } from './_helper-table.ts'
 import { KernelLog } from './_kernel-log.ts'
 import { LegacyCounterReader } from './_legacy-counters.ts'
 import {
@@ -41,11 +43,6 @@ export interface LabOptions {
   readonly backend: Backend
   /** Which times recency lists show; `nominal` by default. */
   readonly time?: TimeBase
-  /**
-   * Whether this thread stays on one processor until the lab is closed, not for each step anew: on a busy machine that
-   * saves most of the time of a step.
-   */
-  readonly staysOnProcessor?: boolean
 }
 
 /** What the kernel did in a step, and how far the lab can be trusted with it. */
@@ -90,15 +87,11 @@ export class Lab implements Judge {
   readonly #families: readonly Family[]
   readonly #clock: KernelClock
   readonly #packet = new Packet()
-  /** Lets the thread off its processor. */
-  #release: (() => void) | null = null
   #counters: TableCounters[]
   #arrivals: Arrivals
   /** Monotonic time at which the case began; null before the first step. */
   #startNs: bigint | null = null
   #isClosed = false
-  /** Whether any rule may write to the kernel log, which is one for all processes: steps wait for each other's. */
-  #mayLog: boolean
 
   /**
    * Builds the host and loads the rules.
@@ -108,15 +101,7 @@ export class Lab implements Judge {
   static async open(host: HostConfig, rules: readonly RulesText[], options: LabOptions): Promise<Lab> {
     requireLab(options.backend)
     const libc = await loadLibc()
-    const release = options.staysOnProcessor === true ? stayOnProcessor(libc) : null
-    try {
-      const lab = new Lab(libc, host, rules, options)
-      lab.#release = release
-      return lab
-    } catch (error) {
-      release?.()
-      throw error
-    }
+    return new Lab(libc, host, rules, options)
   }
 
   private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], options: LabOptions) {
@@ -127,7 +112,6 @@ export class Lab implements Judge {
       rules.some((text) => text.family === family),
     )
     this.#clock = new KernelClock(libc, host.profile.hz, time)
-    this.#mayLog = rules.some(({ source }) => /LOG|TRACE/.test(source.text))
     this.#parts = assemble(libc, host, backend)
     try {
       const { namespace, neighbours } = this.#parts
@@ -167,7 +151,6 @@ export class Lab implements Judge {
       case 'run': {
         let error: string | null = null
         const words = splitWords(action.command)
-        this.#mayLog = true
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
           error = status === 0 ? null : stderr.trim()
@@ -211,12 +194,12 @@ export class Lab implements Judge {
   #takePacket(step: Step, action: PacketAction): KernelStepResult {
     const { libc, fence, log, helper, taps, sockets } = this.#parts
     this.#learn(action)
-    const kinds = action.kind === 'socket' ? (['other'] as const) : kindsOf(this.#packet)
+    const kind = action.kind === 'socket' ? 'other' : kindOf(this.#packet)
     const family = action.kind === 'socket' ? familyOf(action.connection) : (this.#packet.family ?? 'ipv4')
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
     let timing: Timing | null = null
-    let error: string | null = null
+    let error: string | null = action.kind === 'socket' ? null : cannotMake(action.circumstances ?? {})
     const act = (): void => {
       if (action.kind === 'receive') this.#tap(action.device).write(action.frame)
       else if (action.kind === 'send') sendRaw(libc, action.packet, action.socket, action.mark)
@@ -227,9 +210,7 @@ export class Lab implements Judge {
       fence.around(() => {
         timing = this.#time(step, act)
       })
-    const lines = logged(this.#mayLog ? log : null, () =>
-      sockets === null ? fenced() : sockets.during(fenced),
-    )
+    const lines = logged(log, () => (sockets === null ? fenced() : sockets.during(fenced)))
     const accepted = sockets?.take(action.kind === 'receive' ? this.#destination() : null)
     const frames = this.#readSent()
     const sent = frames.map(({ if: name, frame }) => ({ if: name, hex: Buffer.from(frame).toString('hex') }))
@@ -238,7 +219,7 @@ export class Lab implements Judge {
     const derived = derive(
       {
         origin: action.kind === 'receive' ? 'receive' : 'send',
-        kinds,
+        kind,
         emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)),
         isAnswered: sockets !== null,
       },
@@ -277,9 +258,10 @@ export class Lab implements Judge {
     }
   }
 
+  /** Fragments that leave are nothing the host made because of others. */
   #kindOfFrame(frame: Uint8Array): PacketKind {
     decodeFrame(this.#packet, frame)
-    return kindOf(this.#packet)
+    return kindOf(this.#packet) ?? 'other'
   }
 
   #tap(device: string): Tap {
@@ -357,7 +339,6 @@ export class Lab implements Judge {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#release?.()
     await Promise.all(this.#parts.closers.map((closer) => closer()))
   }
 }
@@ -375,6 +356,7 @@ function assemble(libc: Libc, host: HostConfig, backend: Backend): Parts {
     if (log !== null) closers.unshift(() => KernelLog.release())
     return namespace.run(() => {
       const netfilter = keep(new NetlinkSocket(libc, NETLINK_NETFILTER))
+      makeAccounts(netfilter, host.accounts)
       const helper = new HelperTable(netfilter, host.sockets !== null)
       const taps = buildHost(libc, host, (tap) => keep(tap))
       const sockets = host.sockets === null ? null : keep(new LabSockets(libc, host))
@@ -441,4 +423,10 @@ async function waitUntil(dueNs: bigint): Promise<void> {
     if (leftMs <= 0) return
     await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, 2 ** 30)))
   }
+}
+
+/** What nobody can have a kernel believe of a packet; that IPsec does nothing to it is true here. */
+function cannotMake(circumstances: Circumstances): string | null {
+  const [first] = printCircumstances(circumstances).filter((word) => !/^policy-(in|out)=none$/.test(word))
+  return first === undefined ? null : `${first} cannot be made true on a kernel`
 }

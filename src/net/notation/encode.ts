@@ -165,6 +165,7 @@ export const defaultLine = {
   vlan: null,
   uid: null,
   gid: null,
+  circumstances: {},
 } as const
 
 /** What a packet has where its text says nothing. */

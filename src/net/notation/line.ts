@@ -1,5 +1,6 @@
 /** What one line of the packet notation says, as data. `../notation.ts` has the grammar. */
 import type { Address } from '../address.ts'
+import type { Circumstances } from '../circumstances.ts'
 
 export interface PacketLine {
   /** The interface it arrives on; null for `out`, what the host itself sends. */
@@ -14,6 +15,8 @@ export interface PacketLine {
   /** Owner of the sending socket, for `out`; null where not said. */
   readonly uid: number | null
   readonly gid: number | null
+  /** What is said of it that no packet says of itself. */
+  readonly circumstances: Circumstances
   readonly content: Content
 }
 

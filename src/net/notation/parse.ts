@@ -1,4 +1,5 @@
 /** Text of the notation to a `PacketLine`. The grammar is in `../notation.ts`. */
+import { type Circumstances, circumstanceNames, parseCircumstance } from '../circumstances.ts'
 import { parseMac } from '../headers/ethernet.ts'
 import { defaultLine, withoutDefaults } from './encode.ts'
 import type { Content, PacketLine } from './line.ts'
@@ -30,9 +31,15 @@ function readLine(cursor: Cursor, base: PacketLine | null): PacketLine {
   const device = readDevice(cursor, base)
   const given = new Given()
   const content = readContent(cursor, base, given)
-  const line = { ...(base ?? defaultLine), ...readAttributes(given, device), device, content }
+  const line = {
+    ...(base ?? defaultLine),
+    ...readAttributes(given, device),
+    circumstances: { ...base?.circumstances, ...readCircumstances(given, device) },
+    device,
+    content,
+  }
   const packetKeys = content.kind === 'ip' ? keyNames(content.packet) : ['hex']
-  given.refuseRest([...Object.keys(attributeKeys), 'mac', 'dmac', ...packetKeys])
+  given.refuseRest([...Object.keys(attributeKeys), 'mac', 'dmac', ...circumstanceNames, ...packetKeys])
   return line
 }
 
@@ -125,4 +132,26 @@ function readAttributes(given: Given, device: string | null): Partial<PacketLine
     attributes[field] = mac
   }
   return attributes
+}
+
+/** Control groups are those of a sending socket's process. */
+const ofSender: readonly string[] = ['cgroup', 'classid']
+
+function readCircumstances(given: Given, device: string | null): Circumstances {
+  let circumstances: Circumstances = {}
+  for (const name of circumstanceNames) {
+    const item = given.take(name)
+    if (item === null) continue
+    if (device !== null && ofSender.includes(name)) {
+      throw new Complaint(
+        item.word,
+        `a packet that arrives has no ${name}`,
+        'only "out" packets have a sending socket',
+      )
+    }
+    const read = parseCircumstance(name, item.value)
+    if (typeof read === 'string') throw new Complaint(item.at, read)
+    circumstances = { ...circumstances, ...read }
+  }
+  return circumstances
 }

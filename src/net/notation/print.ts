@@ -1,5 +1,6 @@
 /** Packets of the notation to text: canonical, so equal packets print alike. */
 import { type Address, printAddress } from '../address.ts'
+import { printCircumstances } from '../circumstances.ts'
 import { printMac } from '../headers/ethernet.ts'
 import { defaultBody, encodeIpText, headerTransport } from './encode.ts'
 import type { Checksum, Extension, Fields, IpText, PacketLine } from './line.ts'
@@ -14,6 +15,7 @@ export function printPacketLine(line: PacketLine): string {
     ...(line.vlan === null ? [] : [`vlan=${line.vlan}`]),
     ...(line.uid === null ? [] : [`uid=${line.uid}`]),
     ...(line.gid === null ? [] : [`gid=${line.gid}`]),
+    ...printCircumstances(line.circumstances),
   ]
   const { content } = line
   const words =

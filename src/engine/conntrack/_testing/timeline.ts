@@ -78,6 +78,7 @@ export function skbOf(line: string): Skb {
     mark: 0,
     packetType: 'host',
     socket: null,
+    circumstances: {},
     conntrack: null,
     untracked: false,
     traced: false,
