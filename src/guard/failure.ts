@@ -4,6 +4,11 @@ export interface Failure {
   id: string
   /** The address behind it, canonical (`::ffff:` prefix taken off, IPv6 compressed); absent where the line has none. */
   address?: string
+  /**
+   * A host name that stood in the address's place (`<HOST>` with `usedns` of `yes`, `warn` or `raw`): it is the id as
+   * well, and has to be looked up before it can be banned as an address.
+   */
+  name?: string
   /** When it happened by the log, in milliseconds since 1970 (UTC); only epoch dates carry fractions of a second. */
   timeMs: number
   /** How many attempts the line tells of, 1 or more: fail2ban's `attempts`. */

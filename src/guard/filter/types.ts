@@ -65,6 +65,8 @@ export interface Filter {
   readonly definition: FilterDefinition
   /** Expressions that are left out because they cannot be read; the filter works without them. */
   readonly problems: readonly FilterProblem[]
+  /** Date templates with how many lines each dated, those that did first. */
+  readonly dateHits: readonly { readonly name: string; readonly hits: number }[]
   /** The failures that a line (without its line end) tells of: almost always none or one. */
   process(line: string, context: LineContext): Failure[]
   /** The same with everything that was found on the way; slower. */

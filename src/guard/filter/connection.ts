@@ -1,0 +1,98 @@
+/**
+ * What lines of one connection (`<F-MLFID>`) add up to: who it is, whether something failed, which lines say so.
+ *
+ * The rules are fail2ban's: a line marked `<F-NOFAIL>` lends its groups to later lines; one without an address waits
+ * for one; a login that went well clears what waits, unless several users were tried; `<F-MLFFORGET>` ends it.
+ */
+import type { CutLine, Groups } from './expression.ts'
+
+/** Groups of a line or of a whole connection, and what was made of them. */
+export interface Facts {
+  groups: Groups
+  users: Set<string> | null
+  matches: CutLine[]
+  /** Lines that were no failure by themselves. */
+  harmlessMatches: CutLine[]
+  /** A failure waits for an address. */
+  pending: boolean
+}
+
+interface Entry {
+  readonly facts: Facts
+  readonly expiresMs: number
+}
+
+const mostConnections = 100
+const keptMs = 300_000
+
+export class Connections {
+  /** In the order in which they began. */
+  readonly #entries = new Map<string, Entry>()
+
+  /** Adds a line's facts to those of its connection, and gives what is known now. */
+  merge(id: string, line: Facts, matched: readonly CutLine[], nowMs: number): Facts {
+    const known = this.#get(id, nowMs)
+    let gained = Boolean(line.groups.get('mlfgained'))
+    if (gained && !line.groups.get('nofail')) line.groups.set('nofail', line.groups.get('mlfgained')!)
+    let harmless = gained || Boolean(line.groups.get('nofail'))
+    const forget = Boolean(line.groups.get('mlfforget'))
+    line.groups.delete('mlfforget')
+    let facts = line
+    if (known !== null) {
+      this.#join(known, line, gained)
+      facts = known
+      if (forget) this.#entries.delete(id)
+    } else if (!forget) {
+      addUser(facts, line.groups)
+      this.#set(id, facts, nowMs)
+    }
+    const { pending } = facts
+    facts.pending = false
+    if (pending || (facts.users !== null && facts.users.size > 1)) {
+      facts.groups.delete('nofail')
+      facts.groups.delete('mlfgained')
+      harmless = gained = false
+    }
+    if (!harmless) {
+      facts.matches = [...facts.harmlessMatches, ...facts.matches, ...matched]
+      facts.harmlessMatches = []
+    } else if (!forget) facts.harmlessMatches = [...facts.harmlessMatches, ...matched]
+    return facts
+  }
+
+  #join(known: Facts, line: Facts, gained: boolean): void {
+    addUser(known, line.groups)
+    const wasHarmless = Boolean(known.groups.get('nofail') || known.groups.get('mlfgained'))
+    known.groups.delete('nofail')
+    known.groups.delete('mlfgained')
+    if (gained) known.pending = false
+    // what a failure told already is not told again
+    if (!wasHarmless && !known.pending) known.matches = []
+    for (const [name, value] of line.groups) if (value !== null) known.groups.set(name, value)
+  }
+
+  #get(id: string, nowMs: number): Facts | null {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return null
+    if (entry.expiresMs > nowMs) return entry.facts
+    this.#entries.delete(id)
+    return null
+  }
+
+  #set(id: string, facts: Facts, nowMs: number): void {
+    if (this.#entries.size >= mostConnections) {
+      for (const [oldest, { expiresMs }] of this.#entries) {
+        this.#entries.delete(oldest)
+        if (expiresMs > nowMs) break
+      }
+    }
+    this.#entries.set(id, { facts, expiresMs: nowMs + keptMs })
+  }
+}
+
+function addUser(facts: Facts, groups: Groups): void {
+  const user = groups.get('user')
+  if (!user) return
+  facts.users ??= new Set()
+  facts.users.add(user)
+}

@@ -1,0 +1,63 @@
+/**
+ * Holds the lines of one connection against each other, so that nobody can name a stranger's address in a user name
+ * and have it banned.
+ *
+ * A line with one address only says whose connection it is. Of a line with several, the address that such a line has
+ * confirmed counts, whatever the expression picked. Without one, the expression is believed only if it picked the last
+ * address: a server writes the peer's address after what the peer said. Else the line is withheld.
+ */
+import type { Groups } from './expression.ts'
+import { addressesIn, type Subject } from './id.ts'
+
+interface Confirmed {
+  readonly address: string
+  readonly expiresMs: number
+}
+
+const mostConnections = 1000
+const keptMs = 300_000
+
+export class Contradictions {
+  /** Addresses of connections that a line has told without doubt, oldest first. */
+  readonly #confirmed = new Map<string, Confirmed>()
+
+  check(
+    connection: string,
+    subject: Subject,
+    text: string,
+    own: Groups,
+    nowMs: number,
+  ): { why?: 'contradicted'; subject?: Subject } | undefined {
+    const address = subject.address!
+    const named = own.get('ip4') ?? own.get('ip6') ?? own.get('dns') ?? null
+    const confirmed = this.#known(connection, nowMs)
+    // the address comes from an earlier line
+    if (named === null) {
+      return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
+    }
+    const found = addressesIn(text)
+    if (new Set(found).size <= 1) {
+      // process numbers are used again: the newest line is right
+      this.#confirm(connection, address, nowMs)
+      return undefined
+    }
+    if (confirmed !== null) return confirmed === address ? undefined : { subject: addressOf(confirmed) }
+    return found.at(-1) === address ? undefined : { why: 'contradicted' }
+  }
+
+  #known(connection: string, nowMs: number): string | null {
+    const entry = this.#confirmed.get(connection)
+    return entry === undefined || entry.expiresMs <= nowMs ? null : entry.address
+  }
+
+  #confirm(connection: string, address: string, nowMs: number): void {
+    this.#confirmed.delete(connection)
+    if (this.#confirmed.size >= mostConnections) {
+      const [oldest] = this.#confirmed.keys()
+      this.#confirmed.delete(oldest!)
+    }
+    this.#confirmed.set(connection, { address, expiresMs: nowMs + keptMs })
+  }
+}
+
+const addressOf = (address: string): Subject => ({ id: address, address })

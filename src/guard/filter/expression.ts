@@ -1,0 +1,109 @@
+/** One expression of a filter: compiled, searched over a buffer of lines, with its groups by name. */
+import { compilePython, type PythonMatch, type PythonRegex } from '../regex/python-regex.ts'
+import { resolveTags } from './tags.ts'
+
+/** A line cut at its date: the text around it, the date's own text, and the line as it stood in the log. */
+export interface CutLine {
+  readonly text: string
+  readonly whole: string
+}
+
+/** Groups by name; null where a group is unset. */
+export type Groups = Map<string, string | null>
+
+export interface ExpressionOptions {
+  readonly usedns: string
+  /** Whether `^` and `$` stand for lines of a longer buffer. */
+  readonly multiline: boolean
+}
+
+/** Groups from which an id can come, the first that is set; `mlfid` promises one later. */
+export const idGroups = ['fid', 'ip4', 'ip6', 'dns', 'mlfid']
+
+export class Expression {
+  /** As it stands in the definition. */
+  readonly written: string
+  readonly regex: PythonRegex
+  /** `alt_user_2` fills `user`; `tuple_id_1` becomes a part of `id`. */
+  readonly #merged: readonly { readonly from: string; readonly to: string; readonly tuple: boolean }[]
+
+  /** @throws PythonSyntaxError where Python would refuse it, Error where it is empty. */
+  constructor(written: string, { usedns, multiline }: ExpressionOptions) {
+    this.written = written
+    const source = resolveTags(written, usedns)
+    if (source.trim() === '') throw new Error('the expression is empty')
+    this.regex = compilePython(source, { flags: { multiline } })
+    this.#merged = [...this.regex.names.keys()].sort().flatMap((from) => {
+      const found = /^(alt|tuple)_(.*?)(?:_\d+)?$/.exec(from)
+      const to = found?.[2]
+      if (to === undefined || from.length <= 4) return []
+      const renamed = to === 'id' ? 'fid' : to === 'port' ? 'fport' : to
+      return [{ from, to: renamed, tuple: found![1] === 'tuple' }]
+    })
+  }
+
+  get givesId(): boolean {
+    return idGroups.some((name) => this.regex.names.has(name))
+  }
+
+  groups(match: PythonMatch): Groups {
+    const groups: Groups = new Map()
+    for (const [name, index] of this.regex.names) groups.set(name, match.group(index) ?? null)
+    for (const { from, to } of this.#merged.filter(({ tuple }) => !tuple)) {
+      const value = groups.get(from)
+      if (value && !groups.get(to)) groups.set(to, value)
+    }
+    const tuples = this.#merged.filter(({ tuple }) => tuple)
+    for (const target of new Set(tuples.map(({ to }) => to))) {
+      const parts = tuples.filter(({ to }) => to === target).map(({ from }) => groups.get(from) ?? null)
+      const own = groups.get(target) ?? null
+      groups.set(target, tupleText([own, ...parts]))
+    }
+    return groups
+  }
+}
+
+/** Several values as one id, in the way Python prints a tuple. */
+const tupleText = (values: readonly (string | null)[]): string =>
+  `(${values.map((value) => (value === null ? 'None' : `'${value}'`)).join(', ')})`
+
+/** Lines as the text that expressions search. */
+export const bufferText = (lines: readonly CutLine[]): string =>
+  `${lines.map(({ text }) => text).join('\n')}\n`
+
+/** The lines that a match covers, without those that `<SKIPLINES>` stepped over, and all others. */
+export function splitLines(
+  match: PythonMatch,
+  buffer: string,
+  lines: readonly CutLine[],
+  groups: Groups,
+): { matched: CutLine[]; unmatched: CutLine[] } {
+  if (lines.length <= 1) return { matched: [...lines], unmatched: [] }
+  const start = buffer.lastIndexOf('\n', match.start) + 1
+  const newline = buffer.indexOf('\n', Math.max(0, match.end - 1))
+  const end = newline < 0 ? buffer.length : newline + 1
+  const first = countNewlines(buffer, start)
+  const last = countNewlines(buffer, end)
+  const matched = lines.slice(first, last)
+  const unmatched = lines.slice(0, first)
+  let from = 0
+  for (const skipped of skippedLines(groups)) {
+    const at = matched.findIndex((line, index) => index >= from && line.text === skipped)
+    if (at < 0) continue
+    unmatched.push(...matched.splice(at, 1))
+    from = at
+  }
+  return { matched, unmatched: [...unmatched, ...lines.slice(last)] }
+}
+
+function countNewlines(text: string, end: number): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) count++
+  return count
+}
+
+function skippedLines(groups: Groups): string[] {
+  let text = ''
+  for (let count = 0; groups.has(`skiplines${count}`); count++) text += groups.get(`skiplines${count}`) ?? ''
+  return text === '' ? [] : text.replace(/\n$/, '').split('\n')
+}

@@ -1,0 +1,290 @@
+/**
+ * A filter at work: a line is cut at its date, held against the prefix expression and those expressions that could
+ * match it, and what was found becomes failures.
+ *
+ * The order of things is fail2ban's (1.0.2): date, ignored lines, prefix, expressions in order until one matches. What
+ * differs is said at `FilterOptions.ids`.
+ */
+import { utc } from '../dates/zone.ts'
+import { zoneMinutes } from '../dates/zone-names.ts'
+import type { Failure } from '../failure.ts'
+import type { FilterDefinition } from '../filter-definition.ts'
+import type { PythonMatch } from '../regex/python-regex.ts'
+import { Connections, type Facts } from './connection.ts'
+import { Contradictions } from './contradiction.ts'
+import { bufferText, type CutLine, Expression, type Groups, splitLines } from './expression.ts'
+import { Gate } from './gate.ts'
+import { type Subject, subjectOf } from './id.ts'
+import { type Dated, LineDates } from './line-date.ts'
+import type { Filter, FilterMatch, FilterOptions, FilterProblem, LineContext, LineResult } from './types.ts'
+
+export function createFilter(definition: FilterDefinition, options: FilterOptions = {}): Filter {
+  return new RunningFilter(definition, options)
+}
+
+const defaultNewestYear = 2029
+
+/** What matched in a line, before it is known whether it is a failure. */
+interface Hit {
+  readonly expression: number
+  readonly subject: Subject | null
+  readonly harmless: boolean
+  readonly facts: Facts
+  readonly refused?: FilterMatch['refused']
+}
+
+/** What a line came to, as the work goes on. */
+interface Work {
+  hits: Hit[]
+  ignoredBy: number | null
+  text: string
+}
+
+class RunningFilter implements Filter {
+  readonly definition: FilterDefinition
+  readonly problems: FilterProblem[] = []
+  readonly #prefix: Expression | null
+  /** By index in the definition; null where one cannot be read. */
+  readonly #failing: readonly (Expression | null)[]
+  readonly #ignoring: readonly (Expression | null)[]
+  readonly #ignoreFirst: boolean
+  readonly #dates: LineDates
+  readonly #gate: Gate | null
+  readonly #every: boolean
+  readonly #strict: boolean
+  readonly #connections = new Connections()
+  readonly #contradictions = new Contradictions()
+  #lines: CutLine[] = []
+
+  constructor(definition: FilterDefinition, options: FilterOptions) {
+    this.definition = definition
+    this.#every = options.everyExpression ?? false
+    this.#strict = options.ids !== 'raw'
+    this.#prefix = definition.prefregex ? this.#read('prefregex', definition.prefregex, 0) : null
+    this.#failing = definition.failregex.map((written, index) => this.#read('failregex', written, index))
+    this.#ignoring = definition.ignoreregex.map((written, index) => this.#read('ignoreregex', written, index))
+    const ignoring = this.#ignoring.length
+    this.#ignoreFirst = ignoring > 0 && ignoring < this.#failing.length - 2
+    this.#dates = this.#readDates(options)
+    this.#gate = this.#makeGate()
+  }
+
+  /** Date templates with how many lines each dated. */
+  get dateHits(): readonly { readonly name: string; readonly hits: number }[] {
+    return this.#dates.detector.hits
+  }
+
+  process(line: string, context: LineContext): Failure[] {
+    const dated = this.#date(line, context)
+    if (this.#gate !== null && !this.#gate.test(dated.text)) return []
+    const work = this.#work(line, dated, context)
+    const failures: Failure[] = []
+    for (const hit of work.hits) {
+      if (hit.harmless || hit.subject === null || hit.refused !== undefined) continue
+      failures.push(failureOf(hit, dated.timeMs ?? context.nowMs))
+    }
+    return failures
+  }
+
+  explain(line: string, context: LineContext): LineResult {
+    const dated = this.#date(line, context)
+    this.#gate?.test(dated.text)
+    const work = this.#work(line, dated, context)
+    const timeMs = dated.timeMs ?? context.nowMs
+    return {
+      matches: work.hits.map((hit) => ({
+        expression: hit.expression,
+        ...(hit.subject === null ? {} : { id: hit.subject.id }),
+        harmless: hit.harmless,
+        ...(hit.refused === undefined ? {} : { refused: hit.refused }),
+        failure: failureOf(hit, timeMs),
+      })),
+      ...(work.ignoredBy === null ? {} : { ignoredBy: work.ignoredBy }),
+      ...(dated.template === null
+        ? {}
+        : {
+            date: {
+              text: line.slice(dated.dateStart, dated.dateEnd),
+              template: dated.template,
+              start: dated.dateStart,
+            },
+          }),
+      timeMs,
+      text: work.text,
+    }
+  }
+
+  #read(option: FilterProblem['option'], written: string, index: number): Expression | null {
+    const multiline = option === 'failregex' && this.definition.maxlines > 1
+    try {
+      const expression = new Expression(written, { usedns: this.definition.usedns, multiline })
+      if (option === 'failregex' && !expression.givesId && !this.#prefix?.givesId) {
+        throw new Error('it has no <HOST> or other tag that gives an id')
+      }
+      return expression
+    } catch (error) {
+      this.#complain(option, index, written, error)
+      return null
+    }
+  }
+
+  #complain(option: FilterProblem['option'], index: number, expression: string, error: unknown): void {
+    if (!(error instanceof Error)) throw error
+    this.problems.push({ option, index, expression, message: error.message })
+  }
+
+  #readDates({ zone = utc, newestYear = defaultNewestYear }: FilterOptions): LineDates {
+    const { datepattern, logtimezone } = this.definition
+    const minutes = logtimezone === undefined ? null : zoneMinutes(logtimezone)
+    if (logtimezone !== undefined && minutes === null) {
+      this.#complain('logtimezone', 0, logtimezone, new Error('it is no time zone with a fixed offset'))
+    }
+    try {
+      return new LineDates(datepattern ?? null, zone, minutes, newestYear)
+    } catch (error) {
+      this.#complain('datepattern', 0, datepattern ?? '', error)
+      return new LineDates(null, zone, minutes, newestYear)
+    }
+  }
+
+  /** Expressions over several lines need every line, so nothing can be told from one. */
+  #makeGate(): Gate | null {
+    if (this.definition.maxlines > 1) return null
+    const gate = new Gate(
+      this.#failing.map((expression) => (expression === null ? [] : expression.regex.required)),
+    )
+    return gate.isOpen ? null : gate
+  }
+
+  #date(line: string, { nowMs, timeMs }: LineContext): Dated {
+    if (timeMs === undefined) return this.#dates.cut(line, nowMs)
+    return { text: line, timeMs, dateStart: 0, dateEnd: 0, template: null }
+  }
+
+  #work(line: string, dated: Dated, { nowMs }: LineContext): Work {
+    const work: Work = { hits: [], ignoredBy: null, text: dated.text }
+    const cut: CutLine = { text: dated.text, whole: line }
+    const { maxlines } = this.definition
+    this.#lines = maxlines > 1 ? [...this.#lines, cut].slice(-maxlines) : [cut]
+    const original = this.#lines
+    let buffer = bufferText(original)
+    if (this.#ignoreFirst && this.#isIgnored(buffer, work)) return work
+    let prefixGroups: Groups | null = null
+    if (this.#prefix !== null) {
+      const match = this.#prefix.regex.search(buffer)
+      if (match === null) return work
+      prefixGroups = this.#prefix.groups(match)
+      const content = prefixGroups.get('content')
+      prefixGroups.delete('content')
+      if (content) {
+        this.#lines = [{ text: content, whole: line }]
+        work.text = content
+        buffer = bufferText(this.#lines)
+      }
+    }
+    for (const [index, expression] of this.#failing.entries()) {
+      if (expression === null || (this.#gate !== null && this.#gate.candidates[index] === 0)) continue
+      const match = expression.regex.search(buffer)
+      if (match === null) continue
+      const taken = this.#take(index, match, buffer, original, prefixGroups, work, nowMs)
+      buffer = bufferText(this.#lines)
+      if (taken === 'stop') break
+    }
+    return work
+  }
+
+  /** What an expression's match comes to; `stop` where no other is tried. */
+  #take(
+    index: number,
+    match: PythonMatch,
+    buffer: string,
+    original: readonly CutLine[],
+    prefixGroups: Groups | null,
+    work: Work,
+    nowMs: number,
+  ): 'stop' | 'go on' {
+    const goOn = this.#every ? 'go on' : 'stop'
+    const expression = this.#failing[index]!
+    const own = expression.groups(match)
+    const { matched, unmatched } = splitLines(match, buffer, original, own)
+    const several = this.definition.maxlines > 1
+    if (this.#ignoring.length > 0 && this.#isIgnored(several ? bufferText(matched) : buffer, work)) {
+      if (!this.#every || several) this.#lines = unmatched
+      return goOn
+    }
+    if (!this.#every || several) this.#lines = unmatched
+    const groups: Groups = prefixGroups === null ? own : new Map([...prefixGroups, ...own])
+    let facts: Facts = { groups, users: null, matches: [], harmlessMatches: [], pending: false }
+    const connection = groups.get('mlfid') ?? null
+    if (connection === null) facts.matches = matched
+    else facts = this.#connections.merge(connection, facts, matched, nowMs)
+    const harmless = Boolean(facts.groups.get('nofail'))
+    const subject = subjectOf(facts.groups)
+    if (subject === null && !harmless) facts.pending = true
+    else if (subject === null && this.#every) facts.pending = true
+    const refused = this.#strict ? this.#refusal(subject, connection, work.text, own, nowMs) : undefined
+    work.hits.push({
+      expression: index,
+      subject: refused?.subject ?? subject,
+      harmless,
+      facts: connection === null ? facts : copyOf(facts),
+      ...(refused?.why === undefined ? {} : { refused: refused.why }),
+    })
+    return goOn
+  }
+
+  /** Whether and why an id must not be banned, or which one is meant instead. */
+  #refusal(
+    subject: Subject | null,
+    connection: string | null,
+    text: string,
+    own: Groups,
+    nowMs: number,
+  ): { why?: FilterMatch['refused']; subject?: Subject } | undefined {
+    if (subject === null) return undefined
+    if (subject.notAnAddress) return { why: 'not-an-address' }
+    if (subject.name !== undefined && (this.definition.usedns === 'no' || !isName(subject.name))) {
+      return { why: 'not-an-address' }
+    }
+    if (connection === null || subject.address === undefined) return undefined
+    return this.#contradictions.check(connection, subject, text, own, nowMs)
+  }
+
+  #isIgnored(buffer: string, work: Work): boolean {
+    const found = this.#ignoring.findIndex((expression) => expression?.regex.search(buffer) != null)
+    if (found < 0) return false
+    work.ignoredBy = found
+    return true
+  }
+}
+
+/** A name that a resolver could know: letters, digits, hyphens and dots, not a number all through. */
+const isName = (text: string): boolean => /^(?=.*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i.test(text)
+
+const copyOf = (facts: Facts): Facts => ({
+  ...facts,
+  groups: new Map(facts.groups),
+  users: facts.users === null ? null : new Set(facts.users),
+})
+
+/** Groups that steer the filter, and say nothing about the failure. */
+const steering = /^(?:nofail|mlf|skiplines|attempts$)/
+
+function failureOf({ subject, facts }: Hit, timeMs: number): Failure {
+  const groups: Record<string, string> = {}
+  for (const [name, value] of facts.groups) if (value !== null && !steering.test(name)) groups[name] = value
+  const told = Number(facts.groups.get('attempts') ?? 1)
+  return {
+    id: subject?.id ?? '',
+    ...(subject?.address === undefined ? {} : { address: subject.address }),
+    ...(subject?.name === undefined ? {} : { name: subject.name }),
+    timeMs,
+    attempts: Number.isInteger(told) && told >= 1 ? Math.min(told, mostAttempts) : 1,
+    matches: facts.matches.map(({ whole }) => whole),
+    groups,
+    ...(facts.users === null ? {} : { users: [...facts.users] }),
+  }
+}
+
+/** No line tells of more attempts than this. */
+const mostAttempts = 100

@@ -1,0 +1,100 @@
+/**
+ * Which of many expressions could match a text at all, told by one walk over it.
+ *
+ * Every expression names texts of which a match contains at least one (`requiredTexts`). One automaton looks for all
+ * of them at once (Aho and Corasick, 1975), so that the lines of other programs, which are most of a log, cost about a
+ * nanosecond a character. Characters beyond ASCII are in none of the texts.
+ */
+
+/** Columns of the automaton: one for each ASCII character. */
+const columns = 128
+
+export class Gate {
+  /** Next state by state * 128 + character; states with something found are those from `#firstFinal` on. */
+  readonly #next: Int32Array
+  readonly #found: readonly (readonly number[])[]
+  readonly #always: readonly number[]
+  readonly #count: number
+  /** Which expressions the last text could match: 1 or 0 by index. */
+  readonly candidates: Uint8Array
+
+  /** `required[i]` are the texts of expression i, null where nothing is known of it. */
+  constructor(required: readonly (readonly string[] | null)[]) {
+    this.#count = required.length
+    this.candidates = new Uint8Array(required.length)
+    const usable = required.map((texts) =>
+      // the text to be searched has its newline added later
+      texts?.every((text) => /^[\0-\x7f]+$/.test(text) && !text.includes('\n')) ? texts : null,
+    )
+    this.#always = usable.flatMap((texts, index) => (texts === null ? [index] : []))
+    const { next, found } = automaton(usable)
+    this.#next = next
+    this.#found = found
+  }
+
+  /** Whether some expression that is not always a candidate was left out of the walk. */
+  get isOpen(): boolean {
+    return this.#always.length === this.#count
+  }
+
+  /** Sets `candidates`; false where there is none. */
+  test(text: string): boolean {
+    const { candidates } = this
+    candidates.fill(0)
+    for (const index of this.#always) candidates[index] = 1
+    let any = this.#always.length > 0
+    const next = this.#next
+    const found = this.#found
+    let state = 0
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      state = code < columns ? next[state + code]! : 0
+      if (state < 0) {
+        state = -state
+        any = true
+        for (const index of found[state / columns]!) candidates[index] = 1
+      }
+    }
+    return any
+  }
+}
+
+/** States are counted in rows; a transition to a state that completes a text is negative. */
+function automaton(required: readonly (readonly string[] | null)[]): { next: Int32Array; found: number[][] } {
+  const children: Map<number, number>[] = [new Map()]
+  const found: number[][] = [[]]
+  required.forEach((texts, index) => {
+    for (const text of texts ?? []) {
+      let state = 0
+      for (let at = 0; at < text.length; at++) {
+        const code = text.charCodeAt(at)
+        let to = children[state]!.get(code)
+        if (to === undefined) {
+          to = children.push(new Map()) - 1
+          found.push([])
+          children[state]!.set(code, to)
+        }
+        state = to
+      }
+      found[state]!.push(index)
+    }
+  })
+  const next = new Int32Array(children.length * columns)
+  const fallback = new Int32Array(children.length)
+  const queue = [0]
+  for (const state of queue) {
+    for (let code = 0; code < columns; code++) {
+      const child = children[state]!.get(code)
+      const other = state === 0 ? 0 : next[fallback[state]! * columns + code]!
+      if (child === undefined) {
+        next[state * columns + code] = other
+        continue
+      }
+      fallback[child] = Math.abs(other) / columns
+      found[child] = [...new Set([...found[child]!, ...found[fallback[child]!]!])]
+      next[state * columns + code] = (found[child]!.length > 0 ? -1 : 1) * child * columns
+      queue.push(child)
+    }
+  }
+  return { next, found }
+}

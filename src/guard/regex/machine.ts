@@ -1,0 +1,218 @@
+/**
+ * Runs a program over a text by trying alternatives in order, as Python does, but within bounds.
+ *
+ * A memoryless program notes at each fork which positions have failed there and never tries them again, so its time
+ * grows with program times text and not exponentially; look-arounds and atomic parts are runs of their own. Others have
+ * nothing but the number of steps to stop them.
+ */
+import { caseVariants } from './charset.ts'
+import { holds, type Instruction, type Program } from './program.ts'
+
+/** Slots: start and end of the whole match, then of each group; -1 where unset. Positions count code points. */
+export type Slots = Int32Array
+
+/** The bound was reached before an answer was. */
+export const gaveUp = Symbol('gave up')
+
+export class Machine {
+  readonly #program: Program
+  readonly #code: readonly Instruction[]
+  #text: Uint32Array = new Uint32Array(0)
+  #steps = 0
+  /** For each instruction and position, the run in which it was tried. */
+  #tried = new Int32Array(0)
+  #run = 0
+  /** Next free number of a fork; -1 for others. */
+  readonly #fork: Int32Array
+  readonly #forks: number
+
+  constructor(program: Program) {
+    this.#program = program
+    this.#code = program.code
+    this.#fork = new Int32Array(program.code.length).fill(-1)
+    let forks = 0
+    program.code.forEach(({ op }, at) => {
+      if (op === 'split') this.#fork[at] = forks++
+    })
+    this.#forks = forks
+  }
+
+  /** The first match at or after `from`, as Python's `search` finds it. */
+  search(text: Uint32Array, from: number, steps: number): Slots | null | typeof gaveUp {
+    this.#text = text
+    this.#steps = steps
+    if (this.#program.memoryless) {
+      const size = this.#forks * (text.length + 1)
+      if (this.#tried.length < size || this.#run > 0x3fffffff) {
+        this.#tried = new Int32Array(Math.max(size, this.#tried.length))
+        this.#run = 0
+      }
+      this.#run++
+    }
+    const run = this.#run
+    const slots = new Int32Array(2 * (this.#program.groups + 1)).fill(-1)
+    const onlyStart = this.#code[0]!.op === 'assert' && this.#code[0].what === 'start'
+    for (let start = from; start <= (onlyStart ? Math.min(0, text.length) : text.length); start++) {
+      const end = this.#match(0, start, slots, run)
+      if (this.#steps <= 0) return gaveUp
+      if (end < 0) continue
+      slots[0] = start
+      slots[1] = end
+      return slots
+    }
+    return null
+  }
+
+  /** Runs from an instruction to `accept`; the position there, or -1 with the slots as they were. */
+  #match(start: number, position: number, slots: Slots, run: number): number {
+    const code = this.#code
+    const text = this.#text
+    const memory = this.#program.memoryless
+    const width = text.length + 1
+    /** Triples: an instruction to go on at, with its position; or ~slot with the value to put back. */
+    const stack: number[] = []
+    const registers = this.#program.registers > 0 ? new Int32Array(this.#program.registers) : null
+    let at = start
+    let here = position
+    for (;;) {
+      if (--this.#steps <= 0) return this.#undo(stack, slots, registers)
+      const instruction = code[at]!
+      let failed = false
+      switch (instruction.op) {
+        case 'char':
+          if (here < text.length && instruction.test(text[here]!)) {
+            here++
+            at++
+          } else failed = true
+          break
+        case 'split': {
+          if (memory) {
+            const key = this.#fork[at]! * width + here
+            if (this.#tried[key] === run) {
+              failed = true
+              break
+            }
+            this.#tried[key] = run
+          }
+          stack.push(instruction.second, here)
+          at = instruction.first
+          break
+        }
+        case 'jump':
+          at = instruction.to
+          break
+        case 'save':
+          stack.push(~instruction.slot, slots[instruction.slot]!)
+          slots[instruction.slot] = here
+          at++
+          break
+        case 'assert':
+          if (holds(instruction.what, instruction.ascii, text, here)) at++
+          else failed = true
+          break
+        case 'backreference': {
+          const end = this.#repeated(instruction, slots, here)
+          if (end < 0) failed = true
+          else {
+            here = end
+            at++
+          }
+          break
+        }
+        case 'condition':
+          at = slots[2 * instruction.group + 1]! >= 0 ? instruction.yes : instruction.no
+          break
+        case 'look': {
+          const from = instruction.back === null ? here : here - instruction.back
+          const before = slots.slice()
+          const found = from >= 0 && this.#match(at + 1, from, slots, this.#newRun()) >= 0
+          if (found !== instruction.negated) {
+            if (instruction.negated) slots.set(before)
+            else this.#remember(stack, before, slots)
+            at = instruction.next
+          } else {
+            slots.set(before)
+            failed = true
+          }
+          break
+        }
+        case 'atomic': {
+          const before = slots.slice()
+          const end = this.#match(at + 1, here, slots, this.#newRun())
+          if (end < 0) failed = true
+          else {
+            this.#remember(stack, before, slots)
+            here = end
+            at = instruction.next
+          }
+          break
+        }
+        case 'mark': {
+          const key = slots.length + instruction.register
+          stack.push(~key, registers![instruction.register]!)
+          registers![instruction.register] = here
+          at++
+          break
+        }
+        case 'progress':
+          at = registers![instruction.register] === here ? instruction.leave : at + 1
+          break
+        case 'accept':
+          return here
+      }
+      if (!failed) continue
+      for (;;) {
+        if (stack.length === 0) return -1
+        const value = stack.pop()!
+        const what = stack.pop()!
+        if (what >= 0) {
+          at = what
+          here = value
+          break
+        }
+        putBack(~what, value, slots, registers)
+      }
+    }
+  }
+
+  #newRun(): number {
+    return ++this.#run
+  }
+
+  #undo(stack: number[], slots: Slots, registers: Int32Array | null): number {
+    while (stack.length > 0) {
+      const value = stack.pop()!
+      const what = stack.pop()!
+      if (what < 0) putBack(~what, value, slots, registers)
+    }
+    return -1
+  }
+
+  /** Lets what a part has set be put back when the way fails. */
+  #remember(stack: number[], before: Slots, slots: Slots): void {
+    for (let slot = 0; slot < slots.length; slot++) {
+      if (before[slot] !== slots[slot]) stack.push(~slot, before[slot]!)
+    }
+  }
+
+  #repeated(
+    { group, ignoreCase }: { readonly group: number; readonly ignoreCase: boolean },
+    slots: Slots,
+    here: number,
+  ): number {
+    const start = slots[2 * group]!
+    const end = slots[2 * group + 1]!
+    if (start < 0 || end < start || here + end - start > this.#text.length) return -1
+    for (let offset = 0; offset < end - start; offset++) {
+      const wanted = this.#text[start + offset]!
+      const found = this.#text[here + offset]!
+      if (wanted !== found && !(ignoreCase && caseVariants(wanted).includes(found))) return -1
+    }
+    return here + end - start
+  }
+}
+
+function putBack(slot: number, value: number, slots: Slots, registers: Int32Array | null): void {
+  if (slot < slots.length) slots[slot] = value
+  else registers![slot - slots.length] = value
+}

@@ -1,0 +1,241 @@
+/**
+ * A regular expression in Python's language, ready to search.
+ *
+ * It runs as a JavaScript expression where that means the same and cannot take for ever, else in the bounded machine.
+ * Which of the two is chosen by the length of the text: the longest that a polynomial expression may search is where
+ * its time would pass some ten milliseconds.
+ */
+import { withoutConditionals } from './conditional.ts'
+import { costDegree } from './danger.ts'
+import { type Emitted, emit, type Form } from './emit.ts'
+import { type Required, requiredTexts } from './literals.ts'
+import { gaveUp, Machine } from './machine.ts'
+import { noFlags, type PythonFlags, parsePython } from './parse.ts'
+import { programOf } from './program.ts'
+import { type PythonTree, someNode } from './tree.ts'
+
+export interface PythonMatch {
+  /** Positions in the text (UTF-16 units): where the match begins and ends. */
+  readonly start: number
+  readonly end: number
+  /** What a group holds, or undefined where it is unset. */
+  group(index: number): string | undefined
+  /** Where a group begins and ends, or null where it is unset. */
+  span(index: number): readonly [number, number] | null
+}
+
+export interface CompileOptions {
+  readonly flags?: Partial<PythonFlags>
+  /** Unnamed groups to keep as well; by default only those that have names or are referred to are. */
+  readonly keep?: readonly number[] | 'all'
+  /** Always use the machine: for tests. */
+  readonly machineOnly?: boolean
+}
+
+/** Steps of the machine after which a search gives up: well below a second. */
+const mostSteps = 5_000_000
+/** Steps of a JavaScript expression that are over in some ten milliseconds. */
+const quickSteps = 2_000_000
+
+/** @throws PythonSyntaxError where Python would refuse the expression. */
+export function compilePython(pattern: string, options: CompileOptions = {}): PythonRegex {
+  return new PythonRegex(pattern, options)
+}
+
+export class PythonRegex {
+  readonly pattern: string
+  readonly tree: PythonTree
+  /** The power of a text's length with which JavaScript's time may grow; Infinity where it may double by the character. */
+  readonly degree: number
+  /** Why it never runs as a JavaScript expression; null where it does. */
+  readonly inexpressible: string | null
+  /** What every match contains. */
+  readonly required: Required
+  /** How many searches were given up at the bound; they count as not matching. */
+  gaveUp = 0
+  readonly #kept: ReadonlySet<number>
+  readonly #forms: { [F in Form]?: Compiled | null } = {}
+  readonly #longest: number
+  #machine: Machine | null = null
+
+  constructor(pattern: string, options: CompileOptions) {
+    this.pattern = pattern
+    this.tree = parsePython(pattern, { ...noFlags, ...options.flags })
+    this.#kept = keptGroups(this.tree, options.keep ?? [])
+    this.degree = costDegree(this.tree.root, this.tree.groups)
+    this.#longest = longestQuick(this.degree)
+    this.required = requiredTexts(this.tree.root)
+    if (options.machineOnly) {
+      this.inexpressible = 'asked for'
+    } else {
+      const ascii = this.#emit('ascii')
+      this.inexpressible = 'reason' in ascii ? ascii.reason : null
+      if (!('reason' in ascii)) this.#forms.ascii = compiled(ascii, '')
+    }
+  }
+
+  /** Names of groups with their indices. */
+  get names(): ReadonlyMap<string, number> {
+    return this.tree.names
+  }
+
+  /** The JavaScript expression for ASCII texts, or null where the machine runs it. */
+  get source(): string | null {
+    return this.#forms.ascii?.expression.source ?? null
+  }
+
+  /** The first match at or after a position, or null. */
+  search(text: string, from = 0): PythonMatch | null {
+    if (this.inexpressible === null && text.length <= this.#longest) {
+      const form = this.#form(nonAscii.test(text) ? 'unicode' : 'ascii')
+      if (form !== null) {
+        const found = searchCompiled(form, text, from)
+        // V8 may begin an empty match in the middle of a character of two units
+        if (found === null || !splitsPair(text, found.start)) return found
+      }
+    }
+    return this.#searchMachine(text, from)
+  }
+
+  #form(form: Form): Compiled | null {
+    const known = this.#forms[form]
+    if (known !== undefined) return known
+    const emitted = this.#emit(form)
+    const made = 'reason' in emitted ? null : compiled(emitted, 'u')
+    this.#forms[form] = made
+    return made
+  }
+
+  #emit(form: Form): Emitted | { reason: string } {
+    const root = withoutConditionals(this.tree.root)
+    if (root === null) return { reason: 'a conditional that cannot be split into alternatives' }
+    return emit(root, form, this.#kept)
+  }
+
+  #searchMachine(text: string, from: number): PythonMatch | null {
+    this.#machine ??= new Machine(programOf(this.tree.root, this.tree.groups))
+    const points = codePoints(text)
+    const slots = this.#machine.search(points.codes, points.indexOf(from), mostSteps)
+    if (slots === gaveUp) this.gaveUp++
+    if (slots === null || slots === gaveUp) return null
+    const unit = (slot: number): number => points.unitOf(slots[slot]!)
+    const span = (index: number): readonly [number, number] | null =>
+      slots[2 * index]! < 0 || slots[2 * index + 1]! < 0 ? null : [unit(2 * index), unit(2 * index + 1)]
+    return {
+      start: unit(0),
+      end: unit(1),
+      span,
+      group: (index) => {
+        const found = span(index)
+        return found === null ? undefined : text.slice(found[0], found[1])
+      },
+    }
+  }
+}
+
+const splitsPair = (text: string, at: number): boolean => {
+  const unit = text.charCodeAt(at)
+  return unit >= 0xdc00 && unit <= 0xdfff && at > 0 && text.codePointAt(at - 1)! > 0xffff
+}
+
+const nonAscii = /[^\0-\x7f]/
+
+interface Compiled {
+  readonly expression: RegExp
+  readonly groups: Emitted['groups']
+  /** The same, able to tell where groups are; made when first asked. */
+  indexed: RegExp | null
+  global: RegExp | null
+}
+
+const compiled = ({ source, groups }: Emitted, flags: string): Compiled => ({
+  expression: new RegExp(source, flags),
+  groups,
+  indexed: null,
+  global: null,
+})
+
+function searchCompiled(form: Compiled, text: string, from: number): PythonMatch | null {
+  let { expression } = form
+  if (from > 0) {
+    form.global ??= new RegExp(expression.source, `${expression.flags}g`)
+    expression = form.global
+    expression.lastIndex = from
+  }
+  const found = expression.exec(text)
+  return found === null ? null : new CompiledMatch(form, text, found, from)
+}
+
+class CompiledMatch implements PythonMatch {
+  readonly start: number
+  readonly end: number
+  readonly #form: Compiled
+  readonly #text: string
+  readonly #found: RegExpExecArray
+  readonly #from: number
+
+  constructor(form: Compiled, text: string, found: RegExpExecArray, from: number) {
+    this.#form = form
+    this.#text = text
+    this.#found = found
+    this.#from = from
+    this.start = found.index
+    this.end = found.index + found[0].length
+  }
+
+  group(index: number): string | undefined {
+    if (index === 0) return this.#found[0]
+    for (const number of this.#form.groups.get(index) ?? []) {
+      const text = this.#found[number]
+      if (text !== undefined) return text
+    }
+    return undefined
+  }
+
+  span(index: number): readonly [number, number] | null {
+    if (index === 0) return [this.start, this.end]
+    const { expression } = this.#form
+    this.#form.indexed ??= new RegExp(expression.source, `${expression.flags}dg`)
+    this.#form.indexed.lastIndex = this.#from
+    const { indices } = this.#form.indexed.exec(this.#text)!
+    for (const number of this.#form.groups.get(index) ?? []) {
+      const span = indices![number]
+      if (span !== undefined) return span
+    }
+    return null
+  }
+}
+
+function keptGroups({ root, groups, names }: PythonTree, keep: readonly number[] | 'all'): Set<number> {
+  const kept = new Set(keep === 'all' ? Array.from({ length: groups }, (_, at) => at + 1) : keep)
+  for (const index of names.values()) kept.add(index)
+  someNode(root, (node) => {
+    if (node.kind === 'backreference') kept.add(node.index)
+    return false
+  })
+  return kept
+}
+
+/** The longest text that an expression of some degree d searches quickly: about length^d / d! steps. */
+function longestQuick(degree: number): number {
+  if (degree === Number.POSITIVE_INFINITY) return -1
+  let factorial = 1
+  for (let factor = 2; factor <= degree; factor++) factorial *= factor
+  return (quickSteps * factorial) ** (1 / degree)
+}
+
+function codePoints(text: string): {
+  codes: Uint32Array
+  unitOf(index: number): number
+  indexOf(unit: number): number
+} {
+  if (!/[\ud800-\udbff]/.test(text)) {
+    const codes = new Uint32Array(text.length)
+    for (let at = 0; at < text.length; at++) codes[at] = text.charCodeAt(at)
+    return { codes, unitOf: (index) => index, indexOf: (unit) => unit }
+  }
+  const codes = Uint32Array.from(text, (char) => char.codePointAt(0)!)
+  const units = [0]
+  for (const code of codes) units.push(units.at(-1)! + (code > 0xffff ? 2 : 1))
+  return { codes, unitOf: (index) => units[index]!, indexOf: (unit) => units.indexOf(unit) }
+}
