@@ -4,23 +4,18 @@
  * Kernel: net/netfilter/ipset/ip_set_bitmap_gen.h, ip_set_bitmap_ip.c, ip_set_bitmap_ipmac.c, ip_set_bitmap_port.c,
  * Linux 6.18.
  */
-import type {
-  CreateAttributes,
-  ElementAttributes,
-  SetError,
-  SetTypeName,
-} from '../../lang/ipset/kernel.ts'
+import type { CreateAttributes, ElementAttributes, SetError, SetTypeName } from '../../lang/ipset/kernel.ts'
 import type { Family } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { maskWord } from './layout.ts'
 import { networkRange } from './range.ts'
 import {
-  elementBytes,
   type Extensions,
+  elementBytes,
   kindsOf,
   type PacketTest,
-  readExtensions,
   Records,
+  readExtensions,
   sameKinds,
 } from './record.ts'
 import type { PacketQuestion, SetOfKind, TestAnswer } from './set.ts'
@@ -47,7 +42,11 @@ interface Range {
 }
 
 /** The set, or what the kernel refuses. */
-export function createBitmap(type: BitmapTypeName, attributes: CreateAttributes, hz: number): BitmapSet | SetError {
+export function createBitmap(
+  type: BitmapTypeName,
+  attributes: CreateAttributes,
+  hz: number,
+): BitmapSet | SetError {
   const range = type === 'bitmap:port' ? portsOf(attributes) : addressesOf(attributes)
   return typeof range === 'string' ? range : new BitmapSet(type, range, attributes, hz)
 }
@@ -181,11 +180,11 @@ export class BitmapSet implements SetOfKind {
   // --- Commands
 
   change(kind: 'add' | 'del', element: ElementAttributes, exist: boolean, nowTicks: number): SetError | null {
-    const span = this.#spanOf(element)
-    // Ports are looked at before what is to be kept beside them, addresses after it.
-    if (typeof span === 'string' && this.type === 'bitmap:port') return span
+    // The first port is looked at before what is to be kept beside it, addresses after that.
+    if (this.type === 'bitmap:port' && !this.#holds(element.port!)) return 'BITMAP_RANGE'
     const extensions = readExtensions(this.#records.kinds, element)
     if (typeof extensions === 'string') return extensions
+    const span = this.#spanOf(element)
     if (typeof span === 'string') return span
     for (let value = span[0]; value <= span[1]; value += this.#range.step) {
       const id = this.#idOf(value)
@@ -196,6 +195,10 @@ export class BitmapSet implements SetOfKind {
       if (!isDone && !exist) return 'EXIST'
     }
     return null
+  }
+
+  #holds(value: number): boolean {
+    return this.#range.first <= value && value <= this.#range.last
   }
 
   #idOf(value: number): number {
@@ -219,7 +222,13 @@ export class BitmapSet implements SetOfKind {
   }
 
   /** Whether it was added. Source: mtype_add(), bitmap_ipmac_do_add(). */
-  #add(id: number, ether: Uint8Array | null, extensions: Extensions, exist: boolean, nowTicks: number): boolean {
+  #add(
+    id: number,
+    ether: Uint8Array | null,
+    extensions: Extensions,
+    exist: boolean,
+    nowTicks: number,
+  ): boolean {
     const isMac = this.type === 'bitmap:ip,mac'
     let stored: number | null = null
     if (this.#bits[id] === 1) {
@@ -230,7 +239,7 @@ export class BitmapSet implements SetOfKind {
         this.#count--
       } else {
         if (isMac && this.#isFilled[id] === 1 && ether !== null && exist) this.#setEther(id, ether)
-        const isOver = this.#records.isOver(id, nowTicks)
+        const isOver = this.#isOver(id, nowTicks)
         if (!isOver && !exist) return false
         this.#records.drop(id)
         this.#count--
@@ -254,6 +263,12 @@ export class BitmapSet implements SetOfKind {
     return true
   }
 
+  /** A time that has not begun is taken for one of long ago: it is a small number. */
+  #isOver(id: number, nowTicks: number): boolean {
+    if (this.#hasTime(id)) return this.#records.isOver(id, nowTicks)
+    return this.#records.kinds.defaultTimeout !== null && this.#records.storedTime(id) !== 0
+  }
+
   #setEther(id: number, ether: Uint8Array): void {
     this.#ethers.set(ether, id * 6)
     this.#isFilled[id] = 1
@@ -264,7 +279,7 @@ export class BitmapSet implements SetOfKind {
     this.#bits[id] = 0
     this.#records.drop(id)
     this.#count--
-    return !this.#records.isOver(id, nowTicks)
+    return !this.#isOver(id, nowTicks)
   }
 
   test(element: ElementAttributes, nowTicks: number): boolean {

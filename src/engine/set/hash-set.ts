@@ -26,8 +26,8 @@ import {
 } from './layout.ts'
 import { networkRange, networkWithin } from './range.ts'
 import {
-  elementBytes,
   type Extensions,
+  elementBytes,
   kindsOf,
   type PacketTest,
   readExtensions,
@@ -219,11 +219,14 @@ export class HashSet implements SetOfKind {
     const own: AddressRange = { from, to: from, step: 1 }
     const second = parts.ip2[0] ?? 0
     if (!hasRange) return { ...alone, addresses: own, seconds: { from: second, to: second, step: 1 } }
-    const addresses = isNetFirst ? networksOf(from, element.ipTo?.[0], parts.length) : this.#hostsOf(element, from)
+    const addresses = isNetFirst
+      ? networksOf(from, element.ipTo?.[0], parts.length)
+      : this.#hostsOf(element, from)
     if (typeof addresses === 'string') return addresses
-    const ports = hasPorts || type === 'hash:ip,port,net' || type === 'hash:net,port'
-      ? portRange(parts.port, element.portTo)
-      : ([parts.port, parts.port] as const)
+    const ports =
+      hasPorts || type === 'hash:ip,port,net' || type === 'hash:net,port'
+        ? portRange(parts.port, element.portTo)
+        : ([parts.port, parts.port] as const)
     if (type !== 'hash:ip,port,net') {
       return { parts, addresses, ports, seconds: { from: second, to: second, step: 1 } }
     }
@@ -396,7 +399,11 @@ function portRange(port: number, portTo: number | undefined): readonly [number, 
 }
 
 /** The addresses of a range, or its networks with their lengths. */
-function* pieces({ from, to, step }: AddressRange): Iterable<readonly [address: number, length: number | null]> {
+function* pieces({
+  from,
+  to,
+  step,
+}: AddressRange): Iterable<readonly [address: number, length: number | null]> {
   if (step > 0) {
     for (let address = from; address <= to; address += step) yield [address, null]
     return

@@ -88,6 +88,11 @@ export class HashTable {
     return this.layout.emptyBytes + regions + this.#blockBytes + this.records.commentBytes
   }
 
+  /** What the kernel counts for each step by which a bucket grows: a header each time. It takes off one when all goes. */
+  get #stepBytes(): number {
+    return bucketBytes + blockStep * this.#options.elementBytes
+  }
+
   /** The longest prefix length that is there; null for none. */
   get longest(): number | null {
     return this.#lengths[0] ?? null
@@ -139,6 +144,7 @@ export class HashTable {
     if (size === 0) {
       if (isFull) return 'HASH_FULL'
       this.#start[bucket] = this.#allocate(blockStep)
+      this.#blockBytes += this.#stepBytes
       this.#size[bucket] = blockStep
       this.#used[bucket] = 1
       this.#put(this.#start[bucket]!, region, words, extensions, options.nomatch, nowTicks)
@@ -190,6 +196,7 @@ export class HashTable {
     const to = this.#allocate(size + blockStep)
     for (let at = 0; at < size; at++) this.#move(from + at, to + at)
     this.#release(from, size)
+    this.#blockBytes += this.#stepBytes
     this.#start[bucket] = to
     this.#size[bucket] = size + blockStep
     return true
@@ -261,7 +268,9 @@ export class HashTable {
   }
 
   #dissolve(bucket: number): void {
-    this.#release(this.#start[bucket]!, this.#size[bucket]!)
+    const size = this.#size[bucket]!
+    this.#blockBytes -= bucketBytes + size * this.#options.elementBytes
+    this.#release(this.#start[bucket]!, size)
     this.#size[bucket] = this.#used[bucket] = 0
   }
 
@@ -277,6 +286,7 @@ export class HashTable {
       if (this.#flags[record] !== 0) this.#move(record, next++)
     }
     this.#release(start, size)
+    this.#blockBytes -= this.#stepBytes
     this.#start[bucket] = to
     this.#size[bucket] = size - blockStep
     this.#used[bucket] = next - to
@@ -316,6 +326,7 @@ export class HashTable {
       }
       this.#dissolve(bucket)
     }
+    this.#blockBytes = 0
     this.#elements.fill(0)
     this.#lengthCounts.fill(0)
     this.#lengths.length = 0
@@ -390,30 +401,26 @@ export class HashTable {
         }
       }
       if (fits) {
-        this.#rebuild(bits, counts, records, targets, nowTicks)
+        this.#rebuild(bits, counts, records, targets)
         return
       }
     }
   }
 
-  #rebuild(
-    bits: number,
-    counts: Uint8Array,
-    records: readonly number[],
-    targets: readonly number[],
-    nowTicks: number,
-  ): void {
-    const old = { start: this.#start, size: this.#size, used: this.#used, flags: this.#flags }
+  #rebuild(bits: number, counts: Uint8Array, records: readonly number[], targets: readonly number[]): void {
+    const old = { start: this.#start, size: this.#size, used: this.#used }
     const buckets = 2 ** bits
     const start = new Int32Array(buckets)
     const size = new Uint8Array(buckets)
     const used = new Uint8Array(buckets)
     const elements = new Int32Array(regionsOf(bits))
+    this.#blockBytes = 0
     for (let bucket = 0; bucket < buckets; bucket++) {
       const count = counts[bucket]!
       if (count === 0) continue
       size[bucket] = Math.ceil(count / blockStep) * blockStep
       start[bucket] = this.#allocate(size[bucket]!)
+      this.#blockBytes += (size[bucket]! / blockStep) * this.#stepBytes
     }
     for (let at = 0; at < records.length; at++) {
       const target = targets[at]!
@@ -421,7 +428,6 @@ export class HashTable {
       used[target] = used[target]! + 1
       elements[target % elements.length] = elements[target % elements.length]! + 1
     }
-    void nowTicks
     for (let bucket = 0; bucket < old.size.length; bucket++) {
       if (old.size[bucket] !== 0) this.#release(old.start[bucket]!, old.size[bucket]!)
     }
@@ -435,7 +441,12 @@ export class HashTable {
   // --- Listing
 
   /** Calls back with each element's words and record, in the kernel's order. */
-  *each(nowTicks: number): Iterable<{ readonly words: Uint32Array; readonly at: number; readonly record: number; readonly nomatch: boolean }> {
+  *each(nowTicks: number): Iterable<{
+    readonly words: Uint32Array
+    readonly at: number
+    readonly record: number
+    readonly nomatch: boolean
+  }> {
     for (let bucket = 0; bucket < this.#size.length; bucket++) {
       const start = this.#start[bucket]!
       for (let record = start; record < start + this.#used[bucket]!; record++) {
@@ -458,7 +469,6 @@ export class HashTable {
   // --- Blocks of records
 
   #allocate(size: number): number {
-    this.#blockBytes += bucketBytes + size * this.#options.elementBytes
     const block = this.#free[size >> 1]?.pop()
     const start = block ?? this.#taken
     if (block === undefined) {
@@ -473,7 +483,6 @@ export class HashTable {
   }
 
   #release(start: number, size: number): void {
-    this.#blockBytes -= bucketBytes + size * this.#options.elementBytes
     this.#free[size >> 1] ??= []
     this.#free[size >> 1]!.push(start)
   }

@@ -33,7 +33,12 @@ export interface HashLayout {
   /** Bytes of an empty set with one region. */
   readonly emptyBytes: number
   /** Where the network stands in the words; null where there is none. */
-  readonly net: { readonly at: number; readonly lengthWord: number; readonly lengthShift: number; readonly stored: 0 | 1 } | null
+  readonly net: {
+    readonly at: number
+    readonly lengthWord: number
+    readonly lengthShift: number
+    readonly stored: 0 | 1
+  } | null
   /** Elements may share hash and network, and differ in the interface. */
   readonly isMulti: boolean
 }
@@ -62,8 +67,22 @@ const shapes: Readonly<Partial<Record<SetTypeName, Readonly<Record<Family, Shape
     ipv6: { ...plain, addresses: 2, tail: 1, bytes: 36, emptyBytes: 232 },
   },
   'hash:ip,port,net': {
-    ipv4: { ...plain, addresses: 2, tail: 1, bytes: 12, emptyBytes: 464, net: { address: 1, shift: 16, stored: 1 } },
-    ipv6: { ...plain, addresses: 2, tail: 1, bytes: 36, emptyBytes: 1256, net: { address: 1, shift: 16, stored: 1 } },
+    ipv4: {
+      ...plain,
+      addresses: 2,
+      tail: 1,
+      bytes: 12,
+      emptyBytes: 464,
+      net: { address: 1, shift: 16, stored: 1 },
+    },
+    ipv6: {
+      ...plain,
+      addresses: 2,
+      tail: 1,
+      bytes: 36,
+      emptyBytes: 1256,
+      net: { address: 1, shift: 16, stored: 1 },
+    },
   },
   'hash:net': {
     ipv4: { ...plain, tail: 1, bytes: 8, emptyBytes: 456, net: { address: 0, shift: 24, stored: 0 } },
@@ -74,8 +93,22 @@ const shapes: Readonly<Partial<Record<SetTypeName, Readonly<Record<Family, Shape
     ipv6: { ...plain, tail: 1, bytes: 20, emptyBytes: 1240, net: { address: 0, shift: 24, stored: 1 } },
   },
   'hash:net,iface': {
-    ipv4: { isMulti: true, addresses: 1, tail: 1, bytes: 28, emptyBytes: 488, net: { address: 0, shift: 8, stored: 0 } },
-    ipv6: { isMulti: true, addresses: 1, tail: 1, bytes: 40, emptyBytes: 1264, net: { address: 0, shift: 8, stored: 0 } },
+    ipv4: {
+      isMulti: true,
+      addresses: 1,
+      tail: 1,
+      bytes: 28,
+      emptyBytes: 488,
+      net: { address: 0, shift: 8, stored: 0 },
+    },
+    ipv6: {
+      isMulti: true,
+      addresses: 1,
+      tail: 1,
+      bytes: 40,
+      emptyBytes: 1264,
+      net: { address: 0, shift: 8, stored: 0 },
+    },
   },
 }
 
@@ -174,7 +207,11 @@ export function encodeElement(layout: HashLayout, parts: HashParts, ifaceNumber:
 const portWord = ({ port, proto }: HashParts): number => swapPort(port) | (proto << 16)
 
 /** The element of a record as listings name it. */
-export function decodeElement(layout: HashLayout, words: ArrayLike<number>, start: number): ElementAttributes {
+export function decodeElement(
+  layout: HashLayout,
+  words: ArrayLike<number>,
+  start: number,
+): ElementAttributes {
   const { type, family } = layout
   const count = family === 'ipv4' ? 1 : 4
   const address = (from: number): number[] =>

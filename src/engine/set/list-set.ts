@@ -5,12 +5,12 @@
  */
 import type { CreateAttributes, ElementAttributes, SetError } from '../../lang/ipset/kernel.ts'
 import {
-  elementBytes,
   type Extensions,
+  elementBytes,
   kindsOf,
   type PacketTest,
-  readExtensions,
   Records,
+  readExtensions,
   sameKinds,
 } from './record.ts'
 import type { PacketQuestion, SetOfKind, TestAnswer } from './set.ts'

@@ -226,7 +226,10 @@ export class Records {
       if (test.counters !== null && !test.counters(this.#packets[record]!, this.#bytes[record]!)) return false
     }
     if (kinds.skbinfo) {
-      const [mark = 0, markMask = 0, priority = 0, queue = 0] = this.#skbinfo.subarray(record * 4, record * 4 + 4)
+      const [mark = 0, markMask = 0, priority = 0, queue = 0] = this.#skbinfo.subarray(
+        record * 4,
+        record * 4 + 4,
+      )
       test.skbinfo = { mark, markMask, priority, queue }
     }
     return true

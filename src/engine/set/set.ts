@@ -1,10 +1,5 @@
 /** What all kinds of sets have in common, towards `sets.ts`. */
-import type {
-  CreateAttributes,
-  ElementAttributes,
-  SetError,
-  SetTypeName,
-} from '../../lang/ipset/kernel.ts'
+import type { CreateAttributes, ElementAttributes, SetError, SetTypeName } from '../../lang/ipset/kernel.ts'
 import type { Family } from '../../net/address.ts'
 import type { Extensions, PacketTest } from './record.ts'
 

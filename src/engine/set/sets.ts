@@ -327,7 +327,9 @@ class KernelAt implements SetKernel {
     const slots = [...this.#sets.slots()]
     for (const slot of slots) this.#sets.sweepUntil(slot, this.#nowTicks)
     const isList = ({ set }: Slot): boolean => set.type === 'list:set'
-    return [...slots.filter((slot) => !isList(slot)), ...slots.filter(isList)].map((slot) => this.#listed(slot))
+    return [...slots.filter((slot) => !isList(slot)), ...slots.filter(isList)].map((slot) =>
+      this.#listed(slot),
+    )
   }
 
   #listed(slot: Slot): ListedSet {

@@ -4,9 +4,9 @@ import { readElement } from './element.ts'
 import type { CreateAttributes, ElementAttributes, SetKernel, SetTypeName } from './kernel.ts'
 import type { OutputMode } from './listing.ts'
 import { createOptions, elementOptions, readOption, type ToolOption } from './options.ts'
-import { problem, syntaxError } from './problem.ts'
+import { IpsetProblem, problem, syntaxError } from './problem.ts'
 import { defaultFamily, type ElementField, type ToolType, toolType, typeNamed } from './set-types.ts'
-import { type Reading, setName } from './values.ts'
+import { address, type Reading, setName, WrongFamily } from './values.ts'
 
 export type Command =
   | { readonly kind: 'version' | 'quit' | 'restore' }
@@ -39,6 +39,8 @@ export interface CommandContext {
   readonly options: Set<EnvironmentOption>
   setMode(mode: OutputMode): void
   setFile(path: string): void
+  /** Whether times may have fractions, as files have them that keep sets. */
+  readonly exact: boolean
   warn(text: string): void
 }
 
@@ -187,12 +189,17 @@ function readCreate(
   const type = typeNamed(typeText)
   if (type === null) return syntaxError(`typename '${typeText}' is unknown`)
   if (type === 'unsupported') return problem('session', 'Kernel error received: set type not supported')
+  const ignored = new Set<string>()
   const reading: Reading = {
     family: defaultFamily(type),
     create: {},
     element: {},
     command: 'create',
-    warn,
+    exact: false,
+    ignore(option, value) {
+      if (!ignored.has(option)) warn(`Option '--${option} ${value}' is ignored. Please upgrade your syntax.`)
+      ignored.add(option)
+    },
   }
   const options = type.create.map((each) => createOptions[each]!)
   // The family comes first, wherever it stands.
@@ -219,11 +226,11 @@ function readOptions(
     const word = words[at]!
     const name = word.startsWith('--') ? word.slice(2) : word
     const option = options.find((each) => each.name === name)
-    if (option === undefined) return problem('parameter', `Unknown argument: \`${word}'`)
+    if (option === undefined) throw new IpsetProblem('parameter', `Unknown argument: \`${word}'`)
     if (option.argument) at++
     const text = words[at]
     if (text === undefined) {
-      return problem('parameter', `Missing mandatory argument of option \`${option.name}'`)
+      throw new IpsetProblem('parameter', `Missing mandatory argument of option \`${option.name}'`)
     }
     if (!isMeant(option)) continue
     readOption(option, text, reading, isFamilyGiven)
@@ -247,26 +254,62 @@ function readElementCommand(
   setText: string,
   elementText: string,
   words: readonly string[],
-  { kernel, warn }: CommandContext,
+  { kernel, exact }: CommandContext,
 ): Command {
   const set = setName(setText)
   const found = kernel.find(set)
   if (found === null) return problem('session', 'The set with the given name does not exist')
   const type = toolType(found.type)
-  const reading: Reading = { family: found.family, create: {}, element: {}, command, warn }
-  readElement(elementText, type, reading)
-  const { element } = reading
-  if (words.length > 0) {
-    const options = type[command].map((each) => elementOptions[each]!)
-    readOptions(words, options, reading, () => true)
+  const newReading = (family: Family | null): Reading => ({
+    family,
+    create: {},
+    element: {},
+    command,
+    exact,
+    ignore() {},
+  })
+  const reading = newReading(found.family)
+  const options = type[command].map((each) => elementOptions[each]!)
+  try {
+    readElement(elementText, type, reading)
+  } catch (error) {
+    if (!(error instanceof WrongFamily)) throw error
+    return goOnWithout(error.message, newReading(null), elementText, options, words)
   }
+  const { element } = reading
+  readOptions(words, options, reading, () => true)
   checkElement(command, type, found.family, element)
   const isIpv6 = found.family === 'ipv6'
   return { kind: command, set, toolType: type, family: found.family, element, isIpv6 }
 }
 
-/** Numbers of the options in ipset's own complaint that it cannot name them. Source: enum ipset_opt. */
-const optionNumbers = { cidr2: 45, ip2To: 47 } as const
+/** What becomes of a command whose element was forgotten half way. */
+function goOnWithout(
+  complaint: string,
+  reading: Reading,
+  elementText: string,
+  options: readonly ToolOption[],
+  words: readonly string[],
+): never {
+  try {
+    const [, , last] = elementText.split(',')
+    if (last !== undefined) address(last, reading, 'any')
+    readOptions(words, options, reading, () => true)
+  } catch (error) {
+    if (!(error instanceof IpsetProblem) || error.kind !== 'session') throw error
+    return problem('session', complaint, ...error.lines)
+  }
+  if (options.length === 0) {
+    return problem(
+      'other',
+      "There are missing mandatory flags but can't check them. It's a bug, please report the problem.",
+    )
+  }
+  return problem('session', complaint, `Invalid ${reading.command} command: missing setname`)
+}
+
+/** The number of an option in ipset's own complaint that it cannot name it. Source: enum ipset_opt. */
+const cidr2Number = 28
 
 function checkElement(
   command: 'add' | 'del' | 'test',
@@ -281,11 +324,10 @@ function checkElement(
   if (!isAllowed('ipTo')) problem('other', `FROM-TO IP range ${where}`)
   if (!isAllowed('cidr')) problem('other', `IP/CIDR range ${where}`)
   if (!isAllowed('portTo')) problem('other', `FROM-TO port range ${where}`)
-  for (const field of ['cidr2', 'ip2To'] as const) {
-    if (isAllowed(field)) continue
+  if (!isAllowed('cidr2')) {
     problem(
       'other',
-      `There are not allowed options (${optionNumbers[field]}) but can't resolve them. ` +
+      `There are not allowed options (${cidr2Number}) but can't resolve them. ` +
         "It's a bug, please report the problem.",
     )
   }

@@ -41,7 +41,9 @@ export const icmpNames = (family: Family): readonly string[] => tables[family].f
 /** Type * 256 + code of a name or of its beginning, in any case; null when there is none. */
 export function icmpCodeOf(text: string, family: Family): number | null {
   const sought = text.toLowerCase()
-  const found = tables[family].find(({ names }) => names.some((name) => name.toLowerCase().startsWith(sought)))
+  const found = tables[family].find(({ names }) =>
+    names.some((name) => name.toLowerCase().startsWith(sought)),
+  )
   return found?.code ?? null
 }
 

@@ -1,8 +1,9 @@
 /** Options of `create`, `add`, `del` and `test`: how they are read, and printed in listings. Source: lib/args.c, 7.17. */
+
+import type { Family } from '../../net/address.ts'
 import { printIpv4Word } from '../../net/address.ts'
 import { printWords } from './element.ts'
 import type { CreateAttributes, ElementAttributes } from './kernel.ts'
-import type { Family } from '../../net/address.ts'
 import { syntaxError } from './problem.ts'
 import * as values from './values.ts'
 
@@ -48,23 +49,22 @@ const elementFlag = (slot: 'nomatch' | 'wildcard'): ToolOption => ({
 const elementValue = (
   name: string,
   slot: keyof ElementAttributes,
-  read: (text: string) => Partial<ElementAttributes>,
+  read: (text: string, reading: Reading) => Partial<ElementAttributes>,
   help = `[${name} VALUE]`,
 ): ToolOption => ({
   name,
   argument: true,
   slot,
   help,
-  read: (text, { element }) => Object.assign(element, read(text)),
+  read: (text, reading) => Object.assign(reading.element, read(text, reading)),
 })
 
-/** Options of ipset 4 that mean nothing any more. */
-const ignored = (name: string): ToolOption => ({
-  name: name.replace('ignored-', ''),
+/** Options of ipset 4 that mean nothing any more. Two of them are told under the name of the first. */
+const ignored = (name: string, told = name): ToolOption => ({
+  name,
   argument: true,
   slot: null,
-  read: (text, reading) =>
-    reading.warn(`Option '--${name.replace('ignored-', '')} ${text}' is ignored. Please upgrade your syntax.`),
+  read: (text, reading) => reading.ignore(told, text),
 })
 
 const family = (name: string, argument: boolean): ToolOption => ({
@@ -159,17 +159,15 @@ export const createOptions: Readonly<Record<string, ToolOption>> = {
   probes: ignored('probes'),
   resize: ignored('resize'),
   gc: ignored('gc'),
-  'ignored-from': ignored('ignored-from'),
-  'ignored-to': ignored('ignored-to'),
-  'ignored-network': ignored('ignored-network'),
+  'ignored-from': ignored('from'),
+  'ignored-to': ignored('to'),
+  'ignored-network': ignored('network', 'from'),
 }
 
-/** Files that keep sets have fractions of seconds, which ipset itself does not know. */
-export const exactTimeout = (text: string): number =>
-  /^\d{1,7}\.\d{1,9}$/.test(text) ? Number(text) : values.timeout(text)
-
 export const elementOptions: Readonly<Record<string, ToolOption>> = {
-  timeout: elementValue('timeout', 'timeout', (text) => ({ timeout: values.timeout(text) })),
+  timeout: elementValue('timeout', 'timeout', (text, { exact }) => ({
+    timeout: exact ? values.exactTimeout(text) : values.timeout(text),
+  })),
   nomatch: elementFlag('nomatch'),
   wildcard: elementFlag('wildcard'),
   packets: elementValue('packets', 'packets', (text) => ({ packets: values.uint64(text) })),
@@ -257,7 +255,8 @@ export function printExtensions(element: ElementAttributes): Printed[] {
     const mask = skbmarkmask === 0xffffffff ? '' : `/0x${skbmarkmask.toString(16)}`
     printed.push(['skbmark', `0x${skbmark.toString(16)}${mask}`])
   }
-  if (skbprio) printed.push(['skbprio', `${(skbprio >>> 16).toString(16)}:${(skbprio & 0xffff).toString(16)}`])
+  if (skbprio)
+    printed.push(['skbprio', `${(skbprio >>> 16).toString(16)}:${(skbprio & 0xffff).toString(16)}`])
   if (skbqueue) printed.push(['skbqueue', String(skbqueue)])
   return printed
 }

@@ -5,13 +5,13 @@
  */
 import { emptyMessageBytes, withElement } from './batch.ts'
 import { type Command, type EnvironmentOption, readCommand } from './command.ts'
+import { printElement } from './element.ts'
 import { help } from './help.ts'
 import type { ElementAttributes, SetError, SetKernel } from './kernel.ts'
 import { type OutputMode, printSets } from './listing.ts'
 import { type KernelCommand, kernelMessage } from './messages.ts'
 import { IpsetProblem, problem } from './problem.ts'
 import { buildWords } from './restore-words.ts'
-import { printElement } from './element.ts'
 
 export const ipsetVersion = '7.17'
 
@@ -25,10 +25,15 @@ export interface IpsetAnswer {
 
 /**
  * Runs the program on the sets. `input` is the text that `restore` reads, from standard input or the file that
- * `inputFileOf` names; null where that file cannot be read.
+ * `inputFileOf` names; null where that file cannot be read. `exact` takes times with fractions, too.
  */
-export function runIpset(args: readonly string[], input: string | null, kernel: SetKernel): IpsetAnswer {
-  return new Session(kernel, input).run(args)
+export function runIpset(
+  args: readonly string[],
+  input: string | null,
+  kernel: SetKernel,
+  { exact = false }: { readonly exact?: boolean } = {},
+): IpsetAnswer {
+  return new Session(kernel, input, exact).run(args)
 }
 
 /** The file that `restore` reads; null for standard input. */
@@ -60,6 +65,7 @@ interface Batch {
 class Session {
   readonly #kernel: SetKernel
   readonly #input: string | null
+  readonly #exact: boolean
   readonly #options = new Set<EnvironmentOption>()
   readonly #stdout: string[] = []
   readonly #stderr: string[] = []
@@ -71,8 +77,9 @@ class Session {
   /** Of restored text, from 1; 0 outside of it. */
   #line = 0
 
-  constructor(kernel: SetKernel, input: string | null) {
+  constructor(kernel: SetKernel, input: string | null, exact: boolean) {
     this.#kernel = kernel
+    this.#exact = exact
     this.#input = input
   }
 
@@ -96,6 +103,7 @@ class Session {
         kernel: this.#kernel,
         isRestoring: this.#line > 0,
         options: this.#options,
+        exact: this.#exact,
         setMode: (mode) => {
           this.#mode = mode
         },
@@ -164,7 +172,8 @@ class Session {
       case 'test': {
         const answer = kernel.test(command.set, command.element)
         if (typeof answer === 'string') this.#answer('test', answer)
-        else this.#tellTest(answer, printElement(command.element, command.toolType, command.family), command.set)
+        else
+          this.#tellTest(answer, printElement(command.element, command.toolType, command.family), command.set)
         break
       }
       case 'list':
@@ -185,9 +194,14 @@ class Session {
 
   #list(kind: 'list' | 'save', name: string | null): void {
     const sets = this.#kernel.list(name)
-    if (sets === 'ENOENT') return this.#answer('list', sets)
+    if (sets === 'ENOENT') {
+      this.#answer('list', sets)
+      return
+    }
+    // The first listing of restored text decides for those that follow.
+    this.#mode ??= kind === 'list' ? 'plain' : 'save'
     const text = printSets(sets, {
-      mode: this.#mode ?? (kind === 'list' ? 'plain' : 'save'),
+      mode: this.#mode,
       sorted: this.#options.has('sorted'),
       only: this.#options.has('name') ? 'names' : this.#options.has('terse') ? 'headers' : null,
     })
@@ -228,10 +242,9 @@ class Session {
     const exist = this.#options.has('exist')
     if (this.#line === 0) {
       const error =
-        command === 'add'
-          ? this.#kernel.add(set, element, exist)
-          : this.#kernel.delete(set, element, exist)
-      return this.#answer(command, error)
+        command === 'add' ? this.#kernel.add(set, element, exist) : this.#kernel.delete(set, element, exist)
+      this.#answer(command, error)
+      return
     }
     const waiting = this.#batch
     if (waiting !== null && waiting.command === command && waiting.set === set) {
@@ -264,9 +277,7 @@ class Session {
     for (let at = 0; at < elements.length; at++) {
       const element = elements[at]!
       const error =
-        command === 'add'
-          ? this.#kernel.add(set, element, exist)
-          : this.#kernel.delete(set, element, exist)
+        command === 'add' ? this.#kernel.add(set, element, exist) : this.#kernel.delete(set, element, exist)
       if (error !== null) {
         this.#fail(new IpsetProblem('session', kernelMessage(error, command)), lines[at]!)
       }

@@ -21,7 +21,7 @@ export type PartKind =
   | 'name'
 
 /** What may be said of an element besides its first address and port. */
-export type ElementField = 'ipTo' | 'cidr' | 'portTo' | 'cidr2' | 'ip2To' | 'ether'
+export type ElementField = 'ipTo' | 'cidr' | 'portTo' | 'cidr2' | 'ether'
 
 export interface ToolType {
   readonly name: string
@@ -151,7 +151,7 @@ const types: Readonly<Record<SetTypeName, Omit<ToolType, 'name'>>> = {
     add: addNet,
     del: [],
     test: ['nomatch'],
-    changed: ['ipTo', 'cidr', 'portTo', 'cidr2', 'ip2To'],
+    changed: ['ipTo', 'cidr', 'portTo', 'cidr2'],
     tested: ['cidr2'],
     help: ['', 'IP,[PROTO:]PORT,IP[/CIDR]', 'IP,[PROTO:]PORT,IP[/CIDR]'],
   },
@@ -173,7 +173,7 @@ const types: Readonly<Record<SetTypeName, Omit<ToolType, 'name'>>> = {
     revision: 8,
     family: 'both',
     parts: ['ip4-net6', 'proto-port'],
-    create: [...family, ...hash, ...ignoredRange],
+    create: [...family, ...hash],
     add: addNet,
     del: [],
     test: ['nomatch'],

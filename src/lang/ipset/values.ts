@@ -14,7 +14,10 @@ export interface Reading {
   readonly element: ElementAttributes
   /** The option that set it. */
   readonly command: 'create' | 'add' | 'del' | 'test'
-  warn(text: string): void
+  /** Whether times may have fractions, as files have them that keep sets. */
+  readonly exact: boolean
+  /** Told of an option that means nothing any more. */
+  ignore(option: string, value: string): void
 }
 
 const uint64Max = 2n ** 64n - 1n
@@ -57,6 +60,10 @@ export const uint8 = (text: string): number => Number(number(text, 255n))
 export const uint16 = (text: string): number => Number(number(text, 65535n))
 export const uint32 = (text: string): number => Number(number(text, 0xffffffffn))
 export const uint64 = (text: string): bigint => number(text, uint64Max - 1n)
+
+/** Seconds with fractions, of which ipset itself knows nothing. */
+export const exactTimeout = (text: string): number =>
+  /^\d{1,7}\.\d{1,9}$/.test(text) ? Number(text) : timeout(text)
 
 /** Seconds that still count in timer ticks of 32 bits. */
 export const timeout = (text: string): number => Number(number(text, 2147483n))
@@ -162,11 +169,7 @@ export function bitmask(text: string, reading: Reading): Words {
   } catch (error) {
     if (!(error instanceof IpsetProblem)) throw error
     const name = reading.family === 'ipv4' ? 'inet' : 'inet6'
-    return problem(
-      'session',
-      ...error.lines,
-      `Syntax error: bitmask is not valid for family = ${name}`,
-    )
+    return problem('session', ...error.lines, `Syntax error: bitmask is not valid for family = ${name}`)
   }
 }
 
@@ -204,7 +207,9 @@ function portRange(text: string, proto: string): { readonly port: number; readon
 }
 
 const protocolsWithPorts: readonly number[] = [6, 17, 132, 136]
-const icmp: Readonly<Record<number, { readonly family: Family; readonly name: string; readonly set: string }>> = {
+const icmp: Readonly<
+  Record<number, { readonly family: Family; readonly name: string; readonly set: string }>
+> = {
   1: { family: 'ipv4', name: 'ICMP', set: 'inet' },
   58: { family: 'ipv6', name: 'ICMPv6', set: 'inet6' },
 }
@@ -221,10 +226,17 @@ function protocol(text: string): number {
   return number === 0 ? syntaxError(`Unsupported protocol '${text}'`) : number
 }
 
+/** The set has addresses of the other family. ipset complains, forgets what it has read, and goes on. */
+export class WrongFamily extends Error {
+  constructor(protocol: string, family: string) {
+    super(`Syntax error: Protocol ${protocol} can be used with family ${family} only`)
+  }
+}
+
 export type ProtocolAndPort = Pick<ElementAttributes, 'proto' | 'port' | 'portTo'>
 
 /** `[PROTOCOL:]PORT[-PORT]`, `icmp:TYPE/CODE` or `PROTOCOL:0`. */
-export function protocolAndPort(text: string, { family, command }: Reading): ProtocolAndPort {
+export function protocolAndPort(text: string, { family }: Reading): ProtocolAndPort {
   const colon = separatorAt(text, ':')
   if (colon < 0) return { proto: 6, ...portRange(text, 'tcp') }
   const [protoText, portText] = [text.slice(0, colon), text.slice(colon + 1)]
@@ -235,14 +247,7 @@ export function protocolAndPort(text: string, { family, command }: Reading): Pro
     if (portText === '0') return { proto, port: 0 }
     return syntaxError(`Protocol ${protoText} can be used with pseudo port value 0 only.`)
   }
-  if (kind.family !== family) {
-    // ipset forgets what it has read, and goes on.
-    return problem(
-      'session',
-      `Syntax error: Protocol ${kind.name} can be used with family ${kind.set} only`,
-      `Invalid ${command} command: missing setname`,
-    )
-  }
+  if (kind.family !== family) throw new WrongFamily(kind.name, kind.set)
   return { proto, port: icmpCodeOf(portText, kind.family) ?? icmpNumbers(portText, kind.name) }
 }
 
