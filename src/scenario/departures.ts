@@ -41,8 +41,9 @@ export interface Kept {
 interface Sent {
   readonly device: string
   readonly frame: Uint8Array
-  /** The IP packet in the frame. */
-  readonly packet: Uint8Array
+  /** Offsets of the IP packet in the frame. */
+  readonly from: number
+  readonly to: number
   /** The host numbered it itself (an ICMP error, a RST), so its id is no other's. */
   readonly isGenerated: boolean
   readonly cause: number
@@ -70,8 +71,10 @@ export class Departures {
   /** In the order of arrival; those before `#first` are forgotten. */
   #arrivals: Arrival[] = []
   #first = 0
-  readonly #arrivalsByKey = new Map<string, Arrival[]>()
-  readonly #sentByKey = new Map<string, Sent[]>()
+  /** Number of the last arrival that is forgotten. */
+  #forgotten = 0
+  readonly #arrivalsByKey = new Index<Arrival>(({ number }) => number <= this.#forgotten)
+  readonly #sentByKey = new Index<Sent>(({ isSeen, cause }) => isSeen || cause <= this.#forgotten)
   readonly #kept: Kept[] = []
   /** Devices that packets were seen leaving by. */
   readonly #devices = new Set<string>()
@@ -81,9 +84,9 @@ export class Departures {
   arrive(number: number, atNs: bigint, marks: Marks, sent: readonly SentFrame[]): void {
     this.#forget(atNs)
     const frames = sent.map(({ if: device, bytes }) => this.#describe(device, bytes, number, marks))
-    for (const frame of frames) push(this.#sentByKey, frame.key, frame)
+    for (const frame of frames) this.#sentByKey.add(frame.key, frame)
     const arrival: Arrival = { number, atNs, keys: [marks.key, marks.id].filter(isTelling), sent: frames }
-    for (const key of arrival.keys) push(this.#arrivalsByKey, key, arrival)
+    for (const key of arrival.keys) this.#arrivalsByKey.add(key, arrival)
     this.#arrivals.push(arrival)
   }
 
@@ -93,7 +96,8 @@ export class Departures {
     const isGenerated = packet.protocol !== marks.protocol || idOf(packet, packet.ttl) !== marks.id
     return {
       ...{ device, frame, cause, isGenerated, isSeen: false },
-      packet: frame.subarray(packet.networkOffset, packet.endOffset),
+      from: packet.networkOffset,
+      to: packet.endOffset,
       key: `${device} ${keyOf(packet, packet.ttl, isGenerated)}`,
     }
   }
@@ -104,16 +108,17 @@ export class Departures {
     this.#devices.add(device)
     const bytes = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
     const key = keyOf(packet, packet.ttl)
-    const candidates = [key, keyOf(packet, packet.ttl, true)].flatMap(
-      (each) => this.#sentByKey.get(`${device} ${each}`) ?? [],
-    )
-    const found = candidates.find((each) => !each.isSeen && isSame(each.packet, bytes, each.isGenerated))
-    if (found !== undefined) {
+    const found = [key, keyOf(packet, packet.ttl, true)]
+      .map((each) => this.#sentByKey.find(`${device} ${each}`, (sent) => isSame(sent, bytes)))
+      .find((sent) => sent !== null)
+    if (found) {
       found.isSeen = true
       return { kind: 'same', cause: found.cause, frame: found.frame }
     }
-    const [arrival] = [key, idOf(packet, packet.ttl)].flatMap((each) => this.#arrivalsByKey.get(each) ?? [])
-    if (arrival === undefined) return { kind: 'own' }
+    const arrival =
+      this.#arrivalsByKey.find(key, () => true) ??
+      this.#arrivalsByKey.find(idOf(packet, packet.ttl), () => true)
+    if (arrival === null) return { kind: 'own' }
     const other = arrival.sent.find(({ isSeen, isGenerated }) => !isSeen && !isGenerated)
     if (other !== undefined) other.isSeen = true
     return { kind: 'differs', cause: arrival.number, frame: other?.frame ?? null }
@@ -140,11 +145,12 @@ export class Departures {
       const isFull = this.#arrivals.length - this.#first > mostArrivals
       if (nowNs - oldest.atNs <= patienceNs && !isFull) break
       this.#first++
-      for (const key of oldest.keys) remove(this.#arrivalsByKey, key, oldest)
-      for (const frame of oldest.sent) remove(this.#sentByKey, frame.key, frame)
+      this.#forgotten = oldest.number
+      for (const key of oldest.keys) this.#arrivalsByKey.tidy(key)
+      for (const frame of oldest.sent) this.#sentByKey.tidy(frame.key)
       if (this.#kept.length < mostKept) this.#kept.push(...this.#unseen(oldest.sent))
     }
-    if (this.#first < mostArrivals) return
+    if (this.#first < 1024 || 2 * this.#first < this.#arrivals.length) return
     this.#arrivals = this.#arrivals.slice(this.#first)
     this.#first = 0
   }
@@ -152,26 +158,58 @@ export class Departures {
 
 const isTelling = (key: string): boolean => key !== ''
 
-function push<T>(index: Map<string, T[]>, key: string, value: T): void {
-  const list = index.get(key)
-  if (list === undefined) index.set(key, [value])
-  else list.push(value)
-}
+/**
+ * Values by key, those of one key in the order in which they came. They go in that order, too, more or less, however many of
+ * a key there are: a flood of equal packets must not make every packet look at all others.
+ */
+class Index<T> {
+  readonly #isGone: (value: T) => boolean
+  readonly #lines = new Map<string, { values: T[]; first: number }>()
 
-function remove<T>(index: Map<string, T[]>, key: string, value: T): void {
-  const left = index.get(key)?.filter((each) => each !== value) ?? []
-  if (left.length === 0) index.delete(key)
-  else index.set(key, left)
+  /** `isGone`: whether a value is of no more use. */
+  constructor(isGone: (value: T) => boolean) {
+    this.#isGone = isGone
+  }
+
+  add(key: string, value: T): void {
+    const line = this.#lines.get(key)
+    if (line === undefined) this.#lines.set(key, { values: [value], first: 0 })
+    else line.values.push(value)
+  }
+
+  /** The first that is of use and fits; null where none is. */
+  find(key: string, fits: (value: T) => boolean): T | null {
+    this.tidy(key)
+    const { values = [], first = 0 } = this.#lines.get(key) ?? {}
+    for (let at = first; at < values.length; at++) {
+      const value = values[at]!
+      if (!this.#isGone(value) && fits(value)) return value
+    }
+    return null
+  }
+
+  /** Lets go of what is gone at the beginning. */
+  tidy(key: string): void {
+    const line = this.#lines.get(key)
+    if (line === undefined) return
+    const { values } = line
+    while (line.first < values.length && this.#isGone(values[line.first]!)) line.first++
+    if (line.first === values.length) this.#lines.delete(key)
+    else if (line.first > 32 && 2 * line.first > values.length) {
+      values.splice(0, line.first)
+      line.first = 0
+    }
+  }
 }
 
 /** Bytes of an IPv4 header that hold its id and its checksum. */
 const ownBytes: readonly number[] = [4, 5, 10, 11]
 
-function isSame(a: Uint8Array, b: Uint8Array, withoutId: boolean): boolean {
-  if (a.length !== b.length) return false
-  const isFree = withoutId && a[0]! >>> 4 === 4
-  for (let at = 0; at < a.length; at++) {
-    if (a[at] !== b[at] && !(isFree && ownBytes.includes(at))) return false
+function isSame({ frame, from, to, isGenerated }: Sent, bytes: Uint8Array): boolean {
+  if (to - from !== bytes.length) return false
+  const isFree = isGenerated && frame[from]! >>> 4 === 4
+  for (let at = 0; at < bytes.length; at++) {
+    if (frame[from + at] !== bytes[at] && !(isFree && ownBytes.includes(at))) return false
   }
   return true
 }
