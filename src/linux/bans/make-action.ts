@@ -1,0 +1,67 @@
+/** Actions by their names and options, as jails ask for them. */
+import { existsSync } from 'node:fs'
+import type { ActionSettings } from '../../guard/jail-settings.ts'
+import type { BanAction } from './action.ts'
+import { ChainAction } from './chain-action.ts'
+import { ConntrackAction } from './conntrack-action.ts'
+import { Fail2banAction, type Fail2banContext, meansYes } from './fail2ban-action.ts'
+import { IpsetAction } from './ipset-action.ts'
+import { MailAction, type MailOptions } from './mail-action.ts'
+import { NftAction } from './nft-action.ts'
+import { RecentAction } from './recent-action.ts'
+import { ruleOptionsOf } from './rule-words.ts'
+import type { RunProgram } from './run-program.ts'
+
+type Make = (settings: ActionSettings, context: Fail2banContext, run: RunProgram) => BanAction
+
+const programFolders = ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/local/bin']
+const hasProgram = (name: string): boolean => programFolders.some((folder) => existsSync(`${folder}/${name}`))
+
+const ipset: Make = ({ name, options }, context, run) =>
+  new IpsetAction(name, context, ruleOptionsOf(context.jail, options), run)
+const chain: Make = ({ name, options }, context, run) =>
+  new ChainAction(name, context, ruleOptionsOf(context.jail, options), run)
+
+/** Postern's own actions. `postern` stands for `postern-ipset` where ipset is installed, else for `postern-chain`. */
+const makers: Readonly<Record<string, Make>> = {
+  postern: (...given) => (hasProgram('ipset') ? ipset : chain)(...given),
+  'postern-ipset': ipset,
+  'postern-chain': chain,
+  'postern-auto': ({ name, options }, context, run) =>
+    new ChainAction(
+      name,
+      context,
+      { ...ruleOptionsOf(context.jail, options), sharedChain: options.shared ?? 'INPUT-AUTO' },
+      run,
+    ),
+  'postern-nft': ({ name, options }, context, run) =>
+    new NftAction(name, context, ruleOptionsOf(context.jail, options), run),
+  'postern-recent': ({ name, options }, context) => new RecentAction(name, options.list ?? context.jail),
+  'postern-cut': ({ name }, _context, run) => new ConntrackAction(name, run),
+  'postern-mail': ({ name, options }, context, run) =>
+    new MailAction(name, context, mailOptions(options), run),
+}
+
+/** The names of Postern's own actions, for those who read configurations. */
+export const ownActions: readonly string[] = Object.keys(makers)
+
+/** Makes an action: one of Postern's own by its name, else the commands that its options hold. */
+export function makeAction(settings: ActionSettings, context: Fail2banContext, run: RunProgram): BanAction {
+  const make = Object.hasOwn(makers, settings.action) ? makers[settings.action] : undefined
+  if (make !== undefined) return make(settings, context, run)
+  return new Fail2banAction(settings.name, context, settings.options, run)
+}
+
+function mailOptions(options: ActionSettings['options']): MailOptions {
+  const [host = '', port = '25'] = (options.smtp ?? '').split(/:(?=\d+$)/)
+  const [server = '', whoisPort = '43'] = (options.whois ?? 'whois.iana.org').split(/:(?=\d+$)/)
+  return {
+    recipients: (options.dest ?? 'root').split(/[\s,]+/).filter((word) => word !== ''),
+    sender: options.sender ?? 'postern',
+    senderName: options.sendername ?? 'Postern',
+    by: host === '' ? { sendmail: options.sendmail ?? '/usr/sbin/sendmail' } : { host, port: Number(port) },
+    whois: server === '' || server === 'no' ? null : { server, port: Number(whoisPort) },
+    lines: meansYes(options.lines ?? 'yes'),
+    perHour: Number(options.perhour ?? 60),
+  }
+}
