@@ -41,6 +41,7 @@ function clock(line: string, at: number): number {
 
 const isDigit = (code: number): boolean => code >= zero && code <= 57
 
+const syslogDay = [0, 1, 2, 4, 5]
 const months = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 const dayMs = 86_400_000
 /** Offsets of zones change at quarters of an hour at the soonest. */
@@ -58,8 +59,8 @@ class HandwrittenDates implements FastDate {
   /** The last quarter of an hour whose offset was asked, and what is to be added for UTC. */
   #quarter = Number.NaN
   #shiftMs = 0
-  /** The last day that was read, as text, and its midnight; for syslog in which year of the present. */
-  #day = ''
+  /** The last day that was read, its characters as a number, and its midnight; for syslog in which year of the present. */
+  #day = 0
   #midnight = 0
   #dayYear = 0
   #nowDay = Number.NaN
@@ -82,11 +83,17 @@ class HandwrittenDates implements FastDate {
     // a blank must follow, and no year after it
     if (line.charCodeAt(15) !== blank || line.charCodeAt(16) === zero + 2) return -1
     const year = this.#yearOfNow(nowMs)
-    const day = line.slice(0, 6)
+    // five characters of seven bits
+    let day = 0
+    for (const at of syslogDay) {
+      const code = line.charCodeAt(at)
+      if (code > 127) return -1
+      day = day * 128 + code
+    }
     if (day !== this.#day || year !== this.#dayYear) {
-      const month = months.indexOf(day.slice(0, 3))
-      const date = Number(day.slice(4))
-      if (month < 0 || month % 3 !== 0 || !/^[ 0-3][0-9]$/.test(day.slice(4))) return -1
+      const month = months.indexOf(line.slice(0, 3))
+      const date = Number(line.slice(4, 6))
+      if (month < 0 || month % 3 !== 0 || !/^[ 0-3][0-9]$/.test(line.slice(4, 6))) return -1
       const midnight = civilMs(year, month / 3, date)
       if (midnight === null) return -1
       this.#day = day
@@ -107,12 +114,12 @@ class HandwrittenDates implements FastDate {
     if (between !== 84 && between !== blank) return -1
     const time = clock(line, 11)
     if (time < 0) return -1
-    const day = line.slice(0, 10)
-    if (day !== this.#day) {
-      const century = pair(line, 0)
-      const year = century * 100 + pair(line, 2)
-      const month = pair(line, 5)
-      const date = pair(line, 8)
+    const century = pair(line, 0)
+    const year = century * 100 + pair(line, 2)
+    const month = pair(line, 5)
+    const date = pair(line, 8)
+    const day = (year * 100 + month) * 100 + date
+    if (day !== this.#day || month < 1 || date < 1) {
       if (century !== 20 || year > this.#newestYear || month < 1 || date < 1) return -1
       const midnight = civilMs(year, month - 1, date)
       if (midnight === null) return -1

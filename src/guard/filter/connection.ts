@@ -10,9 +10,9 @@ import type { CutLine, Groups } from './expression.ts'
 export interface Facts {
   groups: Groups
   users: Set<string> | null
-  matches: CutLine[]
+  matches: readonly CutLine[]
   /** Lines that were no failure by themselves. */
-  harmlessMatches: CutLine[]
+  harmlessMatches: readonly CutLine[]
   /** A failure waits for an address. */
   pending: boolean
 }
@@ -68,7 +68,7 @@ export class Connections {
     if (gained) known.pending = false
     // what a failure told already is not told again
     if (!wasHarmless && !known.pending) known.matches = []
-    for (const [name, value] of line.groups) if (value !== null) known.groups.set(name, value)
+    for (const [name, value] of line.groups) known.groups.set(name, value)
   }
 
   #get(id: string, nowMs: number): Facts | null {

@@ -6,7 +6,6 @@
  * confirmed counts, whatever the expression picked. Without one, the expression is believed only if it picked the last
  * address: a server writes the peer's address after what the peer said. Else the line is withheld.
  */
-import type { Groups } from './expression.ts'
 import { addressesIn, type Subject } from './id.ts'
 
 interface Confirmed {
@@ -25,18 +24,17 @@ export class Contradictions {
     connection: string,
     subject: Subject,
     text: string,
-    own: Groups,
+    named: string | null,
     nowMs: number,
   ): { why?: 'contradicted'; subject?: Subject } | undefined {
     const address = subject.address!
-    const named = own.get('ip4') ?? own.get('ip6') ?? own.get('dns') ?? null
     const confirmed = this.#known(connection, nowMs)
     // the address comes from an earlier line
     if (named === null) {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
     }
-    const found = addressesIn(text)
-    if (new Set(found).size <= 1) {
+    const found = mayHoldOthers(text, named) ? addressesIn(text) : null
+    if (found === null || new Set(found).size <= 1) {
       // process numbers are used again: the newest line is right
       this.#confirm(connection, address, nowMs)
       return undefined
@@ -51,6 +49,8 @@ export class Contradictions {
   }
 
   #confirm(connection: string, address: string, nowMs: number): void {
+    const known = this.#confirmed.get(connection)
+    if (known?.address === address && known.expiresMs - keptMs / 2 > nowMs) return
     this.#confirmed.delete(connection)
     if (this.#confirmed.size >= mostConnections) {
       const [oldest] = this.#confirmed.keys()
@@ -59,5 +59,13 @@ export class Contradictions {
     this.#confirmed.set(connection, { address, expiresMs: nowMs + keptMs })
   }
 }
+
+/** Whether something like an address stands before or after one in a text. */
+function mayHoldOthers(text: string, one: string): boolean {
+  const at = text.indexOf(one)
+  return at < 0 || somewhat.test(text.slice(0, at)) || somewhat.test(text.slice(at + one.length))
+}
+
+const somewhat = /\d\.\d+\.\d|:[0-9a-fA-F]*:/
 
 const addressOf = (address: string): Subject => ({ id: address, address })

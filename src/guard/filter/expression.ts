@@ -8,8 +8,8 @@ export interface CutLine {
   readonly whole: string
 }
 
-/** Groups by name; null where a group is unset. */
-export type Groups = Map<string, string | null>
+/** Groups that are set, by name. */
+export type Groups = Map<string, string>
 
 export interface ExpressionOptions {
   readonly usedns: string
@@ -46,26 +46,33 @@ export class Expression {
     return idGroups.some((name) => this.regex.names.has(name))
   }
 
-  groups(match: PythonMatch): Groups {
-    const groups: Groups = new Map()
-    for (const [name, index] of this.regex.names) groups.set(name, match.group(index) ?? null)
-    for (const { from, to } of this.#merged.filter(({ tuple }) => !tuple)) {
+  /** The groups of a match, put over those of the prefix expression: what is unset here is unset. */
+  groups(match: PythonMatch, groups: Groups = new Map()): Groups {
+    for (const [name, index] of this.regex.names) {
+      const text = match.group(index)
+      if (text !== undefined) groups.set(name, text)
+      else if (groups.size > 0) groups.delete(name)
+    }
+    if (this.#merged.length > 0) this.#merge(groups)
+    return groups
+  }
+
+  #merge(groups: Groups): void {
+    for (const { from, to, tuple } of this.#merged) {
       const value = groups.get(from)
-      if (value && !groups.get(to)) groups.set(to, value)
+      if (!tuple && value && !groups.get(to)) groups.set(to, value)
     }
     const tuples = this.#merged.filter(({ tuple }) => tuple)
     for (const target of new Set(tuples.map(({ to }) => to))) {
-      const parts = tuples.filter(({ to }) => to === target).map(({ from }) => groups.get(from) ?? null)
-      const own = groups.get(target) ?? null
-      groups.set(target, tupleText([own, ...parts]))
+      const parts = tuples.filter(({ to }) => to === target).map(({ from }) => groups.get(from))
+      groups.set(target, tupleText([groups.get(target), ...parts]))
     }
-    return groups
   }
 }
 
 /** Several values as one id, in the way Python prints a tuple. */
-const tupleText = (values: readonly (string | null)[]): string =>
-  `(${values.map((value) => (value === null ? 'None' : `'${value}'`)).join(', ')})`
+const tupleText = (values: readonly (string | undefined)[]): string =>
+  `(${values.map((value) => (value === undefined ? 'None' : `'${value}'`)).join(', ')})`
 
 /** Lines as the text that expressions search. */
 export const bufferText = (lines: readonly CutLine[]): string =>
@@ -77,8 +84,8 @@ export function splitLines(
   buffer: string,
   lines: readonly CutLine[],
   groups: Groups,
-): { matched: CutLine[]; unmatched: CutLine[] } {
-  if (lines.length <= 1) return { matched: [...lines], unmatched: [] }
+): { matched: readonly CutLine[]; unmatched: CutLine[] } {
+  if (lines.length <= 1) return { matched: lines, unmatched: [] }
   const start = buffer.lastIndexOf('\n', match.start) + 1
   const newline = buffer.indexOf('\n', Math.max(0, match.end - 1))
   const end = newline < 0 ? buffer.length : newline + 1

@@ -54,7 +54,7 @@ class RunningFilter implements Filter {
   readonly #strict: boolean
   readonly #connections = new Connections()
   readonly #contradictions = new Contradictions()
-  #lines: CutLine[] = []
+  #lines: readonly CutLine[] = []
 
   constructor(definition: FilterDefinition, options: FilterOptions) {
     this.definition = definition
@@ -165,8 +165,8 @@ class RunningFilter implements Filter {
     const work: Work = { hits: [], ignoredBy: null, text: dated.text }
     const cut: CutLine = { text: dated.text, whole: line }
     const { maxlines } = this.definition
-    this.#lines = maxlines > 1 ? [...this.#lines, cut].slice(-maxlines) : [cut]
-    const original = this.#lines
+    const original: readonly CutLine[] = maxlines > 1 ? [...this.#lines, cut].slice(-maxlines) : [cut]
+    this.#lines = original
     let buffer = bufferText(original)
     if (this.#ignoreFirst && this.#isIgnored(buffer, work)) return work
     let prefixGroups: Groups | null = null
@@ -186,9 +186,8 @@ class RunningFilter implements Filter {
       if (expression === null || (this.#gate !== null && this.#gate.candidates[index] === 0)) continue
       const match = expression.regex.search(buffer)
       if (match === null) continue
-      const taken = this.#take(index, match, buffer, original, prefixGroups, work, nowMs)
-      buffer = bufferText(this.#lines)
-      if (taken === 'stop') break
+      if (this.#take(index, match, buffer, original, prefixGroups, work, nowMs) === 'stop') break
+      if (maxlines > 1) buffer = bufferText(this.#lines)
     }
     return work
   }
@@ -205,15 +204,15 @@ class RunningFilter implements Filter {
   ): 'stop' | 'go on' {
     const goOn = this.#every ? 'go on' : 'stop'
     const expression = this.#failing[index]!
-    const own = expression.groups(match)
-    const { matched, unmatched } = splitLines(match, buffer, original, own)
+    const groups = expression.groups(match, prefixGroups === null ? new Map() : new Map(prefixGroups))
+    const { matched, unmatched } = splitLines(match, buffer, original, groups)
     const several = this.definition.maxlines > 1
     if (this.#ignoring.length > 0 && this.#isIgnored(several ? bufferText(matched) : buffer, work)) {
       if (!this.#every || several) this.#lines = unmatched
       return goOn
     }
     if (!this.#every || several) this.#lines = unmatched
-    const groups: Groups = prefixGroups === null ? own : new Map([...prefixGroups, ...own])
+    const named = groups.get('ip4') ?? groups.get('ip6') ?? groups.get('dns') ?? null
     let facts: Facts = { groups, users: null, matches: [], harmlessMatches: [], pending: false }
     const connection = groups.get('mlfid') ?? null
     if (connection === null) facts.matches = matched
@@ -222,12 +221,12 @@ class RunningFilter implements Filter {
     const subject = subjectOf(facts.groups)
     if (subject === null && !harmless) facts.pending = true
     else if (subject === null && this.#every) facts.pending = true
-    const refused = this.#strict ? this.#refusal(subject, connection, work.text, own, nowMs) : undefined
+    const refused = this.#strict ? this.#refusal(subject, connection, work.text, named, nowMs) : undefined
     work.hits.push({
       expression: index,
       subject: refused?.subject ?? subject,
       harmless,
-      facts: connection === null ? facts : copyOf(facts),
+      facts: connection === null || !this.#every ? facts : copyOf(facts),
       ...(refused?.why === undefined ? {} : { refused: refused.why }),
     })
     return goOn
@@ -238,7 +237,7 @@ class RunningFilter implements Filter {
     subject: Subject | null,
     connection: string | null,
     text: string,
-    own: Groups,
+    named: string | null,
     nowMs: number,
   ): { why?: FilterMatch['refused']; subject?: Subject } | undefined {
     if (subject === null) return undefined
@@ -247,7 +246,7 @@ class RunningFilter implements Filter {
       return { why: 'not-an-address' }
     }
     if (connection === null || subject.address === undefined) return undefined
-    return this.#contradictions.check(connection, subject, text, own, nowMs)
+    return this.#contradictions.check(connection, subject, text, named, nowMs)
   }
 
   #isIgnored(buffer: string, work: Work): boolean {
@@ -272,7 +271,7 @@ const steering = /^(?:nofail|mlf|skiplines|attempts$)/
 
 function failureOf({ subject, facts }: Hit, timeMs: number): Failure {
   const groups: Record<string, string> = {}
-  for (const [name, value] of facts.groups) if (value !== null && !steering.test(name)) groups[name] = value
+  for (const [name, value] of facts.groups) if (!steering.test(name)) groups[name] = value
   const told = Number(facts.groups.get('attempts') ?? 1)
   return {
     id: subject?.id ?? '',

@@ -1,5 +1,5 @@
 /** Who failed: the id and the address that the groups of a match give. */
-import { maskAddress, maskOfLength, parseAddress, printAddress } from '../../net/address.ts'
+import { type Address, maskAddress, maskOfLength, parseIpv6, printAddress } from '../../net/address.ts'
 import type { Groups } from './expression.ts'
 
 export interface Subject {
@@ -39,7 +39,9 @@ function addressOf(groups: Groups): Subject | null {
 
 /** An address as its canonical text, its host part cleared where a prefix is given; null where it is none. */
 function canonical(text: string, length: number | null = null): Subject | null {
-  let address = parseAddress(text)
+  const word = ipv4Word(text)
+  if (word >= 0 && length === null) return { id: text, address: text }
+  let address: Address | null = word >= 0 ? { family: 'ipv4', words: [word] } : parseIpv6(text)
   if (address === null) return null
   const { family, words } = address
   // ::ffff:a.b.c.d is the IPv4 address that it carries
@@ -53,6 +55,33 @@ function canonical(text: string, length: number | null = null): Subject | null {
   }
   const printed = printAddress(maskAddress(address, maskOfLength(family, length)))
   return { id: `${printed}/${length}`, address: printed }
+}
+
+/**
+ * A dotted quad as a number, or -1 where it is none. A zero before other digits is refused, as by inet_pton(3): some
+ * programs would read them as octal, and another address would be banned.
+ */
+function ipv4Word(text: string): number {
+  if (text.length > 15) return -1
+  let word = 0
+  let octet = 0
+  let digits = 0
+  let dots = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 46) {
+      if (digits === 0) return -1
+      word = word * 256 + octet
+      octet = digits = 0
+      dots++
+    } else if (code >= 48 && code <= 57) {
+      if (digits > 0 && octet === 0) return -1
+      octet = octet * 10 + code - 48
+      digits++
+      if (octet > 255) return -1
+    } else return -1
+  }
+  return dots === 3 && digits > 0 ? word * 256 + octet : -1
 }
 
 /** Addresses that stand in a text, canonical, in order; what is no real address is left out. */

@@ -87,7 +87,7 @@ export class PythonRegex {
   /** The first match at or after a position, or null. */
   search(text: string, from = 0): PythonMatch | null {
     if (this.inexpressible === null && text.length <= this.#longest) {
-      const form = this.#form(nonAscii.test(text) ? 'unicode' : 'ascii')
+      const form = this.#form(isAscii(text) ? 'ascii' : 'unicode')
       if (form !== null) {
         const found = searchCompiled(form, text, from)
         // V8 may begin an empty match in the middle of a character of two units
@@ -139,10 +139,21 @@ const splitsPair = (text: string, at: number): boolean => {
 }
 
 const nonAscii = /[^\0-\x7f]/
+/** The last text that was asked about: many expressions search the same one. */
+let askedText = ''
+let askedAscii = true
+
+function isAscii(text: string): boolean {
+  if (text === askedText) return askedAscii
+  askedText = text
+  askedAscii = !nonAscii.test(text)
+  return askedAscii
+}
 
 interface Compiled {
   readonly expression: RegExp
-  readonly groups: Emitted['groups']
+  /** By Python's index: JavaScript's number, or several where a group was doubled. */
+  readonly groups: readonly (number | readonly number[] | undefined)[]
   /** The same, able to tell where groups are; made when first asked. */
   indexed: RegExp | null
   global: RegExp | null
@@ -150,7 +161,10 @@ interface Compiled {
 
 const compiled = ({ source, groups }: Emitted, flags: string): Compiled => ({
   expression: new RegExp(source, flags),
-  groups,
+  groups: Array.from({ length: Math.max(0, ...groups.keys()) + 1 }, (_, index) => {
+    const numbers = groups.get(index)
+    return numbers?.length === 1 ? numbers[0]! : numbers
+  }),
   indexed: null,
   global: null,
 })
@@ -185,7 +199,9 @@ class CompiledMatch implements PythonMatch {
 
   group(index: number): string | undefined {
     if (index === 0) return this.#found[0]
-    for (const number of this.#form.groups.get(index) ?? []) {
+    const numbers = this.#form.groups[index]
+    if (typeof numbers === 'number') return this.#found[numbers]
+    for (const number of numbers ?? []) {
       const text = this.#found[number]
       if (text !== undefined) return text
     }
@@ -198,7 +214,7 @@ class CompiledMatch implements PythonMatch {
     this.#form.indexed ??= new RegExp(expression.source, `${expression.flags}dg`)
     this.#form.indexed.lastIndex = this.#from
     const { indices } = this.#form.indexed.exec(this.#text)!
-    for (const number of this.#form.groups.get(index) ?? []) {
+    for (const number of [this.#form.groups[index] ?? []].flat()) {
       const span = indices![number]
       if (span !== undefined) return span
     }
