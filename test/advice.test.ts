@@ -1,7 +1,7 @@
 /** What `check` says about rules that load and yet do not do what they seem to. */
 import { describe, expect, it } from 'vitest'
 import { registry } from '../src/ext/registry.ts'
-import { isOneLetterOff } from '../src/lang/advice.ts'
+import { isOneLetterOff } from '../src/lang/advice-memory.ts'
 import { parseRules } from '../src/lang/read.ts'
 import { SourceText } from '../src/lang/source.ts'
 
@@ -21,16 +21,44 @@ describe('advice', () => {
     [':web - [0:0] | -A INPUT -j web', ['note chain/empty 3']],
     [':web - [0:0] | -A INPUT -j web | -A web -j DROP', []],
     [
-      '-A INPUT -m recent --name knoks --rcheck | -A INPUT -m recent --name knocks --set',
+      '-A INPUT -m recent --name knoks --rcheck | -A INPUT -s 10.0.0.0/8 -m recent --name knocks --set',
       ['warning recent/list-misspelt 2'],
     ],
     ['-A INPUT -m recent --name a --update --hitcount 3', ['warning recent/never-set 2']],
+    [
+      '-A INPUT -m recent --name a --update --seconds 60 --rttl',
+      ['note recent/set-elsewhere 2', 'note recent/rttl 2'],
+    ],
     ['-A INPUT -m recent --name authok --rcheck', ['note recent/set-elsewhere 2']],
-    ['-A INPUT -m recent --name a --set | -A INPUT -m recent --name a --update --hitcount 3', []],
-    ['-A INPUT -m recent --set | -A INPUT -m recent --rcheck', []],
+    [
+      '-A INPUT -m recent --name a --set | -A INPUT -m recent --name a --update --hitcount 3',
+      ['note recent/list-cap 2'],
+    ],
+    ['-A INPUT -s 10.0.0.0/8 -m recent --set | -A INPUT -m recent --rcheck', []],
+    [
+      '-A INPUT -p tcp --dport 22 -m recent --set | -A INPUT -p tcp --dport 80 -m recent --rcheck -j DROP',
+      ['warning recent/shared-default 2', 'note recent/list-cap 2'],
+    ],
+    [
+      '-A INPUT -p tcp --dport 22 -m recent --name a --set -j ACCEPT | ' +
+        '-A INPUT -p tcp --dport 22 -m recent --name a --update --hitcount 3 -j DROP',
+      ['note recent/list-cap 2', 'warning recent/asked-too-late 3'],
+    ],
+    [
+      '-A INPUT -j REJECT | -A INPUT -p tcp -j ACCEPT',
+      ['warning rule/unreachable 3'],
+    ],
+    ['-A INPUT -p tcp -j DROP | -A INPUT -p tcp -j DROP', ['warning rule/repeated 3']],
+    ['-A INPUT -p tcp -m limit -j DROP | -A INPUT -p tcp -m limit -j DROP', []],
+    ['-A INPUT -s 10.0.0.1/8 -j DROP', ['note address/host-bits 2']],
+    ['-A INPUT -m state --state NEW -j DROP', ['note state/old-form 2']],
+    ['-A INPUT -j LOG --log-prefix drop', ['note LOG/prefix-without-blank 2']],
+    ['-A INPUT -j LOG --log-prefix "drop: "', []],
+    ['-A INPUT -p tcp --dport 22 -j ACCEPT', ['warning chain/keeps-nothing-out 2']],
+    ['-A INPUT -p tcp --dport 22 -j ACCEPT | -A INPUT -p tcp -j DROP', []],
     [
       '-A INPUT -m recent --set | -A INPUT -m recent --rcheck | -A INPUT -m recent --name b --set',
-      ['note recent/shared-default 2'],
+      ['note recent/shared-default 2', 'note recent/list-cap 2'],
     ],
     [':INPUT DROP [0:0] | -A INPUT -p tcp --dport 22 -j ACCEPT', ['note chain/no-loopback 3']],
     ['-A INPUT -p tcp --dport 22 -j ACCEPT | -A INPUT -j DROP', ['note chain/no-loopback 3']],

@@ -2,17 +2,26 @@
  * What iptables takes without a word and people regret: chains that nothing enters or that hold nothing, recency
  * lists that cannot do what their rules ask, a machine that no longer hears itself.
  */
+import { adviseOnMemory } from './advice-memory.ts'
 import { say } from './diagnostic.ts'
 import type { Problems } from './problems.ts'
+import type { KernelProfile } from './profile.ts'
 import { isUnconditional } from './reach.ts'
 import type { Chain, Rule, Ruleset, Table } from './rule.ts'
-import type { MemoryUse, Syntax } from './syntax.ts'
+import type { Syntax } from './syntax.ts'
+import { decides } from './verify.ts'
 
-export function advise(ruleset: Ruleset, syntax: Syntax, problems: Problems): void {
-  for (const table of ruleset.tables.values()) adviseOnChains(table, problems)
-  adviseOnMemory(ruleset, syntax, problems)
+export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile, problems: Problems): void {
+  for (const table of ruleset.tables.values()) {
+    adviseOnChains(table, problems)
+    adviseOnRepetition(table, ruleset, syntax, problems)
+    adviseOnUses(table, ruleset, syntax, profile, problems)
+  }
+  adviseOnMemory({ ruleset, syntax, profile, problems })
   const filter = ruleset.tables.get('filter')
-  if (filter !== undefined) adviseOnLoopback(filter, problems)
+  if (filter === undefined) return
+  adviseOnLoopback(filter, problems)
+  adviseOnOpenHouse(filter, problems)
 }
 
 const rulesOf = (table: Table): Rule[] => [...table.chains.values()].flatMap(({ rules }) => rules)
@@ -40,82 +49,75 @@ function adviseOnChains(table: Table, problems: Problems): void {
   }
 }
 
-interface Used {
-  readonly rule: Rule
-  readonly use: MemoryUse
-}
-
-function adviseOnMemory(ruleset: Ruleset, syntax: Syntax, problems: Problems): void {
-  const lists = new Map<string, Used[]>()
-  for (const rule of [...ruleset.tables.values()].flatMap(rulesOf)) {
-    for (const match of rule.matches) {
-      if (match.kind === 'unknown') continue
-      const use = syntax.match(match.name, ruleset.family)?.remembers?.(match.data) ?? null
-      if (use === null) continue
-      const known = lists.get(use.list)
-      if (known === undefined) lists.set(use.list, [{ rule, use }])
-      else known.push({ rule, use })
+/** The same words a second time, behind a rule that has decided about all packets that meet them. */
+function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, problems: Problems): void {
+  for (const { rules } of table.chains.values()) {
+    const seen = new Map<string, Rule>()
+    const repeated: { readonly rule: Rule; readonly first: Rule }[] = []
+    for (const rule of rules) {
+      const { span } = rule
+      if (span === null || rule.target.kind === 'none' || !decides(rule, { syntax, family })) continue
+      const text = span.source.text.slice(span.start, span.end)
+      const first = seen.get(text)
+      if (first === undefined) seen.set(text, rule)
+      // A list of addresses makes several rules of one line.
+      else if (first.span!.start !== span.start && !hasOwnState(rule, family, syntax))
+        repeated.push({ rule, first })
+      // What stands behind is unreachable, which is told elsewhere.
+      if (isUnconditional(rule)) break
     }
-  }
-  const written = [...lists].flatMap(([name, used]) => (used.some(({ use }) => use.writes) ? [name] : []))
-  for (const [name, used] of lists) {
-    if (written.includes(name)) continue
-    const near = written.find((other) => isOneLetterOff(other, name))
-    const { rule, use } = used[0]!
-    const counts = used.find((each) => each.use.counts)
-    if (near !== undefined) {
-      problems.warn(
-        say('recent/list-misspelt', `no rule puts anything into the list "${name}", but into "${near}"`, {
-          help: near,
-        }),
-        rule.span,
-        relatedTo(lists.get(near)!),
-      )
-    } else if (counts !== undefined) {
-      problems.warn(
-        say('recent/never-set', `no rule puts anything into the list "${name}", so it never counts`, {
-          notes: ['--update stamps only addresses that are in the list already'],
-          help: `--set --name ${name} in a rule of its own`,
-        }),
-        counts.rule.span,
-      )
-    } else if (use.list !== use.defaultList) {
-      problems.note(
-        say('recent/set-elsewhere', `no rule puts anything into the list "${name}"`, {
-          notes: [`it stays empty unless somebody writes to /proc/net/xt_recent/${name}`],
-        }),
-        rule.span,
-      )
-    }
-  }
-  for (const [name, used] of lists) {
-    const { use, rule } = used[0]!
-    if (name !== use.defaultList || used.length < 2 || lists.size < 2) continue
-    problems.note(
-      say('recent/shared-default', `${used.length} rules share the list "${name}", for they name none`, {
-        help: '--name of its own for each purpose',
-      }),
-      rule.span,
+    const [one] = repeated
+    if (one === undefined) continue
+    const more = repeated.length === 1 ? '' : `, and so do ${repeated.length - 1} more of this chain`
+    problems.warn(
+      say('rule/repeated', `the same rule stands above and leaves nothing for this one${more}`),
+      one.rule.span,
+      { span: one.first.span!, message: 'this is the first' },
     )
   }
 }
 
-function relatedTo(used: readonly Used[]) {
-  const span = used.find(({ use }) => use.writes)?.rule.span ?? null
-  return span === null ? undefined : { span, message: 'this rule does' }
+const hasOwnState = ({ matches }: Rule, family: Ruleset['family'], syntax: Syntax): boolean =>
+  matches.some((use) => {
+    if (use.kind === 'unknown') return true
+    const match = syntax.match(use.name, family)
+    return match?.load !== undefined || match?.remembers !== undefined
+  })
+
+function adviseOnUses(
+  { chains }: Table,
+  { family }: Ruleset,
+  syntax: Syntax,
+  profile: KernelProfile,
+  problems: Problems,
+): void {
+  for (const { rules } of chains.values()) {
+    for (const rule of rules) {
+      for (const use of rule.matches) {
+        if (use.kind === 'unknown') continue
+        const advice = syntax.match(use.name, family)?.advise?.(use.data, rule, profile) ?? null
+        if (advice !== null) problems.noteOnce(advice, use.span ?? rule.span)
+      }
+      const { target } = rule
+      if (target.kind !== 'extension') continue
+      const advice = syntax.target(target.name, family)?.advise?.(target.data, rule, profile) ?? null
+      if (advice !== null) problems.noteOnce(advice, target.span ?? rule.span)
+    }
+  }
 }
 
-/** Whether one letter was changed, left out, added, or swapped with its neighbour. */
-export function isOneLetterOff(a: string, b: string): boolean {
-  if (a === b || Math.abs(a.length - b.length) > 1) return false
-  let start = 0
-  while (start < a.length && a[start] === b[start]) start++
-  const [restA, restB] = [a.slice(start), b.slice(start)]
-  return (
-    restA.slice(1) === restB ||
-    restA === restB.slice(1) ||
-    restA.slice(1) === restB.slice(1) ||
-    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
+/** A list of what may come in, and nothing that keeps the rest out. */
+function adviseOnOpenHouse(filter: Table, problems: Problems): void {
+  const input = filter.chains.get('INPUT')
+  if (input === undefined || input.policy !== 'ACCEPT' || input.rules.length === 0) return
+  const accepts = ({ target }: Rule) => target.kind === 'verdict' && target.verdict === 'ACCEPT'
+  if (!input.rules.every(accepts) || !input.rules.some((rule) => rule.protocol !== null)) return
+  problems.warn(
+    say('chain/keeps-nothing-out', 'INPUT says what may come in, and lets in everything else as well', {
+      notes: ['every rule accepts, and so does the policy'],
+      help: 'the policy DROP, or a last rule: -A INPUT -j DROP',
+    }),
+    input.rules.at(-1)!.span,
   )
 }
 

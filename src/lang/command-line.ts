@@ -98,6 +98,12 @@ export class CommandLine {
   /** What a word that belongs to no option may have been meant for. */
   #adviseArgument({ text }: Word): { notes?: string[]; help?: string } {
     if (this.#options.resolve(text) !== null) return { help: `--${text}` }
+    if (text.startsWith('#')) {
+      return {
+        notes: ['iptables-restore knows comments only from the first column on'],
+        help: '-m comment --comment "..."',
+      }
+    }
     const last = this.#last
     if (last === null) return {}
     const joined = `${last.value.text}${/,$/.test(last.value.text) ? '' : ' '}${text}`
@@ -146,6 +152,10 @@ export class CommandLine {
         if (word === undefined || /^[-!]/.test(word.text)) return null
         this.#at++
         return word
+      },
+      peekArgument: (): Word | null => {
+        const word = this.#words[this.#at]
+        return word === undefined || /^[-!]/.test(word.text) ? null : word
       },
       protocol: this.#options.protocol,
     }
@@ -225,7 +235,7 @@ export class CommandLine {
     }
     let value = inline !== null && option.wholeWord ? word : inline
     if (option.argument === 'required' && value === null) {
-      value = this.#words[this.#at++] ?? null
+      value = this.#behindOldBang(option, word, this.#words[this.#at++] ?? null)
       if (value === null) {
         this.#takeBang()
         if (option.kind === 'command' && this.#parts.command !== null) {
@@ -245,6 +255,20 @@ export class CommandLine {
       return
     }
     this.#applyOther(option, word)
+  }
+
+  /** `-s ! 10.0.0.0/8`: the value behind the "!", which is told of and heeded. */
+  #behindOldBang(option: BaseOption, word: Word, value: Word | null): Word | null {
+    const next = this.#words[this.#at]
+    if (value?.text !== '!' || !option.invertible || next === undefined || /^[-!]/.test(next.text))
+      return value
+    this.#at++
+    const said =
+      option.name === 'protocol' ? 'unknown protocol "!" specified' : `Bad argument \`${next.text}'`
+    const span = { ...word.span, end: next.span.end }
+    this.#environment.problems.error(complain.oldBang(word.text, next.text, said), span)
+    this.#bang = value
+    return next
   }
 
   #applyCommand(option: BaseOption, word: Word, value: Word | null): void {

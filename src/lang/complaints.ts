@@ -1,6 +1,6 @@
 /** The catalogue of what this room says about commands and rules; extensions keep their own words. */
 import { type Refusal, say } from './diagnostic.ts'
-import { otherMatches, otherTargets } from './known-names.ts'
+import { oldMatches, oldTargets, otherMatches, otherTargets } from './known-names.ts'
 import { protocolNames } from './names.ts'
 import { nearest } from './suggest.ts'
 import type { ExtensionSyntax } from './syntax.ts'
@@ -36,6 +36,14 @@ export const badArgument = (word: string, more: More = {}) =>
 
 export const doubleBang = () =>
   say('syntax/double-bang', 'two "!" in a row', { said: 'multiple consecutive ! not allowed' })
+
+/** Iptables before 1.4.3 had `-s ! 10.0.0.0/8`. `said`: what the option itself says of "!". */
+export const oldBang = (option: string, value: string, said?: string): Refusal =>
+  say('syntax/old-bang', `"!" stands in front of the option: ! ${option} ${value}`, {
+    notes: ['iptables before 1.4.3 had it between the option and its value'],
+    ...offer(`! ${option} ${value}`),
+    ...(said === undefined ? {} : { said }),
+  })
 
 export const trailingBang = () =>
   say('syntax/trailing-bang', 'nothing follows the "!"', { said: 'nothing appropriate following !' })
@@ -133,7 +141,7 @@ export const extensionMissing = (name: string, option: string, metavar: string |
 export const unknownMatch = (name: string, known: Iterable<string>, otherFamily: string | null) =>
   say('match/unknown', `there is no match "${name}"${otherFamily === null ? '' : ` for ${otherFamily}`}`, {
     said: `Couldn't load match \`${name}':No such file or directory\n`,
-    ...offer(nearest(name, [...known, ...otherMatches])),
+    ...(isOldMatch(name) ? modernForm(oldMatches[name]!) : offer(nearest(name, [...known, ...otherMatches]))),
   })
 
 export const unsupportedMatch = (name: string) =>
@@ -145,6 +153,14 @@ export const unsupportedTarget = (name: string) =>
   say('target/unsupported', `the target ${name} is kept as written, but not understood`, {
     notes: ['its options are not checked, and a simulation cannot tell what it does'],
   })
+
+const isOldMatch = (name: string): boolean => Object.hasOwn(oldMatches, name)
+const isOldTarget = (name: string): boolean => Object.hasOwn(oldTargets, name)
+
+const modernForm = (form: string): More => ({
+  notes: ['iptables had it long ago, and has it no more'],
+  help: form,
+})
 
 export const isOtherMatch = (name: string): boolean => otherMatches.has(name)
 export const isOtherTarget = (name: string): boolean => otherTargets.has(name)
@@ -173,6 +189,10 @@ const noTarget = (name: string, goto: boolean): string =>
 
 export function unknownTarget(name: string, candidates: readonly string[], goto: boolean): Refusal {
   if (/^-./.test(name) && !goto) return gluedWord('target/unknown', name)
+  if (isOldTarget(name) && !goto) {
+    const { code, message } = say('target/unknown', `there is no chain or target "${name}"`)
+    return { code, message, said: noTarget(name, goto), ...modernForm(oldTargets[name]!) }
+  }
   const word = verdictWords[name.toLowerCase()]
   const near = (word !== undefined && !goto ? word : null) ?? nearest(name, candidates)
   return say('target/unknown', `there is no chain${goto ? '' : ' or target'} "${name}"`, {
@@ -327,9 +347,21 @@ function addressMistake(address: string, family: string): Refusal {
       ? { notes: ['host names are looked up when the rule is loaded; rules here hold addresses'] }
       : address === ''
         ? { notes: ['a list has no empty places'] }
-        : {}
+        : /^[\d.]+-[\d.]+$/.test(address)
+          ? {
+              notes: ['-s and -d take one address or network'],
+              help: `-m iprange --src-range ${address}, or --dst-range`,
+            }
+          : {}
   return say('address/bad', `"${address}" is not an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address`, more)
 }
+
+/** Bits behind the mask, which iptables takes away without a word. */
+export const hostBits = (text: string, network: string) =>
+  say('address/host-bits', `${text} is taken for the whole network ${network}`, {
+    notes: ['the mask says which bits count; the others are dropped'],
+    ...offer(network),
+  })
 
 export const addressOfOtherFamily = (address: string, family: string) =>
   say('address/family', `"${address}" is an ${family === 'ipv4' ? 'IPv6' : 'IPv4'} address`, {

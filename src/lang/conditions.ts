@@ -1,5 +1,5 @@
 /** The conditions that every rule may have, whatever its extensions: addresses, interfaces, protocol, counters. */
-import { addressBits, type Family, type Prefix, parseAddress } from '../net/address.ts'
+import { addressBits, type Family, type Prefix, parseAddress, printPrefix } from '../net/address.ts'
 import { shortForm } from './base-options.ts'
 import type { CommandEnvironment } from './command.ts'
 import type { SeenOption } from './command-parts.ts'
@@ -42,7 +42,10 @@ const isAny = ({ mask }: Prefix): boolean => mask.words.every((bits) => bits ===
 
 function parsePrefix({ text, span }: Word, family: Family, { problems }: CommandEnvironment): Prefix | null {
   const parsed = parseNetworkPrefix(text, family)
-  if ('prefix' in parsed) return parsed.prefix
+  if ('prefix' in parsed) {
+    if (parsed.hasHostBits) problems.note(complain.hostBits(text, printPrefix(parsed.prefix)), span)
+    return parsed.prefix
+  }
   if (parsed.bad === 'mask') problems.error(complain.badMask(parsed.text, addressBits(family)), span)
   else if (parseAddress(parsed.text) !== null)
     problems.error(complain.addressOfOtherFamily(parsed.text, family), span)

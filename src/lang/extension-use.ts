@@ -11,6 +11,8 @@ export interface WordCursor {
   next(): Word | null
   /** The next word unless it begins with `-` or `!`. */
   nextArgument(): Word | null
+  /** The same, left where it is. */
+  peekArgument(): Word | null
   readonly protocol: OptionEnvironment['protocol']
 }
 
@@ -60,10 +62,11 @@ export class ExtensionUse {
     as: string,
     word: Word,
     inline: Word | null,
-    inverted: boolean,
+    bangInFront: boolean,
     cursor: WordCursor,
   ): Word | null {
     const { problems } = this.#environment
+    let inverted = bangInFront
     const spec = this.syntax.options[name]!
     const shown = `--${as}`
     const extension = this.syntax.name
@@ -79,6 +82,15 @@ export class ExtensionUse {
         this.#damaged = true
         problems.error(complain.missingValue(shown, spec.metavar ?? null), word.span)
         return null
+      }
+      const behind = value?.text === '!' && spec.invertible ? cursor.peekArgument() : null
+      if (behind !== null) {
+        problems.error(this.#refuseOldBang(spec.value, shown, behind.text, cursor.protocol), {
+          ...word.span,
+          end: behind.span.end,
+        })
+        value = cursor.next()!
+        inverted = true
       }
       if (spec.words === 2) value = this.#joinTwo(value!, cursor.nextArgument(), shown, spec.metavar ?? 'A B')
     }
@@ -100,6 +112,23 @@ export class ExtensionUse {
       this.#all.push({ name, value: read.value, inverted, as, span })
     }
     return value
+  }
+
+  /** `--dport ! 80`, with what iptables itself says of a value "!". */
+  #refuseOldBang(
+    parse: (text: string, environment: OptionEnvironment) => unknown,
+    shown: string,
+    value: string,
+    protocol: OptionEnvironment['protocol'],
+  ): Refusal {
+    const { family, profile, sets } = this.#environment
+    try {
+      parse('!', { family, profile, protocol, sets })
+      return complain.oldBang(shown, value)
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      return complain.oldBang(shown, value, this.#ownWords(error.refusal, shown, '!').said)
+    }
   }
 
   #joinTwo(first: Word, second: Word | null, shown: string, metavar: string): Word {

@@ -35,3 +35,23 @@ export const otherImplied: ReadonlyMap<
   [108, { match: 'ipcomp', options: words('ipcompspi compres') }],
   [135, { match: 'mh', options: words('mh-type') }],
 ])
+
+/** Matches and targets of iptables of long ago, and what does the same today. */
+export const oldMatches: Readonly<Record<string, string>> = {
+  unclean: '-m conntrack --ctstate INVALID',
+  iplimit: '-m connlimit --connlimit-above N',
+  random: '-m statistic --mode random --probability P',
+  nth: '-m statistic --mode nth --every N',
+  dstlimit: '-m hashlimit',
+  mport: '-m multiport',
+  ipv4optionsstrip: '-m ipv4options of xtables-addons',
+  'tcp-window': '-m conntrack --ctstate INVALID',
+}
+
+export const oldTargets: Readonly<Record<string, string>> = {
+  MIRROR: '-j DROP, or -j REJECT',
+  SAME: '-j SNAT --persistent',
+  ROUTE: '-j TEE, or -j MARK and a rule of ip rule',
+  FTOS: '-j TOS',
+  BALANCE: '-j DNAT with a range of addresses',
+}

@@ -41,6 +41,10 @@ function refusePort(
     })
   }
   const [digits] = /^\s*[-+]?\d+/.exec(given) ?? []
+  if (/^\d+-\d+$/.test(whole)) {
+    const fix = whole.replace('-', ':')
+    return refuse('bad-port', 'is not a port: a range has a colon', { help: fix, fix, said })
+  }
   if (digits !== undefined)
     return refuse('bad-port', `is not a port: ${given} is not a number from 0 to 65535`, { said })
   const elsewhere = ['tcp', 'udp', 'sctp'].find((other) => servicePort(given, other) !== null)

@@ -70,6 +70,13 @@ export class Problems {
     this.warn(refusal, span)
   }
 
+  /** A note that is said at the first place of its code only. */
+  noteOnce(refusal: Refusal, span: Span | null): void {
+    if (this.#said.has(refusal.code)) return
+    this.#said.add(refusal.code)
+    this.note(refusal, span)
+  }
+
   note(refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
     this.#add('note', refusal, span, related)
   }

@@ -78,7 +78,7 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   for (const ruleset of rulesets.values()) {
     reportTranslated(ruleset, syntax, problems)
     // Rules with errors were left out: what seems to be missing may be in them.
-    if (options.advice && problems.counts.error === 0) advise(ruleset, syntax, problems)
+    if (options.advice && problems.counts.error === 0) advise(ruleset, syntax, profile, problems)
   }
   const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
   return {

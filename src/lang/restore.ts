@@ -11,6 +11,7 @@ import * as complain from './restore-complaints.ts'
 import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
+import { repairDashes } from './script-words.ts'
 import type { SourceText, Span } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import { verifyTable } from './verify.ts'
@@ -71,6 +72,8 @@ class RestoreReader {
   /** Lines one after the other that stand in no table: told of once, at the first. */
   #outside: { readonly span: Span; count: number } | null = null
   readonly #sections = new Map<TableName, Span>()
+  /** Whether a typographic dash stands anywhere. */
+  readonly #hasDashes: boolean
   /** Chains the text makes anywhere, by name; built on the first question. */
   #declared: Map<string, Span> | null = null
 
@@ -80,6 +83,7 @@ class RestoreReader {
     this.#ruleset = ruleset
     this.#options = options
     this.#problems = options.problems
+    this.#hasDashes = /[\u2010-\u2015\u2212]/.test(this.#text)
   }
 
   read(): void {
@@ -290,10 +294,19 @@ class RestoreReader {
     }
     const counted = this.#leadingCounters(span, line)
     if (counted === null) return
-    const words = this.#withoutProgram(this.#words({ ...span, start: counted.behind }))
+    const read = this.#words({ ...span, start: counted.behind })
+    const words = this.#withoutProgram(this.#hasDashes ? this.#repairDashes(read) : read)
     if (words === null) return
     const command = parseCommand(words, this.#environment())
     if (command !== null) this.#apply(withCounters(command, counted.counters))
+  }
+
+  #repairDashes(words: readonly Word[]): Word[] {
+    const written = words.map((word) => ({
+      ...word,
+      quoted: this.#text[word.span.start] === '"',
+    }))
+    return repairDashes(written, this.#problems)
   }
 
   /** `[packets:bytes]` in front of the command. */

@@ -3,6 +3,7 @@ import type { Problems } from './problems.ts'
 import type { Family } from './rule.ts'
 import { longDash } from './script-complaints.ts'
 import type { ShellWord } from './shell-words.ts'
+import type { Word } from './words.ts'
 
 /** Commands that run the command behind them. */
 const wrappers = ['sudo', 'doas', 'exec', 'command', 'env', 'nice', 'nohup', 'builtin']
@@ -59,10 +60,13 @@ export const isPromptWord = ({ text, quoted }: ShellWord): boolean =>
     text === 'sudo')
 
 /** Long dashes that a word processor made of two hyphens, at the beginning of words. */
-export function repairDashes(words: readonly ShellWord[], problems: Problems): ShellWord[] {
+export function repairDashes<W extends Word & { readonly quoted?: boolean }>(
+  words: readonly W[],
+  problems: Problems,
+): W[] {
   return words.map((word) => {
     const [dashes] = /^[\u2010-\u2015\u2212]+-?/.exec(word.text) ?? []
-    if (dashes === undefined || word.quoted) return word
+    if (dashes === undefined || word.quoted === true) return word
     const name = word.text.slice(dashes.length)
     const text = `${name.length > 1 ? '--' : '-'}${name}`
     problems.error(longDash(word.text, text), word.span)

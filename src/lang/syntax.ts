@@ -99,6 +99,8 @@ export interface MemoryUse {
   readonly defaultList: string
   /** Whether it can put an address into the list that was not there. */
   readonly writes: boolean
+  /** Whether it only asks, and its answer decides about the packet. */
+  readonly asks: boolean
   /** Whether it asks how often, which makes sense only where something writes. */
   readonly counts: boolean
 }
@@ -181,6 +183,12 @@ export interface ExtensionSyntax<Data = unknown> {
   founds?(data: Data): { readonly name: string; readonly terms: string } | null
   /** What must have been founded before a rule with this match is loaded. */
   refersTo?(data: Data): readonly string[]
+  /** Of a target: whether it decides about every packet, so that none gets to the next rule. */
+  decides?(data: Data): boolean
+  /** What people regret about a use that iptables takes; said once for each code. */
+  advise?(data: Data, rule: Rule, profile: KernelProfile): Refusal | null
+  /** Present where each rule has a state of its own, so that two equal rules are not one. */
+  readonly load?: unknown
   /** What it asks of the kernel that is not done here when packets are run; null when all of it is. */
   notModelled?(data: Data): Refusal | null
 }

@@ -82,7 +82,8 @@ export function parseMask(text: string, family: Family): Address | null {
 }
 
 export type PrefixText =
-  | { readonly prefix: Prefix }
+  /** `hasHostBits`: the address has bits that the mask takes away. */
+  | { readonly prefix: Prefix; readonly hasHostBits: boolean }
   | { readonly bad: 'mask' | 'address'; readonly text: string }
 
 /**
@@ -95,11 +96,12 @@ export function parseNetworkPrefix(text: string, family: Family): PrefixText {
   const mask = maskText === null ? maskOfLength(family, addressBits(family)) : parseMask(maskText, family)
   if (mask === null) return { bad: 'mask', text: maskText! }
   const zero = maskOfLength(family, 0)
-  if (sameAddress(mask, zero)) return { prefix: { address: zero, mask } }
+  if (sameAddress(mask, zero)) return { prefix: { address: zero, mask }, hasHostBits: false }
   const host = slash < 0 ? text : text.slice(0, slash)
   const address = parseNetwork(host, family)
   if (address === null) return { bad: 'address', text: host }
-  return { prefix: { address: maskAddress(address, mask), mask } }
+  const network = maskAddress(address, mask)
+  return { prefix: { address: network, mask }, hasHostBits: !sameAddress(address, network) }
 }
 
 /** The bytes of a MAC address: six hexadecimal numbers of at most two characters, or null. */

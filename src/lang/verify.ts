@@ -105,7 +105,7 @@ const ownCode = (name: string, refusal: Refusal): Refusal =>
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
   for (const refusal of refusalsOf(table, context)) problems.error(refusal, refusal.span)
   reportNotModelled(table, context, problems)
-  for (const chain of table.chains.values()) reportUnreachable(chain, problems)
+  for (const chain of table.chains.values()) reportUnreachable(chain, context, problems)
   if (table.name === 'filter') reportNoWayOut(table, problems)
 }
 
@@ -136,16 +136,21 @@ function reportNoWayOut({ chains }: Table, problems: Problems): void {
 const isWayIn = (target: Rule['target']): boolean =>
   target.kind === 'chain' || (target.kind === 'verdict' && target.verdict === 'ACCEPT')
 
-function reportUnreachable({ name, rules }: Chain, problems: Problems): void {
-  const last = rules.findIndex(
-    (rule) =>
-      isUnconditional(rule) &&
-      (rule.target.kind === 'verdict' || (rule.target.kind === 'chain' && rule.target.goto)),
-  )
+/** Whether no packet that a rule matches gets to the next one. */
+export function decides(
+  { target }: Rule,
+  { syntax, family }: Pick<VerifyContext, 'syntax' | 'family'>,
+): boolean {
+  if (target.kind === 'extension') return syntax.target(target.name, family)?.decides?.(target.data) === true
+  return target.kind === 'verdict' || (target.kind === 'chain' && target.goto)
+}
+
+function reportUnreachable({ name, rules }: Chain, context: VerifyContext, problems: Problems): void {
+  const last = rules.findIndex((rule) => isUnconditional(rule) && decides(rule, context))
   const first = rules[last + 1]
   if (last < 0 || first === undefined) return
   const count = rules.length - last - 1
-  const decides = rules[last]!
+  const decisive = rules[last]!
   problems.warn(
     {
       code: 'rule/unreachable',
@@ -153,6 +158,6 @@ function reportUnreachable({ name, rules }: Chain, problems: Problems): void {
       notes: [`rule ${last + 1} of ${name} decides about every packet`],
     },
     first.span,
-    decides.span === null ? undefined : { span: decides.span, message: 'this rule leaves none over' },
+    decisive.span === null ? undefined : { span: decisive.span, message: 'this rule leaves none over' },
   )
 }

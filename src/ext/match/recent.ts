@@ -9,7 +9,7 @@
  * address that is not in the list makes `! --rcheck`, `! --update` and `! --remove` match.
  */
 
-import { refuse } from '../../lang/diagnostic.ts'
+import { refuse, say } from '../../lang/diagnostic.ts'
 import { flag, hostAddress, text, uint32 } from '../../lang/options.ts'
 import type { KernelProfile } from '../../lang/profile.ts'
 import type { Address } from '../../net/address.ts'
@@ -133,8 +133,17 @@ export const recent = defineMatch<Recent, RecentList>()({
     list: name,
     defaultList,
     writes: mode === 'set',
+    asks: mode === 'rcheck' || mode === 'update',
     counts: hitcount > 0,
   }),
+
+  advise: ({ rttl }) =>
+    rttl
+      ? say('recent/rttl', '--rttl tells apart what came by different ways, also from one sender', {
+          notes: ['behind load balancers and after a change of routes the TTL of the same host differs'],
+          help: 'leave it out, where senders cannot be forged (a TCP connection that stands)',
+        })
+      : null,
 
   check({ mode, seconds, hitcount, name }, _rule, { profile }) {
     if ((mode === 'set' || mode === 'remove') && (seconds > 0 || hitcount > 0)) {

@@ -3,6 +3,7 @@
  *
  * Kernel: net/netfilter/xt_conntrack.c, Linux 6.18. Syntax: iptables extensions/libxt_conntrack.c, 1.8.9.
  */
+import { say } from '../../lang/diagnostic.ts'
 import { value } from '../../lang/options.ts'
 import { exactly } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
@@ -39,6 +40,11 @@ export const state = defineMatch<State>()({
   parse: ({ state }) => ({ value: state!.value, inverted: state!.inverted }),
   print: (data) => printStates('state', data),
   list: (data) => listStates('state', data),
+  advise: (data) =>
+    say('state/old-form', '-m state is the old form of -m conntrack --ctstate', {
+      notes: ['iptables keeps it for old rules; both ask the same'],
+      help: `-m conntrack ${printStates('ctstate', data)}`,
+    }),
   evaluate: statesHold,
   analyse: (data, space) => exactly(stateSet(data, space)),
   explain: explainStates,

@@ -41,5 +41,6 @@ export const DNAT = defineTarget<Dnat>()({
   check: (_data, _rule, place) =>
     requireNat(['PREROUTING', 'OUTPUT'], place, 'the destination changes before routing'),
 
+  decides: () => true,
   act: (data, _skb, context) => context.nat?.translate(data) ?? { kind: 'continue' },
 })

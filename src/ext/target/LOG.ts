@@ -6,7 +6,7 @@
  */
 
 import { cutBytes } from '../../lang/bytes.ts'
-import { refuse } from '../../lang/diagnostic.ts'
+import { refuse, say } from '../../lang/diagnostic.ts'
 import { flag, syslogLevel, value } from '../../lang/options.ts'
 import { quoteText } from '../../lang/words.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
@@ -82,6 +82,14 @@ export const LOG = defineTarget<Log>()({
       : ['level', levelNames[data.level]!, ...said.map(([, , word]) => word)].join(' ')
     return ` LOG ${how}${data.prefix === '' ? '' : ` prefix "${data.prefix}"`}`
   },
+
+  advise: ({ prefix }) =>
+    prefix !== '' && /[\w\])]$/.test(prefix)
+      ? say('LOG/prefix-without-blank', `lines begin with "${prefix}IN=": no blank ends the prefix`, {
+          notes: ['programs that read the log find neither the prefix nor IN= as a word'],
+          help: `--log-prefix "${prefix} "`,
+        })
+      : null,
 
   act(data, skb, context) {
     context.log(logLine(data.prefix, data, skb, context))

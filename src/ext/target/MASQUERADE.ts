@@ -3,7 +3,9 @@
  *
  * Kernel: net/netfilter/nf_nat_masquerade.c, xt_MASQUERADE.c, Linux 6.18. Syntax: iptables extensions/libxt_NAT.c, 1.8.9.
  */
+import { say } from '../../lang/diagnostic.ts'
 import { flag, value } from '../../lang/options.ts'
+import { isUnconditional } from '../../lang/reach.ts'
 import type { NatRange } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 import { listFlags, parsePorts, printFlags, printPorts, requireNat, wholeRange } from './_nat.ts'
@@ -44,5 +46,19 @@ export const MASQUERADE = defineTarget<Masquerade>()({
   check: (_data, _rule, place) =>
     requireNat(['POSTROUTING'], place, 'it needs to know the way the packet takes'),
 
+  decides: () => true,
+  advise: (_data, rule) =>
+    isUnconditional(rule)
+      ? say(
+          'MASQUERADE/everywhere',
+          'every connection that leaves gets the address of its way out, by every interface',
+          {
+            notes: [
+              'also those into the own networks, whose servers then see this host in the place of their clients',
+            ],
+            help: '-o with the interface that leads outside',
+          },
+        )
+      : null,
   act: (data, _skb, context) => context.nat?.masquerade(data) ?? { kind: 'continue' },
 })

@@ -42,6 +42,7 @@ export const NETMAP = defineTarget<Netmap>()({
   list: ({ to }) => ` to:${printPrefix(to)}`,
   check: (_data, _rule, place) => requireNat(allowedHooks, place, 'addresses are not translated there'),
 
+  decides: () => true,
   act({ to }, { packet }, context) {
     const changesSource = context.hook === 'POSTROUTING' || context.hook === 'INPUT'
     const old = changesSource ? packet.source : packet.destination

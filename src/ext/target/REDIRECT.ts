@@ -56,5 +56,6 @@ export const REDIRECT = defineTarget<Redirect>()({
   check: (_data, _rule, place) =>
     requireNat(['PREROUTING', 'OUTPUT'], place, 'the destination changes before routing'),
 
+  decides: () => true,
   act: (data, _skb, context) => context.nat?.redirect(data) ?? { kind: 'continue' },
 })

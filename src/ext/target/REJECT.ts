@@ -83,6 +83,8 @@ export const REJECT = defineTarget<Reject>()({
     return requireTable('filter', place, 'the kernel answers from there only')
   },
 
+  decides: () => true,
+
   act(data, skb, context) {
     const icmp = answersOf(context.host.family)[data.with]!.icmp
     const refusal = icmp === null ? sendReset(skb, context) : sendIcmp(skb, icmp, context)

@@ -45,5 +45,6 @@ export const SNAT = defineTarget<Snat>()({
   check: (_data, _rule, place) =>
     requireNat(['POSTROUTING', 'INPUT'], place, 'the source changes behind routing'),
 
+  decides: () => true,
   act: (data, _skb, context) => context.nat?.translate(data) ?? { kind: 'continue' },
 })

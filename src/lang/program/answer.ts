@@ -63,7 +63,7 @@ export function calledWrongly(program: string, refusal: Told, line: number | nul
   const where = line === null ? '' : `Error occurred at line: ${line}\n`
   // iptables prints this one by itself, without its name.
   const text =
-    code === 'syntax/bad-argument' || code === 'file/no-final-newline'
+    said.startsWith('Bad argument `') || code === 'file/no-final-newline'
       ? said
       : `${program} v${version} (legacy): ${said}`
   return { exitCode: 2, stdout: '', stderr: `${saidBefore}${text}\n${where}${tryHelp(program)}` }
