@@ -44,10 +44,7 @@ describe('advice', () => {
         '-A INPUT -p tcp --dport 22 -m recent --name a --update --hitcount 3 -j DROP',
       ['note recent/list-cap 2', 'warning recent/asked-too-late 3'],
     ],
-    [
-      '-A INPUT -j REJECT | -A INPUT -p tcp -j ACCEPT',
-      ['warning rule/unreachable 3'],
-    ],
+    ['-A INPUT -j REJECT | -A INPUT -p tcp -j ACCEPT', ['warning rule/unreachable 3']],
     ['-A INPUT -p tcp -j DROP | -A INPUT -p tcp -j DROP', ['warning rule/repeated 3']],
     ['-A INPUT -p tcp -m limit -j DROP | -A INPUT -p tcp -m limit -j DROP', []],
     ['-A INPUT -s 10.0.0.1/8 -j DROP', ['note address/host-bits 2']],

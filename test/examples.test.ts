@@ -14,6 +14,7 @@ import { type CaptureRecord, readCapture } from '../src/net/capture.ts'
 import { EngineJudge } from '../src/scenario/engine-judge.ts'
 import { readScenario } from '../src/scenario/read.ts'
 import { Replay } from '../src/scenario/replay.ts'
+import { reviewRules } from '../src/scenario/review.ts'
 import { loadRules } from '../src/scenario/rules.ts'
 import { runCase } from '../src/scenario/run.ts'
 import type { Scenario } from '../src/scenario/scenario.ts'
@@ -136,6 +137,13 @@ describe('what is wrong with the rules as printed is found', () => {
     const foreseen = new Set(findings.map(({ line }) => line))
     const surprises = diagnostics.filter((each) => !foreseen.has(lineOf(each)))
     expect(surprises.filter(({ severity }) => severity === 'error').map(wordsOf)).toEqual([])
+  })
+})
+
+describe('nothing is wrong with the rules that the examples offer, or a comment says that it is meant', () => {
+  test.each(find(/\/rules[\w-]*\.v4$/))('%s', (file) => {
+    const { diagnostics } = parseRules(source(file), { syntax: registry, advice: true, review: reviewRules })
+    expect(diagnostics.filter(({ severity }) => severity !== 'note').map(wordsOf)).toEqual([])
   })
 })
 

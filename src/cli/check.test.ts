@@ -5,7 +5,7 @@ import { run } from './run.ts'
 
 const files: Readonly<Record<string, string | Uint8Array>> = {
   'good.v4':
-    '*filter\n:INPUT DROP [1:2]\n-A INPUT -i lo -j ACCEPT\n[3:4] -A INPUT -p tcp --dport ssh -j ACCEPT\nCOMMIT\n',
+    '*filter\n:INPUT DROP [1:2]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n[3:4] -A INPUT -p tcp --dport ssh -j ACCEPT\nCOMMIT\n',
   'good.v6': '*filter\n-A INPUT -s ::1 -j ACCEPT\nCOMMIT\n',
   'bad.rules': '*filter\n-A INPUT -j ALLOW\n-A INPUT -p tcp --dprot 22\nCOMMIT\n',
   'warn.rules': '*filter\n-A INPUT -j DROP\n-A INPUT -j DROP\nCOMMIT\n',
@@ -142,7 +142,7 @@ describe('fmt', () => {
   it('prints what the kernel would print back', async () => {
     expect(await postern('fmt', 'good.v4')).toEqual({
       code: 0,
-      out: '*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n',
+      out: '*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n',
       err: '',
     })
     expect((await postern('fmt', '-c', 'good.v4')).out).toContain('\n[3:4] -A INPUT ')

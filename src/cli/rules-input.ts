@@ -26,10 +26,14 @@ export async function readRules(
   const text = decodeText(await environment.readFile(path))
   const source = new SourceText(path === '-' ? 'standard input' : path, text)
   const silence = options.silence
+  // The engine is loaded where packets may be tried only.
+  const review =
+    advice && /recent|DROP|REJECT/.test(text) ? (await import('../scenario/review.ts')).reviewRules : null
   return parseRules(source, {
     family: familyFor(path, options),
     syntax: registry,
     advice,
+    ...(review === null ? {} : { review }),
     ...(Array.isArray(silence) ? { silence } : {}),
   })
 }

@@ -20,7 +20,7 @@ export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile,
   adviseOnMemory({ ruleset, syntax, profile, problems })
   const filter = ruleset.tables.get('filter')
   if (filter === undefined) return
-  adviseOnLoopback(filter, problems)
+  adviseOnLoopback(filter, ruleset, syntax, problems)
   adviseOnOpenHouse(filter, problems)
 }
 
@@ -122,9 +122,9 @@ function adviseOnOpenHouse(filter: Table, problems: Problems): void {
 }
 
 /** Programs of a machine talk to each other by lo, and INPUT hears that as well. */
-function adviseOnLoopback(filter: Table, problems: Problems): void {
+function adviseOnLoopback(filter: Table, { family }: Ruleset, syntax: Syntax, problems: Problems): void {
   const input = filter.chains.get('INPUT')
-  if (input === undefined || input.rules.length === 0 || !endsShut(input)) return
+  if (input === undefined || input.rules.length === 0 || !endsShut(input, family, syntax)) return
   if (input.rules.some(mayHearItself)) return
   problems.note(
     say('chain/no-loopback', 'INPUT lets nothing in by lo', {
@@ -135,10 +135,11 @@ function adviseOnLoopback(filter: Table, problems: Problems): void {
   )
 }
 
-const endsShut = ({ policy, rules }: Chain): boolean => {
+const endsShut = ({ policy, rules }: Chain, family: Ruleset['family'], syntax: Syntax): boolean => {
   const last = rules.at(-1)
-  const shuts = last?.target.kind === 'verdict' && last.target.verdict === 'DROP' && isUnconditional(last)
-  return policy === 'DROP' || shuts === true
+  if (policy === 'DROP' || last === undefined) return policy === 'DROP'
+  const lets = last.target.kind === 'verdict' && last.target.verdict !== 'DROP'
+  return isUnconditional(last) && !lets && decides(last, { syntax, family })
 }
 
 /** Whether a rule may be what lets packets of lo in: by its name, by its addresses, or in another chain. */

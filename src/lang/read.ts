@@ -33,6 +33,8 @@ export interface ReadOptions {
   readonly format?: RulesFormat | 'auto'
   /** Say what loads and is probably not meant, too. Default false. */
   readonly advice?: boolean
+  /** Says what shows when packets run, behind the advice; `reviewRules` of the room `scenario` does. */
+  readonly review?: (ruleset: Ruleset, problems: Problems) => void
   /** Diagnostics kept; the rest is counted. Default 200. */
   readonly limit?: number
   /** Codes of warnings and notes to leave out. */
@@ -78,7 +80,10 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   for (const ruleset of rulesets.values()) {
     reportTranslated(ruleset, syntax, problems)
     // Rules with errors were left out: what seems to be missing may be in them.
-    if (options.advice && problems.counts.error === 0) advise(ruleset, syntax, profile, problems)
+    if (options.advice && problems.counts.error === 0) {
+      advise(ruleset, syntax, profile, problems)
+      options.review?.(ruleset, problems)
+    }
   }
   const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
   return {
