@@ -9,6 +9,7 @@ import type { Address } from '../net/address.ts'
 import { setDontFragment, setTtl } from '../net/change.ts'
 import { decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum } from '../net/encode.ts'
+import { ipProtocol } from '../net/protocol.ts'
 import { isLinkLocal, isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
 import { echoOptions, timeOfDayMs } from './ipv4-options.ts'
@@ -143,6 +144,7 @@ export class Answers implements Speaker {
     const skb = new HostSkb(isFirst ? 'main' : 'caused')
     skb.socket = owner
     decodeIp(skb.packet, bytes)
+    skb.isDatagram = skb.packet.protocol !== ipProtocol.tcp
     const route = routing.output(skb.packet.destination)
     const fate =
       route.kind === 'refused' || isMartian(skb, route)

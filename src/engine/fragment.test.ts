@@ -75,12 +75,13 @@ describe('IPv4', () => {
 })
 
 describe('IPv6', () => {
-  const cut = (length: number, mtu: number, from: FragmentOrigin | null): string =>
-    print(fragmentsFor(encodeIpv6(ipv6, payload(length)), mtu, from, () => 7))
+  const cut = (length: number, mtu: number, from: FragmentOrigin | null, isDatagram = true): string =>
+    print(fragmentsFor(encodeIpv6(ipv6, payload(length)), mtu, from, () => 7, { isDatagram }))
 
   test.each([
     ['fits', cut(1240, 1280, null), '0+1240'],
     ['is cut evenly', cut(2000, 1280, null), '0+1232m 1232+768'],
+    ['is not for the host to cut', cut(2000, 1280, null, false), 'too-big'],
     ['as the sender cut it', cut(600, 1500, origin(448, [400, 200])), '0+400m 400+200'],
     ['an atomic fragment goes whole', cut(100, 1500, origin(148, [100])), '0+100'],
     [
@@ -94,7 +95,8 @@ describe('IPv6', () => {
   test('the fragment header stands behind routing and before destination options', () => {
     const inner = encodeIpv6Extension(17, new Uint8Array(6), payload(2000))
     const bytes = encodeIpv6({ ...ipv6, nextHeader: 43 }, encodeIpv6Extension(60, new Uint8Array(6), inner))
-    const [first] = fragmentsFor(bytes, 1280, null, () => 0x01020304) as readonly Uint8Array[]
+    const nextId = (): number => 0x01020304
+    const [first] = fragmentsFor(bytes, 1280, null, nextId, { isDatagram: true }) as readonly Uint8Array[]
     expect([...first!.slice(40, 58)]).toEqual([44, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 1, 1, 2, 3, 4, 17, 0])
   })
 })

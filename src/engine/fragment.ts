@@ -36,20 +36,32 @@ export function isTooBigToForward(packet: Uint8Array, mtu: number, origin: Fragm
  * The packets to send instead of one IP packet: itself when it fits and was never cut, its fragments, or `too-big`
  * where it must not be cut (the host answers with ICMP as for forwarding, and drops it).
  *
- * `nextId` gives the id of new IPv6 fragments. `wasReceived` is false for what the host itself sends, `isHeaderWhole`
- * true where somebody needed the whole transport header since. Source: ip_finish_output(), ip_fragment(),
- * ip6_finish_output(), ip6_fragment().
+ * `nextId` gives the id of new IPv6 fragments. Source: ip_finish_output(), ip_fragment(), ip6_finish_output(),
+ * ip6_fragment().
  */
 export function fragmentsFor(
   packet: Uint8Array,
   mtu: number,
   origin: FragmentOrigin | null,
   nextId: () => number,
-  wasReceived = true,
-  isHeaderWhole = wasReceived,
+  { wasReceived = true, isHeaderWhole = wasReceived, isDatagram = false }: Past = {},
 ): readonly Uint8Array[] | 'too-big' {
   const cuts = isHeaderWhole && hasSplitHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
-  return isIpv4(packet) ? cutIpv4(packet, mtu, cuts, wasReceived) : cutIpv6(packet, mtu, cuts, nextId)
+  if (isIpv4(packet)) return cutIpv4(packet, mtu, cuts, wasReceived)
+  return cutIpv6(packet, mtu, cuts, isDatagram, nextId)
+}
+
+/** What became of a packet before it is cut. */
+export interface Past {
+  /** False for what the host itself sends. */
+  readonly wasReceived?: boolean
+  /** Whether somebody needed the whole transport header since. */
+  readonly isHeaderWhole?: boolean
+  /**
+   * A datagram that a socket gave to the kernel for cutting. What else was never cut must not be cut in IPv6: neither
+   * what is forwarded nor what a raw socket brought with its header. Source: `ignore_df` of struct sk_buff.
+   */
+  readonly isDatagram?: boolean
 }
 
 /**
@@ -120,11 +132,12 @@ function cutIpv6(
   packet: Uint8Array,
   deviceMtu: number,
   origin: FragmentOrigin | null,
+  isDatagram: boolean,
   nextId: () => number,
 ): readonly Uint8Array[] | 'too-big' {
   const wasLonger = origin !== null && packet.length > origin.maxSize
   if (packet.length <= deviceMtu && !wasLonger) return [packet]
-  if (origin !== null && origin.maxSize > deviceMtu) return 'too-big'
+  if (origin === null ? !isDatagram : origin.maxSize > deviceMtu) return 'too-big'
   const mtu = origin === null ? deviceMtu : Math.max(minimumIpv6Mtu, origin.maxSize)
   const { length, nextHeaderAt } = unfragmentablePart(packet)
   const room = mtu - length - fragmentHeaderLength

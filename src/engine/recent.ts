@@ -5,10 +5,10 @@
  * tables that use one name share one list, so a host owns one `RecentLists` for both families.
  */
 
-import type { RecentEntry, RecentList } from '../ext/context.ts'
+import type { RecentList } from '../ext/context.ts'
 import type { KernelProfile } from '../lang/profile.ts'
 import type { Address } from '../net/address.ts'
-import { addressOf, maskAddress, printLongAddress } from '../net/address.ts'
+import { RecentSlab } from './recent-list.ts'
 import { readWrittenAddress } from './recent-write.ts'
 
 /** What became of a write to a list's file. */
@@ -20,137 +20,9 @@ export interface RecentWrite {
   readonly log: string | null
 }
 
-class Entry implements RecentEntry {
-  readonly address: Address
-  ttl: number
-  readonly stamps: number[]
-  stampCount = 1
-  /** Slot behind the newest stamp, before wrapping: 1 to the ring size, or 0 where the counter itself wrapped. */
-  index = 1
-
-  constructor(address: Address, ttl: number, jiffies: number) {
-    this.address = address
-    this.ttl = ttl
-    this.stamps = [jiffies]
-  }
-
-  get newest(): number {
-    return this.stamps[(this.index === 0 ? this.stamps.length : this.index) - 1]!
-  }
-}
-
-class List implements RecentList {
-  readonly name: string
-  /** Sixteen bytes as four words; an IPv4 address uses the first. */
-  readonly mask: readonly number[]
-  readonly #profile: KernelProfile
-  slots: number
-  /** Rules that name the list. */
-  references = 0
-  /** Insertion order is the LRU order: least recently used first. */
-  readonly #entries = new Map<number | string, Entry>()
-  /** Entries in the order of their arrival, which is the order in which they are shown. */
-  readonly #arrivals = new Set<Entry>()
-
-  constructor(name: string, mask: Address, slots: number, profile: KernelProfile) {
-    this.name = name
-    this.mask = mask.family === 'ipv4' ? [mask.words[0]!, 0, 0, 0] : mask.words
-    this.slots = slots
-    this.#profile = profile
-  }
-
-  lookup(address: Address, ttl: number): Entry | null {
-    const entry = this.#entries.get(keyOf(maskWords(address, this.mask)))
-    if (entry === undefined) return null
-    return ttl === 0 || entry.ttl === 0 || entry.ttl === ttl ? entry : null
-  }
-
-  add(address: Address, ttl: number, jiffies: number): Entry {
-    return this.#insert(maskWords(address, this.mask), ttl, jiffies)
-  }
-
-  stamp(entry: Entry, jiffies: number): void {
-    // The counter is as wide as the largest hit count: where the ring has one slot more than that, it wraps to 0
-    // and the last slot is written but never counted.
-    const slot = entry.index & (this.slots - 1)
-    entry.stamps[slot] = jiffies
-    entry.index = (slot + 1) & this.#profile.recentMaxHitcount
-    if (entry.stampCount < entry.index) entry.stampCount = entry.index
-    const key = keyOf(entry.address)
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-  }
-
-  remove(entry: Entry): void {
-    this.#entries.delete(keyOf(entry.address))
-    this.#arrivals.delete(entry)
-  }
-
-  reap(beforeJiffies: number, spared: Entry | null): void {
-    const [head] = this.#entries.values()
-    if (head === undefined || head === spared) return
-    // With a wrapped counter the kernel looks one word before the ring, into the entry's own header, which reads
-    // as a moment before all others.
-    if (head.index === 0 || head.newest < beforeJiffies) this.remove(head)
-  }
-
-  flush(): void {
-    this.#entries.clear()
-    this.#arrivals.clear()
-  }
-
-  /** Makes room for more stamps. The kernel forgets all entries when it does that, and never goes back. */
-  grow(slots: number): void {
-    if (slots <= this.slots) return
-    this.flush()
-    this.slots = slots
-  }
-
-  /** The address as it stands: what is written from outside is not masked, so it may never meet a packet. */
-  lookupExactly(address: Address): Entry | null {
-    return this.#entries.get(keyOf(address)) ?? null
-  }
-
-  addExactly(address: Address, jiffies: number): void {
-    this.#insert(address, 0, jiffies)
-  }
-
-  #insert(address: Address, ttl: number, jiffies: number): Entry {
-    if (this.#profile.recentListTotal <= this.#entries.size) {
-      const [leastRecentlyUsed] = this.#entries.values()
-      if (leastRecentlyUsed !== undefined) this.remove(leastRecentlyUsed)
-    }
-    const entry = new Entry(address, ttl, jiffies)
-    this.#entries.set(keyOf(address), entry)
-    this.#arrivals.add(entry)
-    return entry
-  }
-
-  lines(): string[] {
-    return [...this.#arrivals].map(printEntry)
-  }
-
-  addresses(): Address[] {
-    return [...this.#arrivals].map((entry) => entry.address)
-  }
-}
-
-function maskWords(address: Address, mask: readonly number[]): Address {
-  return maskAddress(address, addressOf(address.family, mask))
-}
-
-function keyOf({ words }: Address): number | string {
-  return words.length === 1 ? words[0]! : words.join()
-}
-
-function printEntry({ address, ttl, newest, index, stamps, stampCount }: Entry): string {
-  const counted = stamps.slice(0, stampCount).join(', ')
-  return `src=${printLongAddress(address)} ttl: ${ttl} last_seen: ${newest} oldest_pkt: ${index} ${counted}`
-}
-
 export class RecentLists {
   readonly #profile: KernelProfile
-  readonly #lists = new Map<string, List>()
+  readonly #lists = new Map<string, RecentSlab>()
 
   constructor(profile: KernelProfile) {
     this.#profile = profile
@@ -165,7 +37,7 @@ export class RecentLists {
   acquire(name: string, mask: Address, slots: number): RecentList {
     let list = this.#lists.get(name)
     if (list === undefined) {
-      list = new List(name, mask, slots, this.#profile)
+      list = new RecentSlab(name, mask, slots, this.#profile)
       this.#lists.set(name, list)
     }
     list.grow(slots)
@@ -223,8 +95,8 @@ export class RecentLists {
     if (address === null) return refused('EINVAL')
     const entry = list.lookupExactly(address)
     if (sign === '-') {
-      if (entry !== null) list.remove(entry)
-    } else if (entry === null) list.addExactly(address, jiffies)
+      if (entry >= 0) list.remove(entry)
+    } else if (entry < 0) list.addExactly(address, jiffies)
     else list.stamp(entry, jiffies)
     return { written: bytes.length, error: null, log: null }
   }

@@ -16,7 +16,7 @@ import {
   printAddress,
   sameAddress,
 } from '../net/address.ts'
-import { isLinkLocal, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
+import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
 import type { Interfaces } from './interfaces.ts'
@@ -58,7 +58,9 @@ export class Ipv6Routing implements FamilyRouting {
         ? this.#delivered('MULTICAST')
         : refused(`${printAddress(destination)} is a group that this host has not joined`)
     }
-    const entry = this.#lookup(destination, needsDevice(destination) ? device : null)
+    // What translation sends to ::1 finds it at the device it came by, or not at all.
+    const isBound = needsDevice(destination) || isLoopback(destination)
+    const entry = this.#lookup(destination, isBound ? device : null)
     if (entry === null) return this.#noRoute('UNREACHABLE')
     if (entry.type === 'LOCAL' || entry.type === 'ANYCAST') return this.#delivered(entry.type)
     return entry.device === null ? this.#noRoute(entry.type) : this.#by(entry, destination, entry.device)
@@ -187,7 +189,7 @@ export class Ipv6Routing implements FamilyRouting {
 const solicitedNode = ({ words }: Address): Address =>
   addressOf('ipv6', [0xff020000, 0, 1, 0xff000000 | (words[3]! & 0xffffff)])
 
-/** Source: rt6_need_strict(). */
+/** Source: rt6_need_strict(), ip6_route_me_harder(). */
 const needsDevice = (address: Address): boolean => isLinkLocal(address) || isMulticast(address)
 
 /** Own addresses, groups per device, and on a router the anycast address of each network. */

@@ -2,6 +2,7 @@
 import type { Device, LocalSocket, PacketType, Skb } from '../ext/context.ts'
 import { type Circumstances, nothingSaid } from '../net/circumstances.ts'
 import { Packet } from '../net/packet.ts'
+import { directionAlone } from './conntrack/conntrack.ts'
 import type { FragmentOrigin } from './defrag.ts'
 import type { Ipv4Options } from './ipv4-options.ts'
 import type { Route } from './routing.ts'
@@ -25,6 +26,8 @@ export class HostSkb implements Skb {
   options: Ipv4Options | null = null
   /** How it was cut when it came, if conntrack put it together. */
   origin: FragmentOrigin | null = null
+  /** Whether a socket of the host sent it as a datagram, which may be cut in IPv6, too. */
+  isDatagram = false
   /** Whether its addresses or ports were translated. */
   translated = false
   /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
@@ -41,6 +44,7 @@ export class HostSkb implements Skb {
    * will be asked once more (measured).
    */
   turnRound(): void {
-    if (this.conntrack?.state === 'INVALID') this.conntrack = null
+    const { conntrack } = this
+    if (conntrack?.state === 'INVALID' && conntrack !== directionAlone) this.conntrack = null
   }
 }

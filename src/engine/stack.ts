@@ -315,8 +315,8 @@ export class Stack {
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
-    const isHeaderWhole = wasReceived || skb.translated
-    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, wasReceived, isHeaderWhole)
+    const past = { wasReceived, isHeaderWhole: wasReceived || skb.translated, isDatagram: skb.isDatagram }
+    const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, past)
     if (pieces === 'too-big') {
       this.#answers.complainOfSize(skb, device, journey)
       return droppedByHost(`it is larger than the MTU of ${device.name} and must not be cut`)

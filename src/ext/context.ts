@@ -147,34 +147,34 @@ export interface Routing {
   wayBack(address: Address, device: Device): { readonly type: RouteType; readonly device: Device } | null
 }
 
-/** One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. */
+/**
+ * One recency list (`struct recent_table`), shared by every rule that names it, whatever its table and family. Entries are
+ * numbers, -1 for none, good until they are removed; addresses are masked by the list's own mask.
+ */
 export interface RecentList {
   readonly name: string
   /** Stamps one entry can hold, a power of two. */
   readonly slots: number
-  /** The entry of an address (masked by the list's own mask), or null. TTL 0, here or there, fits any. */
-  lookup(address: Address, ttl: number): RecentEntry | null
+  /** The entry of the address at an offset in the packet, or -1. TTL 0, here or there, fits any. */
+  find(packet: Packet, offset: number, ttl: number): number
+  /** The same for an address. */
+  lookup(address: Address, ttl: number): number
   /** Adds an entry with one stamp, evicting the least recently used when full. */
-  add(address: Address, ttl: number, jiffies: number): RecentEntry
+  add(address: Address, ttl: number, jiffies: number): number
   /** Appends a stamp, stores nothing else, and makes the entry the most recently used. */
-  stamp(entry: RecentEntry, jiffies: number): void
-  remove(entry: RecentEntry): void
+  stamp(entry: number, jiffies: number): void
+  remove(entry: number): void
   /**
    * Removes the least recently used entry when its newest stamp is older than `beforeJiffies`, unless it is
    * `spared`.
    */
-  reap(beforeJiffies: number, spared: RecentEntry | null): void
-}
-
-export interface RecentEntry {
-  /** Masked, except where it was written from outside. */
-  readonly address: Address
-  ttl: number
-  /** In slot order, as the kernel walks them; only the first `stampCount` count. */
-  readonly stamps: readonly number[]
-  readonly stampCount: number
+  reap(beforeJiffies: number, spared: number): void
+  ttlOf(entry: number): number
+  setTtl(entry: number, ttl: number): void
   /** Jiffies of the latest stamp. */
-  readonly newest: number
+  newestOf(entry: number): number
+  /** Stamps that count, of those not older than a moment, or of all. */
+  countStamps(entry: number, sinceJiffies: number | null): number
 }
 
 /** Connection tracking, as far as rules reach for it when they are loaded. Both families share it. */

@@ -53,6 +53,7 @@ export function judge(folders: readonly string[]): Judgement[] {
     input: JSON.stringify(folders),
     encoding: 'utf8',
     maxBuffer: 1 << 28,
+    timeout: 60_000,
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   return output

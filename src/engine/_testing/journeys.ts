@@ -1,4 +1,6 @@
 /** Measured facts about the way of packets. The engine's tests expect them; the kernel is asked for the same. */
+
+import { conversationJourneys } from './conversation-journeys.ts'
 import { hostOf, type JourneyCase } from './journey-case.ts'
 import { trackingJourneys } from './tracking-journeys.ts'
 
@@ -656,4 +658,5 @@ COMMIT
     `,
   },
   ...trackingJourneys(gateway),
+  ...conversationJourneys(gateway),
 ]

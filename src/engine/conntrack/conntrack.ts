@@ -42,6 +42,11 @@ export interface ConntrackInfo {
 
 export const invalidInfo: ConntrackInfo = { state: 'INVALID', isReply: false, connection: null }
 export const untrackedInfo: ConntrackInfo = { state: 'UNTRACKED', isReply: false, connection: null }
+/**
+ * Of what the host answers to an untracked packet: a direction without a connection. It looks INVALID, but is taken for
+ * seen already: CT leaves it alone, and an error that belongs to nothing keeps it, even by way of `lo`.
+ */
+export const directionAlone: ConntrackInfo = { state: 'INVALID', isReply: false, connection: null }
 
 /** Buckets in which the kernel looks for a connection to sacrifice. Source: NF_CT_EVICTION_RANGE. */
 const evictionRange = 8
@@ -115,7 +120,8 @@ export class Conntrack implements PacketAtHook, TrackingServices {
   in(skb: Skb, hook: Hook, nowNs: bigint): 'accept' | 'drop' {
     if (skb.untracked) skb.conntrack = untrackedInfo
     const template = skb.conntrack?.connection?.template ?? null
-    if (skb.conntrack !== null && template === null) return 'accept'
+    const isAttached = skb.conntrack === directionAlone
+    if (skb.conntrack !== null && template === null && !isAttached) return 'accept'
     const { packet } = skb
     const { family } = packet
     skb.conntrack = invalidInfo
@@ -136,7 +142,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
       const info = this.#judgeIcmp(place.protocol, template)
       if (info === untrackedInfo) skb.untracked = true
       if (info !== null) {
-        skb.conntrack = info
+        skb.conntrack = info === invalidInfo && isAttached ? directionAlone : info
         return 'accept'
       }
     }
@@ -215,6 +221,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
    */
   attach(answer: Skb, cause: Skb): void {
     const info = cause.conntrack as ConntrackInfo | null
+    if (cause.untracked) answer.conntrack = directionAlone
     if (info === null || info.connection === null) return
     answer.conntrack = { state: 'RELATED', isReply: !info.isReply, connection: info.connection }
   }

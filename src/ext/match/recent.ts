@@ -14,7 +14,7 @@ import { flag, hostAddress, text, uint32 } from '../../lang/options.ts'
 import type { KernelProfile } from '../../lang/profile.ts'
 import type { Address } from '../../net/address.ts'
 import { addressBits, addressOf, maskOfLength, printAddress } from '../../net/address.ts'
-import type { HookContext, RecentEntry, RecentList, Skb } from '../context.ts'
+import type { HookContext, RecentList, Skb } from '../context.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 
 export interface Recent {
@@ -179,11 +179,13 @@ export const recent = defineMatch<Recent, RecentList>()({
   evaluate(data, skb, context, list) {
     const { mode, inverted } = data
     const { jiffies } = context
-    const address = addressOfSide(data, skb)
+    const { packet } = skb
     const ttl = ttlBeforeForwarding(skb, context)
-    const entry = list.lookup(address, data.rttl ? ttl : 0)
+    const offset = data.side === 'source' ? packet.sourceOffset : packet.destinationOffset
+    const entry = list.find(packet, offset, data.rttl ? ttl : 0)
 
-    if (entry === null) {
+    if (entry < 0) {
+      const address = addressOfSide(data, skb)
       if (mode !== 'set') {
         context.note?.(describeAbsence(list, address, ttl))
         return inverted
@@ -195,20 +197,20 @@ export const recent = defineMatch<Recent, RecentList>()({
 
     if (mode === 'remove') {
       list.remove(entry)
-      context.note?.(`${list.name}: ${printAddress(address)} leaves the list`)
+      context.note?.(`${list.name}: ${printAddress(addressOfSide(data, skb))} leaves the list`)
       return !inverted
     }
 
     const since = oldestJiffies(data, context)
-    const found = mode === 'set' || enough(data, entry, since)
+    const found = mode === 'set' || enough(data, list, entry, since)
     const result = found !== inverted
-    context.note?.(describeEntry(data, address, entry, context))
+    context.note?.(describeEntry(data, addressOfSide(data, skb), list, entry, context))
     const stamps = mode === 'set' || (mode === 'update' && result)
-    if (data.reap) list.reap(since, stamps ? entry : null)
+    if (data.reap) list.reap(since, stamps ? entry : -1)
     if (stamps) {
       list.stamp(entry, jiffies)
-      entry.ttl = ttl
-      context.note?.(`${list.name}: ${printAddress(address)} is stamped`)
+      list.setTtl(entry, ttl)
+      context.note?.(`${list.name}: ${printAddress(addressOfSide(data, skb))} is stamped`)
     }
     return result
   },
@@ -227,7 +229,9 @@ export const recent = defineMatch<Recent, RecentList>()({
     if (mode === 'remove') return inverted ? `${text} was in the list` : `${text} is not in the list`
     const ttl = ttlBeforeForwarding(skb, context)
     const entry = list.lookup(address, data.rttl ? ttl : 0)
-    return entry === null ? describeAbsence(list, address, ttl) : describeEntry(data, address, entry, context)
+    return entry < 0
+      ? describeAbsence(list, address, ttl)
+      : describeEntry(data, address, list, entry, context)
   },
 })
 
@@ -247,26 +251,30 @@ function oldestJiffies({ seconds }: Recent, { jiffies, host }: HookContext): num
   return jiffies - ((seconds * host.profile.hz) % 2 ** 32)
 }
 
-function countStamps({ seconds }: Recent, { stamps, stampCount }: RecentEntry, since: number): number {
-  if (seconds === 0) return stampCount
-  let count = 0
-  for (let slot = 0; slot < stampCount; slot++) if (since <= stamps[slot]!) count++
-  return count
-}
+const countStamps = ({ seconds }: Recent, list: RecentList, entry: number, since: number): number =>
+  list.countStamps(entry, seconds === 0 ? null : since)
 
-const enough = (data: Recent, entry: RecentEntry, since: number): boolean =>
-  Math.max(1, data.hitcount) <= countStamps(data, entry, since)
+const enough = (data: Recent, list: RecentList, entry: number, since: number): boolean =>
+  Math.max(1, data.hitcount) <= countStamps(data, list, entry, since)
 
 function describeAbsence(list: RecentList, address: Address, ttl: number): string {
   const other = list.lookup(address, 0)
   const text = `${list.name}: ${printAddress(address)}`
-  return other === null ? `${text} is not in the list` : `${text} was seen with TTL ${other.ttl}, not ${ttl}`
+  return other < 0
+    ? `${text} is not in the list`
+    : `${text} was seen with TTL ${list.ttlOf(other)}, not ${ttl}`
 }
 
-function describeEntry(data: Recent, address: Address, entry: RecentEntry, context: HookContext): string {
+function describeEntry(
+  data: Recent,
+  address: Address,
+  list: RecentList,
+  entry: number,
+  context: HookContext,
+): string {
   const { seconds, hitcount, name } = data
-  const age = (context.jiffies - entry.newest) / context.host.profile.hz
-  const hits = countStamps(data, entry, oldestJiffies(data, context))
+  const age = (context.jiffies - list.newestOf(entry)) / context.host.profile.hz
+  const hits = countStamps(data, list, entry, oldestJiffies(data, context))
   const times = hits === 1 ? 'once' : `${hits} times`
   const within = seconds > 0 ? ` within ${seconds} s` : ''
   const wanted = hitcount > 1 ? `, wanted ${hitcount}` : ''

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Hook } from '../../lang/rule.ts'
 import { hooks } from '../../lang/rule.ts'
+import { parseAddress } from '../../net/address.ts'
+import { encodeIpv4 } from '../../net/encode.ts'
+import { decodeIp, Packet } from '../../net/index.ts'
 import type { RuleTarget, TableCounters } from './_counters.ts'
 import { CounterDifference, derive, type StepPacket } from './_derive.ts'
-import { type Arrivals, type PacketKind, packetKinds } from './_helper-table.ts'
+import { type Arrivals, kindsOf, type PacketKind, packetKinds } from './_helper-table.ts'
 
 /** One base chain of the filter table after a step: targets with how often they were met, and the policy's count. */
 type ChainSketch = readonly [
@@ -49,8 +52,8 @@ function arrivalsOf(lines: readonly string[], begunByHost: number): Arrivals {
   return { entered, left, begunByHost }
 }
 
-const sent: StepPacket = { origin: 'send', kind: 'other', emitted: [] }
-const received: StepPacket = { origin: 'receive', kind: 'other', emitted: [] }
+const sent: StepPacket = { origin: 'send', kinds: ['other'], emitted: [] }
+const received: StepPacket = { origin: 'receive', kinds: ['other'], emitted: [] }
 
 const cases: readonly (readonly [
   name: string,
@@ -143,7 +146,39 @@ const cases: readonly (readonly [
     1,
     'drop by host',
   ],
+  [
+    'a fragment whose error comes back to the host that forwards it nowhere',
+    { origin: 'receive', kinds: kindsOf(firstFragment(20)), emitted: [] },
+    [['INPUT', 1]],
+    [
+      'PREROUTING 1/1 other',
+      'OUTPUT 1/1 error',
+      'POSTROUTING 1/1 error',
+      'PREROUTING 1/1 error',
+      'INPUT 1/1 error',
+    ],
+    1,
+    'drop by host',
+  ],
+  [
+    'the same where nothing of the fragment says what it is part of',
+    { origin: 'receive', kinds: kindsOf(firstFragment(8)), emitted: [] },
+    [['INPUT', 1]],
+    ['PREROUTING 1/1 other', 'OUTPUT 1/1 reset', 'PREROUTING 1/1 reset', 'INPUT 1/1 reset'],
+    1,
+    'accept by policy, delivered, a guess',
+  ],
 ]
+
+function firstFragment(length: number): Packet {
+  const packet = new Packet()
+  const [source, destination] = [parseAddress('192.0.2.1')!, parseAddress('192.0.2.2')!]
+  decodeIp(
+    packet,
+    encodeIpv4({ source, destination, protocol: 6, moreFragments: true }, new Uint8Array(length)),
+  )
+  return packet
+}
 
 describe('what became of a packet, from counters', () => {
   test.for(cases)('%s', ([, packet, chains, places, begunByHost, expected]) => {

@@ -30,8 +30,8 @@ export interface Derived {
 export interface StepPacket {
   /** It arrived (`receive`), or the host sent it (`send`). */
   readonly origin: 'receive' | 'send'
-  /** Null where it cannot be told from an answer: a fragment. */
-  readonly kind: PacketKind | null
+  /** Several where nothing tells which: a fragment. */
+  readonly kinds: readonly PacketKind[]
   /** Of the frames that left in this step. */
   readonly emitted: readonly PacketKind[]
   /** The host has sockets: its answers are of every kind, and only their places tell them from the step's packet. */
@@ -117,23 +117,39 @@ interface Frame {
 /** Goes on from a decision; null where the table saw nothing of the packet, or lost it without a word. */
 type Continue = (decision: Decision | null, isLost: boolean) => void
 
-/** Looks for all ways in which packets can have moved the counters. */
+type Found = (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void
+
+/** How many others come to the pass's hook later. */
+interface Coming extends Pass {
+  readonly later: number
+}
+
+/**
+ * Looks for all ways in which packets can have moved the counters. `isStrict`: only for those that leave no count over.
+ * That takes much less time, as what stands in a base chain is counted by the packets that come to its hook or never.
+ */
 class Search {
   readonly #tables: readonly TableCounters[]
-  readonly #passes: readonly Pass[]
+  readonly #passes: readonly Coming[]
+  readonly #isStrict: boolean
   readonly #left: Map<string, number>
   readonly #trail: string[] = []
   readonly #explained: Explained[] = []
-  readonly #onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void
+  readonly #onFound: Found
   #patience = patience
 
   constructor(
     { tables, moved }: CounterDifference,
     passes: readonly Pass[],
-    onFound: (passes: readonly Explained[], trail: readonly string[], isWhole: boolean) => void,
+    isStrict: boolean,
+    onFound: Found,
   ) {
     this.#tables = tables
-    this.#passes = passes
+    this.#passes = passes.map((pass, at) => ({
+      ...pass,
+      later: passes.slice(at + 1).filter(({ hook }) => hook === pass.hook).length,
+    }))
+    this.#isStrict = isStrict
     this.#left = new Map(moved)
     this.#onFound = onFound
   }
@@ -147,19 +163,32 @@ class Search {
   #explain(index: number): void {
     const pass = this.#passes[index]
     if (pass === undefined) {
-      this.#onFound(this.#explained, this.#trail, this.#left.size === 0)
+      if (!this.#isStrict || this.#left.size === 0) {
+        this.#onFound(this.#explained, this.#trail, this.#left.size === 0)
+      }
       return
     }
     this.#visit(pass, 0, [], (decisions) => {
+      if (tablesAt[pass.hook].some((name) => this.#isTooLate(`${name}/${pass.hook}`, pass))) return
       this.#explained.push({ ...pass, decisions })
       this.#explain(index + 1)
       this.#explained.pop()
     })
   }
 
+  /** Whether a base chain (`filter/INPUT`) has counted more than the packets still to come there can have done. */
+  #isTooLate(base: string, { later }: Coming): boolean {
+    if (!this.#isStrict) return false
+    for (const [key, count] of this.#left) {
+      const isOfBase = key.startsWith(base) && (key.length === base.length || key[base.length] === ':')
+      if (isOfBase && count > later) return true
+    }
+    return false
+  }
+
   /** The tables of a hook from the one at `place` on. */
   #visit(
-    pass: Pass,
+    pass: Coming,
     place: number,
     decisions: readonly Decision[],
     done: (decisions: readonly Decision[]) => void,
@@ -185,11 +214,18 @@ class Search {
       else next(more)
     })
     // Only what begins a connection comes to nat.
-    if (name === 'nat') next(decisions)
-    else if (!pass.passed) done(decisions)
+    if (name === 'nat') {
+      if (!this.#isTooLate(`${name}/${pass.hook}`, pass)) next(decisions)
+    } else if (!pass.passed) done(decisions)
   }
 
-  #traverse(table: TableCounters, base: ChainCounters, pass: Pass, frame: Frame | null, go: Continue): void {
+  #traverse(
+    table: TableCounters,
+    base: ChainCounters,
+    pass: Coming,
+    frame: Frame | null,
+    go: Continue,
+  ): void {
     if (--this.#patience <= 0) return
     if (frame === null) {
       this.#applyPolicy(table, base, go)
@@ -204,16 +240,18 @@ class Search {
       return
     }
     const after: Frame = { chain, at: found + 1, outer }
-    this.#taking(ruleKey(table, chain, found), (key) => {
+    const key = ruleKey(table, chain, found)
+    const mustTake = this.#isStrict && chain === base && this.#left.get(key)! > pass.later
+    this.#taking(key, () => {
       this.#follow(table, base, pass, chain.rules[found]!.target, key, after, go)
     })
-    this.#traverse(table, base, pass, after, go)
+    if (!mustTake) this.#traverse(table, base, pass, after, go)
   }
 
   #follow(
     table: TableCounters,
     base: ChainCounters,
-    pass: Pass,
+    pass: Coming,
     target: RuleTarget,
     key: string,
     after: Frame,
@@ -264,13 +302,13 @@ class Search {
   }
 
   /** Takes one off a count, goes on, and gives it back. */
-  #taking(key: string, goOn: (key: string) => void): void {
+  #taking(key: string, goOn: () => void): void {
     const left = this.#left.get(key)
     if (left === undefined) return
     if (left === 1) this.#left.delete(key)
     else this.#left.set(key, left - 1)
     this.#trail.push(key)
-    goOn(key)
+    goOn()
     this.#trail.pop()
     this.#left.set(key, left)
   }
@@ -282,8 +320,8 @@ const ruleKey = (table: TableCounters, chain: ChainCounters, at: number): string
 /** What became of a step's packet. */
 export function derive(packet: StepPacket, difference: CounterDifference, arrivals: Arrivals): Derived {
   const hasAnswers = arrivals.begunByHost > 0
-  const isUnclear = hasAnswers && packet.kind === null && packet.isAnswered !== true
-  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kind === null || kind === packet.kind
+  const isUnclear = hasAnswers && packet.kinds.length > 1 && packet.isAnswered !== true
+  const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kinds.includes(kind)
   const passes = packet.isAnswered
     ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0)
     : passesOf(packet.origin, arrivals, isOwn)
@@ -302,7 +340,7 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
     })
 
   const found: Explanation[] = []
-  const isThrough = new Search(difference, passes, (explained, trail, isWhole) => {
+  const note: Found = (explained, trail, isWhole) => {
     const judgement = judge(explained)
     const rank = (isWhole ? 2 : 0) + (judgement.isPlausible ? 1 : 0)
     const isNew = found.every(
@@ -317,7 +355,11 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
         lostBy: packet.isAnswered ? lostBy(explained) : null,
       })
     }
-  }).run()
+  }
+  // Explanations that leave counts over are only looked for where there are no others.
+  const isThrough =
+    (new Search(difference, passes, true, note).run() && found.length > 0) ||
+    new Search(difference, passes, false, note).run()
   const [best = { ...judge([]), rank: 0, trail: [], lostBy: null }] = found
   const isSettled = isThrough && found.length === 1 && best.rank >= 2
   const met = [...best.trail, ...restOf(difference, best.trail)]

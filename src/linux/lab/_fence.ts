@@ -35,18 +35,13 @@ export class Fence {
 
   /** Runs an action on one processor and returns when all its consequences are there. */
   around<T>(action: () => T): T {
-    const allowed = Buffer.alloc(maskBytes)
-    must(this.#libc.getaffinity(allowed), 'ask which processors may run this')
-    const cpu = must(this.#libc.currentCpu(), 'ask for the processor')
-    const only = Buffer.alloc(maskBytes)
-    only[cpu >> 3] = 1 << (cpu & 7)
-    must(this.#libc.setaffinity(only), 'stay on a processor')
+    const release = stayOnProcessor(this.#libc)
     try {
       const result = action()
       this.#wait()
       return result
     } finally {
-      this.#libc.setaffinity(allowed)
+      release()
     }
   }
 
@@ -64,6 +59,23 @@ export class Fence {
   close(): void {
     this.#libc.close(this.#socket)
   }
+}
+
+/** Keeps this thread on the processor that it is on; what comes back lets it go again. Does nothing where it stays already. */
+export function stayOnProcessor(libc: Libc): () => void {
+  const allowed = Buffer.alloc(maskBytes)
+  must(libc.getaffinity(allowed), 'ask which processors may run this')
+  if (isOneBit(allowed)) return () => {}
+  const cpu = must(libc.currentCpu(), 'ask for the processor')
+  const only = Buffer.alloc(maskBytes)
+  only[cpu >> 3] = 1 << (cpu & 7)
+  must(libc.setaffinity(only), 'stay on a processor')
+  return () => libc.setaffinity(allowed)
+}
+
+function isOneBit(mask: Buffer): boolean {
+  const used = mask.filter((byte) => byte !== 0)
+  return used.length === 1 && (used[0]! & (used[0]! - 1)) === 0
 }
 
 /** struct sockaddr_ll of `lo`. */

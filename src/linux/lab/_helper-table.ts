@@ -51,10 +51,22 @@ const RST = 4
 /** Place of the flags in a TCP header. */
 const flagsOffset = 13
 
-/** As the rules below see it; null for a fragment, which is seen whole at some hooks and in pieces at others. */
-export function kindOf(packet: Packet): PacketKind | null {
-  const { protocol, transportOffset: at, transportLength, moreFragments, fragmentOffset } = packet
-  if (moreFragments || fragmentOffset > 0) return null
+/**
+ * As the rules below see it. Several for a fragment, which is seen whole at some hooks and in pieces at others, unless
+ * it says itself what the whole packet is.
+ */
+export function kindsOf(packet: Packet): readonly PacketKind[] {
+  const { protocol, transportLength, moreFragments, fragmentOffset } = packet
+  const needed = { [IPPROTO_TCP]: flagsOffset + 1, [IPPROTO_ICMP]: 1, [IPPROTO_ICMPV6]: 1 }[protocol] ?? 0
+  const isPart = moreFragments || fragmentOffset > 0
+  if (!isPart || needed === 0 || (fragmentOffset === 0 && transportLength >= needed)) return [kindOf(packet)]
+  return ['other', protocol === IPPROTO_TCP ? 'reset' : 'error']
+}
+
+/** A fragment is what the piece itself shows. */
+export function kindOf(packet: Packet): PacketKind {
+  const { protocol, transportOffset: at, transportLength, fragmentOffset } = packet
+  if (fragmentOffset > 0) return 'other'
   if (protocol === IPPROTO_TCP) {
     return transportLength > flagsOffset && packet.u8(at + flagsOffset) & RST ? 'reset' : 'other'
   }

@@ -18,8 +18,8 @@ import { buildHost, Neighbours } from './_build.ts'
 import { KernelClock, type TimeBase } from './_clock.ts'
 import type { CounterReader, TableCounters } from './_counters.ts'
 import { CounterDifference, derive } from './_derive.ts'
-import { Fence } from './_fence.ts'
-import { type Arrivals, HelperTable, kindOf, type PacketKind, sinceThen } from './_helper-table.ts'
+import { Fence, stayOnProcessor } from './_fence.ts'
+import { type Arrivals, HelperTable, kindOf, kindsOf, type PacketKind, sinceThen } from './_helper-table.ts'
 import { KernelLog } from './_kernel-log.ts'
 import { LegacyCounterReader } from './_legacy-counters.ts'
 import {
@@ -43,6 +43,11 @@ export interface LabOptions {
   readonly backend: Backend
   /** Which times recency lists show; `nominal` by default. */
   readonly time?: TimeBase
+  /**
+   * Whether this thread stays on one processor until the lab is closed, not for each step anew: on a busy machine that
+   * saves most of the time of a step.
+   */
+  readonly staysOnProcessor?: boolean
 }
 
 /** What the kernel did in a step, and how far the lab can be trusted with it. */
@@ -87,11 +92,15 @@ export class Lab implements Judge {
   readonly #families: readonly Family[]
   readonly #clock: KernelClock
   readonly #packet = new Packet()
+  /** Lets the thread off its processor. */
+  #release: (() => void) | null = null
   #counters: TableCounters[]
   #arrivals: Arrivals
   /** Monotonic time at which the case began; null before the first step. */
   #startNs: bigint | null = null
   #isClosed = false
+  /** Whether any rule may write to the kernel log, which is one for all processes: steps wait for each other's. */
+  #mayLog: boolean
 
   /**
    * Builds the host and loads the rules.
@@ -101,7 +110,15 @@ export class Lab implements Judge {
   static async open(host: HostConfig, rules: readonly RulesText[], options: LabOptions): Promise<Lab> {
     requireLab(options.backend)
     const libc = await loadLibc()
-    return new Lab(libc, host, rules, options)
+    const release = options.staysOnProcessor === true ? stayOnProcessor(libc) : null
+    try {
+      const lab = new Lab(libc, host, rules, options)
+      lab.#release = release
+      return lab
+    } catch (error) {
+      release?.()
+      throw error
+    }
   }
 
   private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], options: LabOptions) {
@@ -112,6 +129,7 @@ export class Lab implements Judge {
       rules.some((text) => text.family === family),
     )
     this.#clock = new KernelClock(libc, host.profile.hz, time)
+    this.#mayLog = rules.some(({ source }) => /LOG|TRACE/.test(source.text))
     this.#parts = assemble(libc, host, backend)
     try {
       const { namespace, neighbours } = this.#parts
@@ -151,6 +169,7 @@ export class Lab implements Judge {
       case 'run': {
         let error: string | null = null
         const words = splitWords(action.command)
+        this.#mayLog = true
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
           error = status === 0 ? null : stderr.trim()
@@ -194,7 +213,7 @@ export class Lab implements Judge {
   #takePacket(step: Step, action: PacketAction): KernelStepResult {
     const { libc, fence, log, helper, taps, sockets } = this.#parts
     this.#learn(action)
-    const kind = action.kind === 'socket' ? 'other' : kindOf(this.#packet)
+    const kinds = action.kind === 'socket' ? (['other'] as const) : kindsOf(this.#packet)
     const family = action.kind === 'socket' ? familyOf(action.connection) : (this.#packet.family ?? 'ipv4')
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
@@ -210,7 +229,9 @@ export class Lab implements Judge {
       fence.around(() => {
         timing = this.#time(step, act)
       })
-    const lines = logged(log, () => (sockets === null ? fenced() : sockets.during(fenced)))
+    const lines = logged(this.#mayLog ? log : null, () =>
+      sockets === null ? fenced() : sockets.during(fenced),
+    )
     const accepted = sockets?.take(action.kind === 'receive' ? this.#destination() : null)
     const frames = this.#readSent()
     const sent = frames.map(({ if: name, frame }) => ({ if: name, hex: Buffer.from(frame).toString('hex') }))
@@ -219,7 +240,7 @@ export class Lab implements Judge {
     const derived = derive(
       {
         origin: action.kind === 'receive' ? 'receive' : 'send',
-        kind,
+        kinds,
         emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)),
         isAnswered: sockets !== null,
       },
@@ -258,10 +279,9 @@ export class Lab implements Judge {
     }
   }
 
-  /** Fragments that leave are nothing the host made because of others. */
   #kindOfFrame(frame: Uint8Array): PacketKind {
     decodeFrame(this.#packet, frame)
-    return kindOf(this.#packet) ?? 'other'
+    return kindOf(this.#packet)
   }
 
   #tap(device: string): Tap {
@@ -339,6 +359,7 @@ export class Lab implements Judge {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#release?.()
     await Promise.all(this.#parts.closers.map((closer) => closer()))
   }
 }

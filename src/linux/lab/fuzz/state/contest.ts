@@ -61,8 +61,8 @@ export type StateFinding =
       readonly actions: readonly Action[]
     }
 
-/** Less than the shortest time that a connection lives in these cases, SCTP's 3 s. */
-const longestMs = 2000
+/** Less than fragments wait for each other, and connections for an answer. What lives shorter ends for both in the same tick. */
+const longestMs = 20_000
 
 /**
  * The engine's chance: it draws what the kernel drew, so that both tell the same story from then on. That the kernel's
@@ -98,7 +98,7 @@ export async function compete(draft: StateDraft): Promise<StateFinding> {
   const chance = new KernelsChance(seed)
   const host = new Host(config, undefined, chance)
   loadRules(host, rules)
-  const lab = await Lab.open(config, rules, { backend: 'legacy', time: 'actual' })
+  const lab = await Lab.open(config, rules, { backend: 'legacy', time: 'actual', staysOnProcessor: true })
   try {
     return await play(draft, host, lab, chance)
   } finally {

@@ -1,0 +1,94 @@
+/** What random conversations taught about translation and tracking, each cause as one small journey. Part of the journeys. */
+import type { HostConfig } from '../config.ts'
+import type { JourneyCase } from './journey-case.ts'
+
+/** On the gateway that the other journeys go through: what leaves by its eth1 has at most 1300 bytes. */
+export const conversationJourneys = (gateway: HostConfig): readonly JourneyCase[] => [
+  {
+    name: 'what a raw socket sent is not cut in IPv6 where translation leads it to a smaller device',
+    host: gateway,
+    rules: {
+      ipv6: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -m conntrack --ctstate RELATED
+-A PREROUTING -i lo -p icmpv6 --icmpv6-type packet-too-big
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -d 2001:db8:1::/64 -j DNAT --to-destination 2001:db8:2::9
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:1::1]:80 > [2001:db8:1::7]:53 len=1300 => accept by policy; hits nat/OUTPUT:1; sent eth1 udp [2001:db8:1::1]:80 > [2001:db8:2::9]:53 len=1300
+      out udp [2001:db8:1::1]:80 > [2001:db8:1::7]:53 len=1301 => drop by host; hits mangle/OUTPUT:1 mangle/PREROUTING:1; sent nothing
+    `,
+  },
+  {
+    name: 'an error about what is not tracked is invalid, and no rule can stop its tracking any more',
+    host: gateway,
+    rules: {
+      ipv4: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -j NOTRACK
+-A PREROUTING -p icmp -j NOTRACK
+COMMIT
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING -m conntrack --ctstate UNTRACKED
+-A PREROUTING -m conntrack --ctstate INVALID
+COMMIT
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A INPUT -p udp -j REJECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp 203.0.113.1:4000 > 203.0.113.1:7 => reject by filter/INPUT:1; hits raw/OUTPUT:1 mangle/PREROUTING:1 filter/INPUT:1 raw/OUTPUT:1 raw/PREROUTING:1 mangle/PREROUTING:2
+    `,
+  },
+  {
+    name: 'who speaks in the host’s name from outside is turned to ::1 like the host, and does not get there',
+    host: gateway,
+    rules: {
+      ipv6: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -p icmpv6 --icmpv6-type no-route
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -j REDIRECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:1::1]:32107 > [2001:db8:1::7]:7  => accept by policy; delivered; hits nat/OUTPUT:1
+      eth1 udp [2001:db8:1::1]:32107 > [2001:db8:1::7]:7 => drop by host; not delivered; hits mangle/OUTPUT:1
+    `,
+  },
+]
