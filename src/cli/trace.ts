@@ -1,6 +1,8 @@
 /** `postern trace`: one packet's journey, rule by rule, and why. */
 import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef, type TraceEvent } from '../engine/outcome.ts'
+import { type Possibilities, type Possibility, possibilities } from '../engine/possibilities.ts'
+import type { Supposition } from '../engine/suppositions.ts'
 import { registry } from '../ext/registry.ts'
 import { printRuleBody } from '../lang/print.ts'
 import type { Rule } from '../lang/rule.ts'
@@ -15,7 +17,7 @@ import type { HostConfig } from '../scenario/scenario.ts'
 import { type Command, familyOptions, jsonOption } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
-import { renderConnections, renderTrace, renderVerdict } from './report/trace.ts'
+import { renderConnections, renderPossibilities, renderTrace, renderVerdict } from './report/trace.ts'
 import { readRules, reportErrors } from './rules-input.ts'
 import { palette } from './style.ts'
 
@@ -24,7 +26,7 @@ export const trace: Command = {
   summary: "show a packet's way through the rules, and why",
   description:
     'Runs packets through rules, one after the other on the same host, and shows each hook, table and rule they meet: ' +
-    'which condition failed, what was read from and written to recency lists, and what decided.\n\nPackets are written ' +
+    'which condition failed, what was read from and written to recency lists, and what decided. Where a rule asks for what nobody said, every outcome is shown with what is supposed for it.\n\nPackets are written ' +
     'in one line: interface (or "out" for what the host sends), protocol, addresses, flags. Without --host or ' +
     '--address the packets themselves say which addresses are the host’s, and the assumption is printed.',
   arguments: [
@@ -52,12 +54,28 @@ export const trace: Command = {
     const lines = texts.map(readPacket)
     const base = await hostOfOptions(options, environment)
     const { host: config, assumptions } = guessHost(observedOf(lines, base), base)
-    const host = new Host(config)
-    loadRulesets(host, [...rules.rulesets.values()])
+    const newHost = (): Host => {
+      const host = new Host(config)
+      loadRulesets(host, [...rules.rulesets.values()])
+      return host
+    }
+    const host = newHost()
     if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
     for (const [at, line] of lines.entries()) {
       const traced = traceOne(host, config, line, BigInt(at) * everyNs)
-      print({ text: texts[at]!, atNs: BigInt(at) * everyNs, ...traced }, options.json === true, environment)
+      /** The packet again, on a host that met all those before it, with something supposed. */
+      const again = (supposing: readonly Supposition[]): Traced => {
+        const other = newHost()
+        for (const [before, earlier] of lines.slice(0, at).entries())
+          traceOne(other, config, earlier, BigInt(before) * everyNs)
+        return traceOne(other, config, line, BigInt(at) * everyNs, supposing)
+      }
+      const outcomes = traced.outcome.openQuestion === undefined ? null : possibilities(again)
+      print(
+        { text: texts[at]!, atNs: BigInt(at) * everyNs, outcomes, ...traced },
+        options.json === true,
+        environment,
+      )
     }
     return exit.ok
   },
@@ -71,17 +89,28 @@ interface Traced {
   readonly connections: readonly string[]
 }
 
-function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigint): Traced {
+function traceOne(
+  host: Host,
+  config: HostConfig,
+  line: PacketLine,
+  nowNs: bigint,
+  suppositions: readonly Supposition[] = [],
+): Traced {
   const events: TraceEvent[] = []
   const sink = (event: TraceEvent) => void events.push(event)
+  const { mark, circumstances } = line
+  const said = { mark, circumstances, trace: sink, suppositions }
   const outcome =
     line.device === null
       ? host.send(encodePacketLine(line), nowNs, {
-          socket: { uid: line.uid ?? 0, gid: line.gid ?? 0 },
-          mark: line.mark,
-          trace: sink,
+          ...said,
+          socket: {
+            uid: line.uid ?? 0,
+            gid: line.gid ?? 0,
+            ...(line.uid === null && line.gid === null && { isAnonymous: true }),
+          },
         })
-      : host.receive(frameOfLine(config, line), line.device, nowNs, { mark: line.mark, trace: sink })
+      : host.receive(frameOfLine(config, line), line.device, nowNs, said)
   const family = decodeLine(line).family ?? 'ipv4'
   const printRule = (rule: Rule) => printRuleBody(rule, { family, syntax: registry }).trim()
   return { events, outcome, printRule, connections: host.connections(nowNs).map(asListed) }
@@ -90,8 +119,26 @@ function traceOne(host: Host, config: HostConfig, line: PacketLine, nowNs: bigin
 /** Without the family in front, which conntrack -L leaves out. */
 const asListed = (line: string): string => line.replace(/^ipv[46] +\d+ /, '')
 
+interface Printed extends Traced {
+  readonly text: string
+  readonly atNs: bigint
+  /** What may become of the packet, where rules ask for what nobody said; null where nothing is unknown. */
+  readonly outcomes: Possibilities<Traced> | null
+}
+
+/** The same in JSON, for each way in which the questions may be answered. */
+const plainPossibility = ({ supposing, run: { outcome } }: Possibility<Traced>) => {
+  const { sent, hits, ...rest } = outcome
+  return {
+    supposing: supposing.map(({ what, proposition, holds }) => ({ what, proposition, holds })),
+    ...rest,
+    hits: hits.map(printRuleRef),
+    sent: sent.length,
+  }
+}
+
 function print(
-  { text, atNs, events, outcome, printRule, connections }: Traced & { text: string; atNs: bigint },
+  { text, atNs, events, outcome, outcomes, printRule, connections }: Printed,
   json: boolean,
   environment: Environment,
 ): void {
@@ -108,6 +155,7 @@ function print(
       sent: sent.length,
       conntrack: connections,
       events: plain,
+      ...(outcomes !== null && { outcomes: outcomes.list.map(plainPossibility) }),
     }
     // Spans would carry the whole text of the rules along.
     environment.stdout(`${JSON.stringify(object, (key, value) => (key === 'span' ? undefined : value))}\n`)
@@ -123,6 +171,7 @@ function print(
     ...renderTrace(events, style),
     ...logs,
     ...renderVerdict(outcome, style),
+    ...(outcomes === null ? [] : renderPossibilities(events, outcomes, style)),
     ...tracked,
     '',
   ]

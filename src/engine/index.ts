@@ -18,4 +18,5 @@ export {
   type TraceSink,
   type Verdict,
 } from './outcome.ts'
+export { type Possibilities, type Possibility, possibilities, printSupposition } from './possibilities.ts'
 export { heededSysctls, isHeededSysctl } from './sysctls.ts'

@@ -7,7 +7,7 @@ import { tickAt } from './conntrack/connection.ts'
 import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
 import { printRuleRef } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
-import { type Supposition, Suppositions } from './suppositions.ts'
+import { noSuppositions, type Supposition, Suppositions } from './suppositions.ts'
 
 /** The end of a packet's way, or of its way through one table. */
 export interface Fate {
@@ -99,7 +99,7 @@ export class Journey {
     hasSockets = false,
     suppositions: readonly Supposition[] = [],
   ) {
-    this.suppositions = new Suppositions(suppositions)
+    this.suppositions = suppositions.length === 0 ? noSuppositions : new Suppositions(suppositions)
     this.taken = hasSockets ? [] : null
     this.nowNs = nowNs
     this.jiffies = tickAt(nowNs, hz)
@@ -141,6 +141,7 @@ export class Journey {
     if (state !== null) outcome.state = state
     if (this.taken !== null) outcome.accepted = this.taken
     if (this.lostBy !== null) outcome.lostBy = this.lostBy
+    if (this.openQuestion !== null) outcome.openQuestion = this.openQuestion
     return outcome
   }
 }

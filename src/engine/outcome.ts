@@ -1,6 +1,6 @@
 /** What became of one packet. */
 
-import type { RecentList } from '../ext/context.ts'
+import type { OpenQuestion, RecentList } from '../ext/context.ts'
 import type { Hook, Rule, TableName, TargetUse } from '../lang/rule.ts'
 
 /**
@@ -48,6 +48,8 @@ export interface Outcome {
   readonly accepted?: readonly string[]
   /** Who dropped an answer of the host's sockets, as `by`. */
   readonly lostBy?: string
+  /** The first thing that a rule asked and nobody said, of this packet or one that it caused. */
+  readonly openQuestion?: OpenQuestion
 }
 
 /** One thing that happened on the way; a trace is the list of them. */

@@ -41,3 +41,5 @@ export class Suppositions {
     return null
   }
 }
+
+export const noSuppositions = new Suppositions()

@@ -29,6 +29,7 @@ import { describeMiss } from './describe.ts'
 import type { IcmpError } from './icmp-error.ts'
 import type { Decision, Journey } from './journey.ts'
 import type { TraceSink } from './outcome.ts'
+import { printSupposition } from './possibilities.ts'
 import type { HostSkb } from './skb.ts'
 import { traceOfEnd, traceOfRule } from './trace-line.ts'
 
@@ -101,7 +102,7 @@ class TableContext implements TargetContext {
   suppose(question: OpenQuestion): boolean | null {
     const answer = this.#journey.suppositions.judge(question)
     if (answer === null) this.#journey.openQuestion ??= question
-    else this.note?.(`supposed: ${question.proposition}${answer ? '' : ' does not hold'}`)
+    else this.note?.(`supposed: ${printSupposition({ ...question, holds: answer })}`)
     return answer
   }
 

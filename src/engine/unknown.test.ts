@@ -4,6 +4,8 @@ import type { HashLimitTable } from '../ext/match/_hashlimit-table.ts'
 import { kindOf } from '../ext/match/hashlimit.ts'
 import { hostOf, rulesOf, stepsOf, take } from './_testing/journey-case.ts'
 import { Host } from './host.ts'
+import { possibilities } from './possibilities.ts'
+import { Suppositions } from './suppositions.ts'
 
 const config = hostOf('eth0 203.0.113.1/24', ['default via 203.0.113.254'])
 const syn = 'eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn'
@@ -69,5 +71,38 @@ describe('a hashlimit table', () => {
     host.load(rulesOf(filter(`-A INPUT ${rule}`), 'ipv4'))
     host.load(rulesOf(filter('-A INPUT -j ACCEPT'), 'ipv4'))
     expect(host.shared(kindOf('ipv4'), 'ssh')).toBe(null)
+  })
+})
+
+describe('what is supposed', () => {
+  const judge = (list: string, proposition: string) => {
+    const suppositions = list
+      .split(', ')
+      .map((text) => ({ what: '', proposition: text.replace(/^not /, ''), holds: !text.startsWith('not ') }))
+    return new Suppositions(suppositions).judge({ what: '', proposition })
+  }
+
+  it.each([
+    ['cpu=0', 'cpu=0', true],
+    ['not cpu=0', 'cpu=0', false],
+    ['cpu=0', 'cpu=1', false],
+    ['not cpu=0', 'cpu=1', null],
+    ['cpu=0', 'uid=1', null],
+    ['cgroup</a/b', 'cgroup</a', true],
+    ['cgroup</a/b', 'cgroup</a/b/c', null],
+    ['cgroup</a/b', 'cgroup</a/bc', false],
+    ['not cgroup</a', 'cgroup</a/b', false],
+    ['not cgroup</a', 'cgroup</ab', null],
+    ['time --timestart 08:00:00', 'time --timestart 09:00:00', null],
+  ])('%s: %s is %s', (list, proposition, expected) => expect(judge(list, proposition)).toBe(expected))
+
+  it('stops where nobody would read on', () => {
+    let runs = 0
+    const { list, isCut } = possibilities(() => ({
+      outcome: {
+        openQuestion: ++runs % 5 === 0 ? undefined : { what: '', proposition: `n=${runs}` },
+      } as never,
+    }))
+    expect([list.length, isCut]).toEqual([16, true])
   })
 })

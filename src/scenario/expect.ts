@@ -24,7 +24,8 @@ export function compareExpectation(
     void mismatches.push({ field, expected, actual })
 
   if (expect.verdict !== undefined && expect.verdict !== result.verdict) {
-    differ('verdict', expect.verdict, result.verdict ?? 'no packet')
+    const why = result.verdict === 'unknown' && result.why !== undefined ? `: ${result.why}` : ''
+    differ('verdict', expect.verdict, `${result.verdict ?? 'no packet'}${why}`)
   }
   if (expect.by !== undefined && !sameDecider(expect.by, result.by)) {
     differ('by', expect.by, result.by ?? 'nothing')

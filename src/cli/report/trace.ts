@@ -1,5 +1,6 @@
 /** One packet's journey as text: hooks, tables, each rule it met, what was read and written, and the verdict. */
 import type { Outcome, TraceEvent } from '../../engine/outcome.ts'
+import { type Possibilities, printSupposition } from '../../engine/possibilities.ts'
 import { fold } from '../../lang/display.ts'
 import type { Rule } from '../../lang/rule.ts'
 import { type Palette, paintVerdict } from '../style.ts'
@@ -67,6 +68,31 @@ export function renderVerdict({ verdict, why }: Outcome, { colors, columns }: Tr
   const [first = '', ...rest] = fold(why, '', columns - 8)
   const head = colors.bold(paintVerdict(colors, verdict, verdict.toUpperCase().padEnd(6)))
   return [`${head}  ${first}`, ...rest.map((line) => `        ${line}`)]
+}
+
+/**
+ * Each outcome of a packet whose rules ask for what nobody said, from where the first of them asks. `known`: the events
+ * up to there.
+ */
+export function renderPossibilities(
+  known: readonly TraceEvent[],
+  { list, isCut }: Possibilities<{ readonly events: readonly TraceEvent[]; readonly outcome: Outcome }>,
+  style: TraceStyle,
+): string[] {
+  const { colors } = style
+  const parting = known.findLastIndex(({ kind }) => kind === 'rule')
+  const lines = list.flatMap(({ supposing, run: { events, outcome } }) => [
+    colors.blue(`if ${supposing.map(printSupposition).join(', ')}:`),
+    ...renderTrace(events.slice(parting), style),
+    ...renderVerdict(outcome, style),
+  ])
+  const [first] = list
+  const isSame = !isCut && list.every(({ run }) => run.outcome.verdict === first?.run.outcome.verdict)
+  return [
+    ...lines,
+    ...(isCut ? [colors.dim('... and more')] : []),
+    ...(isSame && first !== undefined ? [`${first.run.outcome.verdict} in any case`] : []),
+  ]
 }
 
 /** Connections shown; who traces looks at a few packets. */
