@@ -1,0 +1,131 @@
+/**
+ * The guard's socket: one request of JSON words a line, one answer a line. It lies in a folder of root's with a mode that
+ * lets nobody else in, and asks the kernel who calls where that is possible.
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { loadLibc } from '../../linux/_libc.ts'
+import { UnavailableError } from '../../linux/unavailable.ts'
+import { VerbError } from './verbs.ts'
+
+export type Answer =
+  | { readonly ok: true; readonly data: unknown }
+  | { readonly ok: false; readonly error: string }
+
+/** Characters of the longest request. */
+const longestRequest = 1 << 20
+
+export const defaultSocket = '/run/postern/guard.sock'
+
+/** Listens; throws when another guard does so already. Returns how to end it. */
+export async function listen(
+  path: string,
+  carryOut: (words: readonly string[]) => Promise<unknown>,
+): Promise<() => Promise<void>> {
+  if (await isAnswered(path)) throw new Error(`another guard listens at ${path}`)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  rmSync(path, { force: true })
+  const mayCall = await peerCheck()
+  const server = createServer((socket) => {
+    if (mayCall(socket)) serve(socket, carryOut)
+    else socket.destroy()
+  })
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } finally {
+    process.umask(before)
+  }
+  chmodSync(path, 0o600)
+  return () => close(server)
+}
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve())
+  })
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}
+
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
+
+/** Whether the process at the other end is root's or our own user's, by SO_PEERCRED; the file's mode alone without koffi. */
+async function peerCheck(): Promise<(socket: Socket) => boolean> {
+  try {
+    const libc = await loadLibc()
+    return (socket) => {
+      const { _handle } = socket as unknown as { _handle?: { fd?: number } }
+      const credentials = new Uint8Array(12)
+      if (_handle?.fd === undefined || _handle.fd < 0) return false
+      if (libc.getsockopt(_handle.fd, SOL_SOCKET, SO_PEERCRED, credentials) < 12) return false
+      const uid = new DataView(credentials.buffer).getUint32(4, true)
+      return uid === 0 || uid === process.getuid?.()
+    }
+  } catch {
+    return () => true
+  }
+}
+
+function serve(socket: Socket, carryOut: (words: readonly string[]) => Promise<unknown>): void {
+  let text = ''
+  socket.on('error', () => socket.destroy())
+  socket.setEncoding('utf8').on('data', (more: string) => {
+    text += more
+    if (text.length > longestRequest) return void socket.destroy()
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      const line = text.slice(0, end)
+      text = text.slice(end + 1)
+      void answerTo(line, carryOut).then((answer) => socket.write(`${JSON.stringify(answer)}\n`))
+    }
+  })
+}
+
+async function answerTo(
+  line: string,
+  carryOut: (words: readonly string[]) => Promise<unknown>,
+): Promise<Answer> {
+  try {
+    const words: unknown = JSON.parse(line)
+    if (!Array.isArray(words) || !words.every((word) => typeof word === 'string'))
+      return { ok: false, error: 'a request is a list of words' }
+    return { ok: true, data: (await carryOut(words)) ?? null }
+  } catch (error) {
+    return { ok: false, error: error instanceof VerbError ? error.message : `${(error as Error).message}` }
+  }
+}
+
+/** Asks a running guard. Throws `UnavailableError` when none answers, `VerbError` when it refuses. */
+export function ask(path: string, words: readonly string[]): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('connect', () => void socket.write(`${JSON.stringify(words)}\n`))
+    socket.on('data', (more: string) => {
+      text += more
+      if (!text.endsWith('\n')) return
+      socket.end()
+      const answer = JSON.parse(text) as Answer
+      if (answer.ok) resolve(answer.data)
+      else reject(new VerbError(answer.error))
+    })
+    socket.on('error', () =>
+      reject(new UnavailableError(`no guard answers at ${path}`, 'postern guard run   (as root)')),
+    )
+    socket.on('close', () => reject(new UnavailableError(`the guard at ${path} hung up`)))
+  })
+}

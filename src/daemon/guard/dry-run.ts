@@ -1,0 +1,55 @@
+/** What a jail would have done with old logs: the log's own times are the clock. */
+
+import type { Ban } from '../../guard/ban.ts'
+import type { Zone } from '../../guard/dates/zone.ts'
+import { AllowList, JailDecider, MemoryHistory } from '../../guard/decide/index.ts'
+import { createFilter } from '../../guard/filter/index.ts'
+import type { JailSettings } from '../../guard/jail-settings.ts'
+
+export interface DryRunResult {
+  readonly lines: number
+  readonly failures: number
+  /** Bans in the order in which they would have been made. */
+  readonly bans: readonly Ban[]
+}
+
+const longestLine = 8192
+
+/** A jail that bans nobody and reads what it is given. */
+export class DryRun {
+  readonly #filter
+  readonly #decider: JailDecider
+  readonly #bans: Ban[] = []
+  #lines = 0
+  #failures = 0
+  /** The latest time that was seen: the clock does not go back for lines out of order. */
+  #clockMs = 0
+  readonly #nowMs: number
+
+  constructor(settings: JailSettings, { zone, nowMs }: { zone: Zone; nowMs: number }) {
+    this.#nowMs = nowMs
+    this.#filter = createFilter(settings.filter, { zone })
+    this.#decider = new JailDecider(settings, {
+      allowed: new AllowList(settings.ignoreAddresses),
+      history: new MemoryHistory(),
+      isSaved: false,
+    })
+  }
+
+  read(lines: readonly string[]): void {
+    this.#lines += lines.length
+    for (const line of lines) {
+      for (const failure of this.#filter.process(line.slice(0, longestLine), { nowMs: this.#nowMs })) {
+        this.#failures++
+        this.#clockMs = Math.max(this.#clockMs, failure.timeMs)
+        this.#decider.tick(this.#clockMs)
+        const decision = this.#decider.failure(failure, this.#clockMs)
+        if (decision.kind === 'banned') this.#bans.push(decision.ban)
+      }
+    }
+  }
+
+  result(): DryRunResult {
+    return { lines: this.#lines, failures: this.#failures, bans: this.#bans }
+  }
+}

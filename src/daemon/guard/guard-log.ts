@@ -1,0 +1,58 @@
+/**
+ * The guard's own log, in the form of fail2ban's, so that what reads that (its recidive jail above all) reads this.
+ *
+ * `2026-11-21 18:37:56,123 fail2ban.actions        [4711]: NOTICE  [sshd] Ban 192.0.2.1`
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+
+export type Level = 'ERROR' | 'WARNING' | 'NOTICE' | 'INFO' | 'DEBUG'
+const levels: readonly Level[] = ['ERROR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG']
+
+/** Which part speaks: fail2ban's names, which readers of its log look for. */
+export type Speaker = 'filter' | 'actions' | 'jail' | 'server'
+
+export class GuardLog {
+  readonly #write: (line: string) => void
+  readonly #wanted: number
+  readonly #now: () => number
+
+  constructor(write: (line: string) => void, level: Level, now: () => number) {
+    this.#write = write
+    this.#wanted = levels.indexOf(level)
+    this.#now = now
+  }
+
+  say(level: Level, speaker: Speaker, message: string): void {
+    if (levels.indexOf(level) > this.#wanted) return
+    const name = `fail2ban.${speaker}`.padEnd(24)
+    // What came from outside stays on one line.
+    const text = message.replace(/[\r\n]+/g, ' ')
+    this.#write(`${localTime(this.#now())} ${name}[${process.pid}]: ${level.padEnd(7)} ${text}\n`)
+  }
+}
+
+/** Appends to a file that may be rotated: it is opened anew for each line, which a guard writes few of. */
+export function logToFile(path: string): (line: string) => void {
+  return (line) => {
+    const file = openSync(path, 'a', 0o640)
+    try {
+      writeSync(file, line)
+    } finally {
+      closeSync(file)
+    }
+  }
+}
+
+const pad = (number: number, length = 2): string => `${number}`.padStart(length, '0')
+
+/** Wall time of this machine with milliseconds. */
+export function localTime(timeMs: number): string {
+  return `${localSeconds(timeMs)},${pad((((timeMs % 1000) + 1000) % 1000) | 0, 3)}`
+}
+
+/** Wall time of this machine. */
+export function localSeconds(timeMs: number): string {
+  const time = new Date(timeMs)
+  const day = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`
+  return `${day} ${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`
+}

@@ -1,0 +1,392 @@
+/**
+ * One jail at work: lines from its logs go through its filter, failures to its decider, bans to its actions.
+ *
+ * What a batch of lines led to, and where reading stands after it, are kept together: whatever happens to the process,
+ * no line counts twice and none is passed over. Only then do actions run.
+ */
+import type { Ban } from '../../guard/ban.ts'
+import { AllowList, type Decision, JailDecider, lineTime } from '../../guard/decide/index.ts'
+import type { Failure } from '../../guard/failure.ts'
+import { createFilter, type Filter } from '../../guard/filter/index.ts'
+import type { JailSettings } from '../../guard/jail-settings.ts'
+import { makeAction } from '../../linux/bans/index.ts'
+import {
+  decoderOf,
+  type FilePosition,
+  followJournal,
+  type JournalFollower,
+  LogFollower,
+} from '../../linux/follow/index.ts'
+import { ActionQueue } from './action-queue.ts'
+import { beginOf } from './begin.ts'
+import { localSeconds } from './guard-log.ts'
+import type { Services } from './services.ts'
+
+/** Characters of a line that the filter sees. */
+const longestLine = 8192
+/** Failed batches in a row after which a jail gives up. */
+const mostErrors = 100
+/** How often actions are asked whether all is in place, in milliseconds. */
+const checkEveryMs = 30_000
+/** After a banned address was seen again: not more often than this. */
+const checkAgainMs = 3_000
+/** Milliseconds of work after which others get their turn. */
+const turnMs = 20
+
+export class JailRunner {
+  readonly settings: JailSettings
+  readonly decider: JailDecider
+  readonly #services: Services
+  readonly #filter: Filter
+  readonly #allowed: AllowList
+  readonly #actions: readonly ActionQueue[]
+  #follower: LogFollower | null = null
+  #journal: JournalFollower | null = null
+  #stopWatching: (() => void) | null = null
+  #cursor: string | null = null
+  #pumping: Promise<void> | null = null
+  #again = false
+  #errors = 0
+  #checkedMs = 0
+  #isStopped = false
+
+  /** Throws when a setting of the jail cannot be used. */
+  constructor(settings: JailSettings, services: Services) {
+    const { store, zone } = services
+    this.settings = settings
+    this.#services = services
+    this.#filter = createFilter(settings.filter, { zone })
+    for (const problem of this.#filter.problems)
+      this.#say('WARNING', 'filter', `${problem.option} ${problem.index + 1}: ${problem.message}`)
+    this.#allowed = new AllowList([...settings.ignoreAddresses, ...store.allowed(settings.name)])
+    this.decider = new JailDecider(settings, {
+      allowed: this.#allowed,
+      history: store,
+      isSession: (address) => services.allowed.allows(address) !== null || services.isSession(address),
+      chance: () => services.chance(),
+    })
+    this.#actions = settings.actions.map((action) => this.#queueOf(action))
+  }
+
+  get name(): string {
+    return this.settings.name
+  }
+
+  /** Files that are followed, or matches of the journal. */
+  get files(): readonly string[] {
+    return this.#follower?.paths ?? []
+  }
+
+  get allowedEntries(): readonly string[] {
+    return this.#allowed.entries
+  }
+
+  /** Takes up what was left, puts bans back into force, and begins to read. */
+  start(): void {
+    const { store, now } = this.#services
+    const { name } = this.settings
+    if (this.settings.ignoreSelf)
+      for (const address of this.#services.ownAddresses()) this.#allowed.add(address)
+    this.decider.restoreCounts(store.failures(name))
+    const nowMs = now()
+    const restored = store.together(() =>
+      store.bansInForce(name).filter((ban) => {
+        if (this.decider.restoreBan(ban, nowMs)) return true
+        store.end(name, ban.id)
+        return false
+      }),
+    )
+    for (const action of this.#actions) action.start()
+    if (restored.length > 0) {
+      this.#say('NOTICE', 'actions', `Restore ${restored.length} bans`)
+      for (const action of this.#actions) action.ban(restored, true)
+    }
+    this.#checkedMs = nowMs
+    const positions = store.positions(name)
+    this.#cursor = positions.cursor
+    if (this.settings.backend === 'journal') this.#followJournal(nowMs)
+    else this.#followFiles(positions.files, nowMs)
+    this.#say('INFO', 'jail', `Jail '${name}' started`)
+  }
+
+  /** Stops reading. `lift` also lifts all bans, as far as the machine goes: they stay in the store. */
+  async stop(lift: boolean): Promise<void> {
+    this.#isStopped = true
+    this.#stopWatching?.()
+    this.#journal?.stop()
+    await this.#pumping
+    this.#follower?.close()
+    if (lift) for (const action of this.#actions) action.stop([...this.decider.bans])
+    await Promise.all(this.#actions.map((action) => action.idle()))
+    this.#say('INFO', 'jail', `Jail '${this.name}' stopped`)
+  }
+
+  /** Lets the clock advance: lifts bans that are over, and looks after the actions. */
+  tick(): void {
+    if (this.#isStopped) return
+    const { store, now } = this.#services
+    const nowMs = now()
+    const over = this.decider.tick(nowMs)
+    if (over.length > 0) {
+      store.together(() => {
+        for (const ban of over) store.end(ban.jail, ban.id)
+      })
+      this.#lift(over)
+    }
+    if (this.#checkedMs + checkEveryMs <= nowMs) this.#check(nowMs)
+  }
+
+  /** When the next ban ends, in milliseconds since 1970. */
+  nextEndMs(): number | null {
+    return this.decider.bans.nextEndMs()
+  }
+
+  banByHand(id: string, seconds?: number): Decision {
+    const { store, now } = this.#services
+    const decision = store.together(() => {
+      const made = this.decider.banByHand(id, now(), seconds)
+      if (made.kind === 'already' && made.prolonged) store.record(made.ban)
+      return made
+    })
+    this.#act([decision])
+    return decision
+  }
+
+  /** The ban that was lifted, or null. */
+  unban(id: string): Ban | null {
+    const ban = this.decider.unban(id)
+    if (ban === null) return null
+    this.#services.store.end(this.name, id)
+    this.#lift([ban])
+    return ban
+  }
+
+  allow(entry: string): void {
+    this.#allowed.add(entry)
+  }
+
+  disallow(entry: string): boolean {
+    return this.#allowed.remove(entry)
+  }
+
+  /** Reads what there is to read; resolves when nothing is left for now. */
+  pump(): Promise<void> {
+    this.#again = true
+    this.#pumping ??= this.#readAgain()
+    return this.#pumping
+  }
+
+  /** Somebody may call while the last look is under way: then there is one more. */
+  async #readAgain(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      await this.#read()
+    }
+    this.#pumping = null
+  }
+
+  async idle(): Promise<void> {
+    await this.#pumping
+    await Promise.all(this.#actions.map((action) => action.idle()))
+  }
+
+  async #read(): Promise<void> {
+    let startedMs = Date.now()
+    while (!this.#isStopped && this.#follower !== null) {
+      try {
+        const batch = this.#follower.poll(this.#services.now())
+        if (batch === null) return
+        this.#take(batch.lines, batch.catchingUp)
+        this.#errors = 0
+      } catch (error) {
+        if (this.#fail(error as Error)) return
+      }
+      if (Date.now() - startedMs < turnMs) continue
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      startedMs = Date.now()
+    }
+  }
+
+  /** True when the jail has to give up. */
+  #fail(error: Error): boolean {
+    this.#say('ERROR', 'jail', `cannot go on with its logs: ${error.stack ?? error.message}`)
+    if (++this.#errors < mostErrors) return false
+    this.#say('ERROR', 'jail', `too many errors: jail '${this.name}' reads no more`)
+    this.#stopWatching?.()
+    return true
+  }
+
+  #take(lines: readonly string[], catchingUp: boolean): void {
+    this.#together(() => lines.flatMap((line) => this.#failures(line, catchingUp)))
+  }
+
+  /** Failures and positions are kept as one; what was decided is carried out then. */
+  #together(read: () => readonly Failure[]): void {
+    const { store, now } = this.#services
+    const decisions = store.together(() => {
+      const made = read().map((failure) => this.#decide(failure, now()))
+      const { changed, forgotten } = this.decider.takeChanges()
+      store.saveFailures(this.name, changed, forgotten)
+      const files = this.#follower?.positions() ?? []
+      store.savePositions(this.name, { files, cursor: this.#cursor })
+      return made
+    })
+    this.#act(decisions)
+  }
+
+  #failures(line: string, catchingUp: boolean, timeMs?: number): Failure[] {
+    const nowMs = this.#services.now()
+    const text = line.length > longestLine ? line.slice(0, longestLine) : line
+    const context = timeMs === undefined ? { nowMs } : { nowMs, timeMs }
+    const found = this.#filter.process(text, context)
+    if (found.length === 0) return found
+    const { findTimeSeconds } = this.settings
+    return found.flatMap((failure) => {
+      const time = lineTime(failure.timeMs, { nowMs, findTimeSeconds, catchingUp })
+      return time === null ? [] : [{ ...failure, timeMs: time }]
+    })
+  }
+
+  #decide(failure: Failure, nowMs: number): Decision {
+    const decision = this.decider.failure(failure, nowMs)
+    if (decision.kind === 'ignored') {
+      const why = decision.entry ?? decision.why
+      this.#say('INFO', 'filter', `Ignore ${decision.id} by ${why}`)
+      return decision
+    }
+    const id = decision.kind === 'counted' ? decision.id : decision.ban.id
+    this.#say('INFO', 'filter', `Found ${id} - ${localSeconds(failure.timeMs)}`)
+    if (decision.kind === 'already' && decision.prolonged) this.#services.store.record(decision.ban)
+    return decision
+  }
+
+  #act(decisions: readonly Decision[]): void {
+    const bans: Ban[] = []
+    for (const decision of decisions) {
+      if (decision.kind === 'banned') {
+        this.#say('NOTICE', 'actions', `Ban ${decision.ban.id}`)
+        if (decision.ban.count > 1 && this.settings.increment.enabled)
+          this.#say(
+            'NOTICE',
+            'actions',
+            `Increase Ban ${decision.ban.id} (${decision.ban.count} # ${decision.ban.seconds}s)`,
+          )
+        bans.push(decision.ban)
+      } else if (decision.kind === 'already') {
+        this.#say(
+          decision.lateSeconds > 60 ? 'WARNING' : 'NOTICE',
+          'actions',
+          `${decision.ban.id} already banned`,
+        )
+        if (decision.prolonged) for (const action of this.#actions) action.prolong(decision.ban)
+        this.#checkAgain(decision.lateSeconds)
+      } else if (decision.kind === 'expired')
+        this.#say('INFO', 'actions', `Ignore ${decision.ban.id}, expired bantime`)
+    }
+    if (bans.length > 0) for (const action of this.#actions) action.ban(bans, false)
+  }
+
+  #lift(bans: readonly Ban[]): void {
+    for (const { id } of bans) this.#say('NOTICE', 'actions', `Unban ${id}`)
+    for (const action of this.#actions) action.unban(bans)
+  }
+
+  /** Someone who is banned gets through: something may be wrong with the firewall. */
+  #checkAgain(lateSeconds: number): void {
+    const nowMs = this.#services.now()
+    if (lateSeconds > 3 && this.#checkedMs + checkAgainMs <= nowMs) this.#check(nowMs)
+  }
+
+  #check(nowMs: number): void {
+    this.#checkedMs = nowMs
+    for (const action of this.#actions)
+      action.check(
+        () => [...this.decider.bans],
+        () =>
+          this.#say('WARNING', 'actions', `${action.action.name}: somebody took it away; putting it back`),
+      )
+  }
+
+  #followFiles(positions: readonly FilePosition[], nowMs: number): void {
+    const { logPaths, logEncoding, findTimeSeconds } = this.settings
+    const decode = decoderOf(logEncoding)
+    if (decode === null) throw new Error(`logencoding "${logEncoding}" is not known`)
+    const begin = beginOf(this.#filter, nowMs - findTimeSeconds * 1000, nowMs)
+    this.#follower = new LogFollower({ patterns: logPaths, decode, positions, begin })
+    const pump = (): void => void this.pump()
+    this.#stopWatching = this.#follower.watch(pump)
+    pump()
+  }
+
+  #followJournal(nowMs: number): void {
+    this.#journal = followJournal({
+      matches: this.settings.filter.journalmatch,
+      cursor: this.#cursor,
+      sinceMs: nowMs - this.settings.findTimeSeconds * 1000,
+      onBatch: ({ lines, cursor }) => {
+        try {
+          this.#together(() => {
+            this.#cursor = cursor
+            // The journal's own times are right: nothing in it is odd for being late.
+            return lines.flatMap(({ text, timeMs }) => this.#failures(text, true, timeMs))
+          })
+          this.#errors = 0
+        } catch (error) {
+          if (this.#fail(error as Error)) this.#journal?.stop()
+        }
+      },
+      onTrouble: (message) => this.#say('WARNING', 'filter', `journalctl: ${message}`),
+    })
+  }
+
+  #queueOf(settings: JailSettings['actions'][number]): ActionQueue {
+    const { now, run, enforce } = this.#services
+    const context = {
+      jail: this.name,
+      nowMs: now,
+      say: (level: 'info' | 'warning' | 'error', message: string) =>
+        this.#say(level.toUpperCase() as 'INFO', 'actions', message),
+      tagOf: (tag: string, ban: Ban) => this.#tagOf(tag, ban),
+    }
+    const action = makeAction(settings, context, run)
+    return new ActionQueue(enforce ? action : { ...unarmed, name: settings.name }, (error) =>
+      this.#say('ERROR', 'actions', `Failed to execute action '${settings.name}': ${error.message}`),
+    )
+  }
+
+  #tagOf(tag: string, ban: Ban): string | undefined {
+    switch (tag) {
+      case 'jail.banned':
+        return `${this.decider.bans.size}`
+      case 'jail.banned_total':
+        return `${this.decider.totalBanned}`
+      case 'jail.found':
+        return `${this.decider.currentlyFailed}`
+      case 'jail.found_total':
+        return `${this.decider.totalFailed}`
+      case 'ipmatches':
+      case 'ipjailmatches':
+        return ban.matches.join('\n')
+      case 'ipfailures':
+      case 'ipjailfailures':
+        return `${ban.failures}`
+      case 'ip-rev':
+        return (ban.address ?? ban.id).split('.').reverse().join('.')
+      default:
+        return undefined
+    }
+  }
+
+  #say(...[level, speaker, message]: Parameters<Services['log']['say']>): void {
+    this.#services.log.say(level, speaker, `[${this.settings.name}] ${message}`)
+  }
+}
+
+/** What stands in for an action where nothing may be done to the machine: the log says all. */
+const unarmed = {
+  start: async () => {},
+  ban: async () => {},
+  unban: async () => {},
+  check: async () => true,
+  stop: async () => {},
+}
