@@ -92,6 +92,8 @@ export interface LoadedRule {
 
 export interface LoadedChain {
   readonly name: string
+  /** With its table: `filter/INPUT`. */
+  readonly title: string
   readonly rules: readonly LoadedRule[]
   /** Null for user chains. */
   readonly policy: 'ACCEPT' | 'DROP' | null
@@ -135,6 +137,7 @@ export function loadTable(
     const { rules, policy, counters } = table.chains.get(name)!
     chains.set(name, {
       name,
+      title: `${table.name}/${name}`,
       policy,
       counters: withCounters ? new LiveCounters(counters.packets, counters.bytes) : new LiveCounters(),
       fate: null,

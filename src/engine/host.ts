@@ -328,7 +328,7 @@ export class Host {
   /** What became of the main packet behind `lo`; null where it did not come back. */
   #runBacklog(journey: Journey): Fate | null {
     let fate: Fate | null = null
-    for (let looped = journey.backlog.shift(); looped !== undefined; looped = journey.backlog.shift()) {
+    for (let looped = journey.nextBack(); looped !== undefined; looped = journey.nextBack()) {
       const itsFate = this.#stackOf(looped.packet).receive(looped, journey)
       if (looped.role === 'main') fate = itsFate
     }

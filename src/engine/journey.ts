@@ -68,6 +68,15 @@ function describe(decision: Decision): Fate {
   return { verdict, by, why: `${by} matches and says ${word}` }
 }
 
+const nothing: readonly never[] = Object.freeze([])
+
+/** The list itself, unless it is the empty one that all share. */
+function withOneMore<T>(list: readonly T[], one: T): readonly T[] {
+  if (list.length === 0) return [one]
+  ;(list as T[]).push(one)
+  return list
+}
+
 export class Journey {
   readonly nowNs: bigint
   readonly jiffies: number
@@ -75,12 +84,11 @@ export class Journey {
   readonly suppositions: Suppositions
   /** The first question that nobody answered and nothing supposed decides. */
   openQuestion: OpenQuestion | null = null
-  readonly hits: RuleRef[] = []
-  readonly policies: string[] = []
-  readonly sent: SentFrame[] = []
-  readonly log: string[] = []
-  /** Packets that come back by `lo` once the present one is done, first in first out. */
-  readonly backlog: HostSkb[] = []
+  hits: readonly RuleRef[] = nothing
+  policies: readonly string[] = nothing
+  sent: readonly SentFrame[] = nothing
+  log: readonly string[] = nothing
+  #backlog: HostSkb[] | null = null
   delivered = false
   /** What listening sockets got: connections that stand now, and datagrams. Null for a host without sockets. */
   readonly taken: string[] | null
@@ -104,6 +112,34 @@ export class Journey {
     this.nowNs = nowNs
     this.jiffies = tickAt(nowNs, hz)
     this.trace = trace
+  }
+
+  // Most packets do each of these once or never, and an array that has to grow costs as much as some rules.
+
+  hit(ref: RuleRef): void {
+    this.hits = withOneMore(this.hits, ref)
+  }
+
+  policyCounted(chain: string): void {
+    this.policies = withOneMore(this.policies, chain)
+  }
+
+  send(frame: SentFrame): void {
+    this.sent = withOneMore(this.sent, frame)
+  }
+
+  logLine(line: string): void {
+    this.log = withOneMore(this.log, line)
+  }
+
+  /** A packet that comes back by `lo` once the present one is done, first in first out. */
+  comeBack(skb: HostSkb): void {
+    this.#backlog ??= []
+    this.#backlog.push(skb)
+  }
+
+  nextBack(): HostSkb | undefined {
+    return this.#backlog?.shift()
   }
 
   /** Notes what a table decided over the main packet. */

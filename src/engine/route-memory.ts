@@ -3,7 +3,6 @@
  * that remembering it changes no answer; looking it up makes no objects.
  */
 import type { Device } from '../ext/context.ts'
-import type { Address } from '../net/address.ts'
 import type { Refused, Route } from './routing.ts'
 
 interface Remembered {
@@ -19,24 +18,21 @@ const places = 4096
 export class RouteMemory {
   readonly #places: (Remembered | undefined)[] = new Array<Remembered | undefined>(places).fill(undefined)
 
-  find(source: Address, destination: Address, protocol: number, device: Device): Route | Refused | null {
-    const from = source.words[0]!
-    const to = destination.words[0]!
-    const one = this.#places[placeOf(from, to, protocol)]
-    if (one === undefined || one.source !== from || one.destination !== to) return null
+  /** Addresses are their one word. */
+  find(source: number, destination: number, protocol: number, device: Device): Route | Refused | null {
+    const one = this.#places[placeOf(source, destination, protocol)]
+    if (one === undefined || one.source !== source || one.destination !== destination) return null
     return one.protocol === protocol && one.device === device ? one.decision : null
   }
 
   keep(
-    source: Address,
-    destination: Address,
+    source: number,
+    destination: number,
     protocol: number,
     device: Device,
     decision: Route | Refused,
   ): void {
-    const from = source.words[0]!
-    const to = destination.words[0]!
-    this.#places[placeOf(from, to, protocol)] = { source: from, destination: to, protocol, device, decision }
+    this.#places[placeOf(source, destination, protocol)] = { source, destination, protocol, device, decision }
   }
 }
 

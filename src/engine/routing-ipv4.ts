@@ -16,6 +16,7 @@ import {
   printAddress,
   sameAddress,
 } from '../net/address.ts'
+import type { Packet } from '../net/packet.ts'
 import {
   isLimitedBroadcast,
   isLocalMulticast,
@@ -75,15 +76,18 @@ export class Ipv4Routing implements FamilyRouting {
     this.#fib = new Fib([...local, ...configuredEntries('ipv4', config, interfaces, 0)])
   }
 
-  input({ source, destination, protocol, device }: Arrival): Route | Refused {
-    const remembered = this.#remembered.find(source, destination, protocol, device)
+  inputOf(packet: Packet, device: Device): Route | Refused {
+    const from = packet.u32(packet.sourceOffset)
+    const to = packet.u32(packet.destinationOffset)
+    const { protocol } = packet
+    const remembered = this.#remembered.find(from, to, protocol, device)
     if (remembered !== null) return remembered
-    const decision = this.#decide(source, destination, protocol, device)
-    this.#remembered.keep(source, destination, protocol, device, decision)
+    const decision = this.input({ source: packet.source, destination: packet.destination, protocol, device })
+    this.#remembered.keep(from, to, protocol, device, decision)
     return decision
   }
 
-  #decide(source: Address, destination: Address, protocol: number, device: Device): Route | Refused {
+  input({ source, destination, protocol, device }: Arrival): Route | Refused {
     if (isMulticast(destination)) return this.#multicastInput(source, destination, protocol, device)
     if (isMulticast(source) || isLimitedBroadcast(source)) return martianSource(source)
     if (isLimitedBroadcast(destination) || (isUnspecified(source) && isUnspecified(destination))) {

@@ -16,6 +16,7 @@ import {
   printAddress,
   sameAddress,
 } from '../net/address.ts'
+import type { Packet } from '../net/packet.ts'
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, scope, scopeOf } from './address-class.ts'
 import type { HostConfig } from './config.ts'
 import { Fib, type FibEntry, networkOf } from './fib.ts'
@@ -50,6 +51,10 @@ export class Ipv6Routing implements FamilyRouting {
     this.#isForwarding = config.forwarding.ipv6
     this.#local = new Fib(localEntries(interfaces, this.#isForwarding))
     this.#main = new Fib(configuredEntries('ipv6', config, interfaces, connectedMetric))
+  }
+
+  inputOf({ source, destination, protocol }: Packet, device: Device): Route | Refused {
+    return this.input({ source, destination, protocol, device })
   }
 
   input({ destination, device }: Arrival): Route | Refused {

@@ -5,6 +5,7 @@
  */
 import type { Device, RouteType, Routing } from '../ext/context.ts'
 import type { Address, Family } from '../net/address.ts'
+import type { Packet } from '../net/packet.ts'
 import type { HostConfig } from './config.ts'
 import type { FibEntry } from './fib.ts'
 import { networkOf } from './fib.ts'
@@ -47,6 +48,8 @@ export interface Arrival {
 export interface FamilyRouting extends Routing {
   /** Decides for a received packet. Source: ip_route_input_slow(), ip6_route_input(). */
   input(arrival: Arrival): Route | Refused
+  /** The same, from the packet itself. */
+  inputOf(packet: Packet, device: Device): Route | Refused
   /**
    * Decides for a packet that the host sends. A link-local destination is looked for on `device` alone, where one is
    * given. Source: ip_route_output_key_hash_rcu(), ip6_route_output().

@@ -98,8 +98,7 @@ export class Stack {
     if (stopped !== null) return stopped
 
     if (skb.route === null) {
-      const { source, destination, protocol } = packet
-      const route = this.#parts.routing.input({ source, destination, protocol, device: device! })
+      const route = this.#parts.routing.inputOf(packet, device!)
       if (route.kind === 'refused') return droppedByHost(route.why)
       skb.route = route
     }
@@ -289,7 +288,7 @@ export class Stack {
     copy.packetType = 'loopback'
     copy.route = { ...route, kind: 'local' }
     copy.turnRound()
-    journey.backlog.push(copy)
+    journey.comeBack(copy)
     if (staysHere) return journey.accepted('it is heard here alone')
     // A process that sends takes the interrupt's work at once (measured); in an interrupt it has to wait.
     if (skb.role === 'main') this.#hearBacklog(journey)
@@ -297,7 +296,7 @@ export class Stack {
   }
 
   #hearBacklog(journey: Journey): void {
-    for (let skb = journey.backlog.shift(); skb !== undefined; skb = journey.backlog.shift()) {
+    for (let skb = journey.nextBack(); skb !== undefined; skb = journey.nextBack()) {
       this.receive(skb, journey)
     }
   }
@@ -325,7 +324,7 @@ export class Stack {
     const nextHop = route.gateway ?? packet.destination
     for (const piece of pieces) {
       const bytes = encodeToNeighbour(piece, nextHop, route.type, device, this.#parts.neighbours)
-      journey.sent.push({ if: device.name, bytes })
+      journey.send({ if: device.name, bytes })
     }
     return journey.accepted(`it leaves by ${device.name}`)
   }
@@ -345,7 +344,7 @@ export class Stack {
       looped.route = skb.route
       looped.device = device
       looped.turnRound()
-      journey.backlog.push(looped)
+      journey.comeBack(looped)
     }
     return journey.accepted('it comes back by lo')
   }

@@ -89,7 +89,7 @@ class TableContext implements TargetContext {
   }
 
   log(line: string): void {
-    this.#journey.log.push(line)
+    this.#journey.logLine(line)
     this.#journey.tell(`the kernel logs: ${line}`)
   }
 
@@ -196,7 +196,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       continue
     }
     rule.counters.add(lengthOf(skb.packet))
-    journey.hits.push(rule.ref)
+    journey.hit(rule.ref)
     if (skb.traced) context.log(traceOfRule(rule, chain, skb, context))
 
     const { target } = rule
@@ -257,7 +257,7 @@ function openCursor(
 /** Where the kernel ends up when a base chain runs out, by RETURN too, or when a chain reached by goto does. */
 function applyPolicy(table: TableName, base: LoadedChain, skb: HostSkb, journey: Journey): Decision {
   base.counters.add(lengthOf(skb.packet))
-  journey.policies.push(`${table}/${base.name}`)
+  journey.policyCounted(base.title)
   const policy = base.policy ?? 'ACCEPT'
   journey.trace?.({ kind: 'policy', table, chain: base.name, policy })
   return { verdict: policy === 'ACCEPT' ? 'accept' : 'drop', kind: 'policy', table, chain: base }
