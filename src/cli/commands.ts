@@ -52,6 +52,12 @@ export const commands: readonly CommandEntry[] = [
     arguments: ['<script>', '[args...]'],
     load: async () => (await import('./sh.ts')).sh,
   },
+  {
+    name: 'guard config',
+    summary: "print the guard's configuration as it takes effect",
+    arguments: ['[file]'],
+    load: async () => (await import('./guard-config.ts')).guardConfig,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,

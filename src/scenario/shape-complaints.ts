@@ -15,21 +15,25 @@ export interface ShapeComplaint {
 
 type Issue = z.core.$ZodIssue
 
-/** Everything that is wrong with the value's shape. `root` is the whole file as plain data. */
-export function complaintsOf(issues: readonly Issue[], root: unknown): ShapeComplaint[] {
-  return issues.flatMap((issue) => complain(issue, [], root))
+/** Everything that is wrong with the value's shape. `root` is the whole file as plain data, `shape` what it should be. */
+export function complaintsOf(
+  issues: readonly Issue[],
+  root: unknown,
+  shape: z.core.$ZodType = scenarioShape,
+): ShapeComplaint[] {
+  return issues.flatMap((issue) => complain(issue, [], root, shape))
 }
 
-function complain(issue: Issue, outer: Path, root: unknown): ShapeComplaint[] {
+function complain(issue: Issue, outer: Path, root: unknown, shape: z.core.$ZodType): ShapeComplaint[] {
   const path = [...outer, ...issue.path.filter((part) => typeof part !== 'symbol')]
   const value = valueAt(root, path)
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey([...path, key]))
+      return issue.keys.map((key) => unknownKey([...path, key], shape))
     case 'invalid_union': {
       // One of the forms fits but for something inside it: that is what to tell.
       const inner = issue.errors.find((branch) => branch.every(isInside))
-      if (inner !== undefined) return inner.flatMap((one) => complain(one, path, root))
+      if (inner !== undefined) return inner.flatMap((one) => complain(one, path, root, shape))
       return [
         misshapen(
           path,
@@ -109,9 +113,9 @@ function valueAt(root: unknown, path: Path): unknown {
   )
 }
 
-function unknownKey(path: Path): ShapeComplaint {
+function unknownKey(path: Path, shape: z.core.$ZodType): ShapeComplaint {
   const key = String(path.at(-1))
-  const known = keysAt(scenarioShape, path.slice(0, -1))
+  const known = keysAt(shape, path.slice(0, -1))
   const near = nearest(key, known)
   return {
     path,

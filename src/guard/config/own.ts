@@ -4,6 +4,24 @@ import { memoryFiles } from './files.ts'
 import type { OwnDefinitions } from './jail.ts'
 import { ConfigLibrary, type MergedConfig } from './merged.ts'
 
+/**
+ * Actions that Postern carries out itself where the folder has no file of that name, the names of fail2ban's usual ones
+ * among them, so that an old jail.conf works alone. `auto`: an ipset where there is ipset, else a chain of rules.
+ */
+export const ownActions: readonly string[] = [
+  'auto',
+  'iptables',
+  'iptables-multiport',
+  'iptables-allports',
+  'iptables-ipset',
+  'ipset',
+  'nftables',
+  'input-auto',
+  'recent',
+  'sendmail',
+  'sendmail-whois',
+]
+
 /** How diagnostics name the place of Postern's own filters. */
 const ownFolder = 'postern:'
 

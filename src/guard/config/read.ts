@@ -10,7 +10,7 @@ import type { ConfigFiles } from './files.ts'
 import { type GuardSettings, globalCommands, guardSettings, readGlobalSettings } from './global.ts'
 import { JailReader, type OwnDefinitions } from './jail.ts'
 import { ConfigLibrary, MergedConfig } from './merged.ts'
-import { ownDefinitions } from './own.ts'
+import { ownActions, ownDefinitions } from './own.ts'
 import type { Settings } from './setting.ts'
 import { settleJail } from './settings.ts'
 import { type Origin, originOf } from './value.ts'
@@ -24,7 +24,7 @@ export interface GuardConfigOptions {
   readonly version?: string
   /** Postern's own filters by name, texts in the same language, for folders that lack them. */
   readonly filters?: Readonly<Record<string, string>>
-  /** Names of Postern's own actions, for folders that lack them. */
+  /** Names of Postern's own actions, for folders that lack them: `ownActions` by default. */
   readonly actions?: readonly string[]
   /** Read lost lines of `action` as fail2ban does, which ignores them; by default they count. */
   readonly asFail2ban?: boolean
@@ -71,7 +71,7 @@ class GuardConfigReader {
     const folder = (options.folder ?? '/etc/fail2ban').replace(/(?<=.)\/+$/, '')
     this.#library = new ConfigLibrary(files, folder, options.asFail2ban !== true)
     this.#options = options
-    this.#own = ownDefinitions(this.#library, options.filters ?? {}, options.actions ?? [])
+    this.#own = ownDefinitions(this.#library, options.filters ?? {}, options.actions ?? (options.asFail2ban ? [] : ownActions))
   }
 
   read(): GuardConfig {
@@ -155,7 +155,9 @@ class GuardConfigReader {
 }
 
 /** The place of the value itself, or of its name where the value was put together of several. */
-function originsOf(values: Iterable<readonly [string, Parameters<typeof originOf>[0]]>): Map<string, Origin> {
+export function originsOf(
+  values: Iterable<readonly [string, Parameters<typeof originOf>[0]]>,
+): Map<string, Origin> {
   const origins = new Map<string, Origin>()
   for (const [option, value] of values) {
     const origin = originOf(value)

@@ -1,0 +1,36 @@
+/** Where commands of the guard get their configuration from. */
+import { existsSync } from 'node:fs'
+import { type GuardConfig, type GuardConfigOptions, readGuardConfig } from '../guard/config/read.ts'
+import { readPosternGuard } from '../guard/config/yaml/read.ts'
+import { decodeText } from '../lang/bytes.ts'
+import { SourceText } from '../lang/source.ts'
+import { machineFiles } from '../linux/config-files.ts'
+import { UnavailableError } from '../linux/unavailable.ts'
+import type { OptionValues } from './command.ts'
+import type { Environment } from './environment.ts'
+
+const usualFolder = '/etc/fail2ban'
+
+/** `file`: a postern.yaml, or undefined for fail2ban's files in `--etc`. */
+export async function readGuardFiles(
+  file: string | undefined,
+  { etc, jail, fail2ban }: OptionValues,
+  environment: Environment,
+): Promise<GuardConfig> {
+  const options: GuardConfigOptions = {
+    folder: typeof etc === 'string' ? etc : usualFolder,
+    ...(Array.isArray(jail) && { jails: jail }),
+    asFail2ban: fail2ban === true,
+  }
+  if (file !== undefined) {
+    const source = new SourceText(file, decodeText(await environment.readFile(file)))
+    return readPosternGuard(source, machineFiles, options)
+  }
+  if (etc === undefined && !existsSync(usualFolder)) {
+    throw new UnavailableError(
+      `there is no ${usualFolder} on this machine`,
+      'name a folder with --etc, or a postern.yaml',
+    )
+  }
+  return readGuardConfig(machineFiles, options)
+}
