@@ -18,7 +18,7 @@ export async function readGuardFiles(
   environment: Environment,
 ): Promise<GuardConfig> {
   const options: GuardConfigOptions = {
-    folder: typeof etc === 'string' ? etc : usualFolder,
+    ...(typeof etc === 'string' && { folder: etc }),
     ...(Array.isArray(jail) && { jails: jail }),
     asFail2ban: fail2ban === true,
   }

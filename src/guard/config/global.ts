@@ -121,6 +121,5 @@ export function guardSettings(settings: Settings, library: ConfigLibrary): Guard
 
 export const noTime = (option: string, from: Parameters<typeof spanOf>[0]) =>
   errorOf('no-time', spanOf(from), `"${option}" is "${from.text}", and should be a time`, {
-    notes: from.text.includes('#') ? ['only ";" begins a comment behind a value, "#" does not'] : [],
     help: '600, 10m, 1h30m, 1d12h, 4w',
   })

@@ -168,8 +168,8 @@ class IniReader {
     this.diagnostics.push(
       warningOf('lost-action', this.#span(at, content.length), 'this action has lost its indent', {
         notes: [
-          'it is taken for one more line of "action"; fail2ban reads it as an option ' +
-            `"${content.split('=')[0]}", which it ignores without a word`,
+          'it is taken for one more line of "action"',
+          `fail2ban would read an option "${content.split('=')[0]}", and ignore it`,
         ],
         help: `    ${content}`,
       }),

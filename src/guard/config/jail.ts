@@ -2,6 +2,7 @@
  * One jail, resolved as fail2ban 1.0.2 does it, in two passes: what it needs to find its filter; then, with the
  * filter's options known as %(known/option)s, everything.
  */
+import { nearest } from '../../lang/suggest.ts'
 import { errorOf, JailFailure, warningOf } from './complaint.ts'
 import { DefinitionReader } from './definition.ts'
 import { joinPath } from './files.ts'
@@ -125,8 +126,8 @@ export const tagsOfBans: ReadonlySet<string> = new Set([
 export interface OwnDefinitions {
   /** The merged files of one of Postern's own filters; null when there is none of that name. */
   filter(name: string): MergedConfig | null
-  /** Whether Postern has an action of that name of its own. */
-  hasAction(name: string): boolean
+  /** Which of Postern's own actions does what a name asks for, with options that hold then; null when there is none. */
+  action(name: string): string | null
 }
 
 export class JailReader {
@@ -149,11 +150,13 @@ export class JailReader {
     const filter = this.#findFilter(config, name, first)
     const settings = readSettings(config, { section: name, template: jailTemplate }, this.#say)
     filter?.reader.read(settings)
+    const actions = this.#readActions(settings.get('action')!, name, settings)
+    this.#warnOfTypos(config, name)
     return {
       name,
       settings,
       filter: filter === null ? null : { name: filter.name, settings: filter.reader.combined() },
-      actions: this.#readActions(settings.get('action')!, name, settings),
+      actions,
     }
   }
 
@@ -190,6 +193,17 @@ export class JailReader {
     return { name, reader }
   }
 
+  /** Options that nothing reads, and that look like one that something reads. */
+  #warnOfTypos(config: MergedConfig, jail: string): void {
+    for (const option of config.ownOptions(jail)) {
+      if (option in jailTemplate || option.startsWith('known/') || config.isUsed(option)) continue
+      const near = nearest(option, Object.keys(jailTemplate))
+      const value = config.rawOf(jail, option)
+      if (near === null || value === null) continue
+      this.#say(warningOf('unread-option', value.key, `nothing reads the option "${option}"`, { help: near }))
+    }
+  }
+
   #readActions({ from }: Setting, jail: string, settings: Settings): ResolvedAction[] {
     const actions = splitReferences(from.text).map(({ text, start }) =>
       this.openAction(part(from, start, start + text.length), jail, settings),
@@ -215,7 +229,11 @@ export class JailReader {
     const name = all.get('actname')!
     const config = this.#library.config(joinPath('action.d', file))
     if (config === null) {
-      if (this.#own.hasAction(file)) return { kind: 'own', name, file, settings: initOf(all, from), from }
+      const own = this.#own.action(file)
+      if (own !== null) {
+        const { name: action, options: fixed } = parseReference(own)
+        return { kind: 'own', name, file: action, settings: initOf(new Map([...all, ...fixed]), from), from }
+      }
       throw this.#missing('action', file, from)
     }
     const reader = new DefinitionReader(this.#library, config, actionTemplate, initOf(all, from))
@@ -258,13 +276,15 @@ export class JailReader {
   }
 
   #missing(what: 'filter' | 'action', name: string, from: Value): JailFailure {
+    const folder = joinPath(this.#library.folder, `${what}.d`)
     return new JailFailure(
       `Unable to read ${what === 'filter' ? 'the filter' : 'action'} ${repr(name)}`,
       errorOf(`unknown-${what}`, spanOf(from, 0, name.length), `there is no ${what} "${name}"`, {
-        notes: [
-          `neither ${joinPath(this.#library.folder, `${what}.d/${name}.conf`)} nor .local is there; ` +
-            'fail2ban skips the jail',
-        ],
+        notes: [`looked for ${joinPath(folder, `${name}.conf`)}`, 'fail2ban skips the jail'],
+        help: nearest(
+          name,
+          (this.#library.files.list(folder) ?? []).map((file) => file.replace(/\.(conf|local)$/, '')),
+        ),
       }),
     )
   }

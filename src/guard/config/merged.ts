@@ -169,6 +169,7 @@ export class MergedConfig {
   /** The files it was merged of, in the order in which they count. */
   readonly sources: SourceText[] = []
   readonly #sections = new Map<string, Map<string, Value | null>>()
+  readonly #used = new Set<string>()
 
   /** Adds a file's sections over what is there. `[Init?family=inet6]` goes to `Init` as `option?family=inet6`. */
   add(file: IniFile): void {
@@ -202,6 +203,16 @@ export class MergedConfig {
   /** Whether the section itself has the option, [DEFAULT] left aside. */
   hasOwn(section: string, option: string): boolean {
     return this.#sections.get(section)?.has(option) ?? false
+  }
+
+  /** Whether a value that was asked for has taken in the option by %()s. */
+  isUsed(option: string): boolean {
+    return this.#used.has(option)
+  }
+
+  /** A section's own option as it is written there; null when it has none. */
+  rawOf(section: string, option: string): Value | null {
+    return this.#sections.get(section)?.get(option) ?? null
   }
 
   /** Options of the section itself. */
@@ -243,15 +254,18 @@ export class MergedConfig {
     const lookup: Lookup = {
       section,
       option: name,
-      find,
-      findIn: (other, wanted) => this.#rawOf(section, other, wanted),
+      find: (wanted) => {
+        this.#used.add(wanted)
+        return find(wanted)
+      },
+      findIn: (other, wanted) => this.#otherOf(section, other, wanted),
       names: () => [...variables.keys(), ...own.keys(), ...this.defaults.keys()],
     }
     return interpolate(value, lookup)
   }
 
   /** `%(sect/opt)s` as written there; `known` and `default` are no sections. Undefined when there is no such thing. */
-  #rawOf(section: string, other: string, option: string): Value | null | undefined {
+  #otherOf(section: string, other: string, option: string): Value | null | undefined {
     const lower = other.toLowerCase()
     if (lower !== 'default') {
       const named = this.#sections.get(lower === 'known' ? `KNOWN/${section}` : other)

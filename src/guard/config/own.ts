@@ -5,22 +5,36 @@ import type { OwnDefinitions } from './jail.ts'
 import { ConfigLibrary, type MergedConfig } from './merged.ts'
 
 /**
- * Actions that Postern carries out itself where the folder has no file of that name, the names of fail2ban's usual ones
- * among them, so that an old jail.conf works alone. `auto`: an ipset where there is ipset, else a chain of rules.
+ * Actions that Postern carries out itself (`linux/bans`): its own by their names, and fail2ban's usual ones where the
+ * folder has no file of that name, so that an old jail.conf works alone. What stands in brackets holds whatever the jail
+ * says.
  */
-export const ownActions: readonly string[] = [
-  'auto',
-  'iptables',
-  'iptables-multiport',
-  'iptables-allports',
-  'iptables-ipset',
-  'ipset',
-  'nftables',
-  'input-auto',
-  'recent',
-  'sendmail',
-  'sendmail-whois',
-]
+export const ownActions: Readonly<Record<string, string>> = {
+  postern: 'postern',
+  'postern-ipset': 'postern-ipset',
+  'postern-chain': 'postern-chain',
+  'postern-auto': 'postern-auto',
+  'postern-nft': 'postern-nft',
+  'postern-recent': 'postern-recent',
+  'postern-cut': 'postern-cut',
+  'postern-mail': 'postern-mail',
+  iptables: 'postern-chain',
+  'iptables-new': 'postern-chain',
+  'iptables-multiport': 'postern-chain',
+  'iptables-allports': 'postern-chain[port=0:65535]',
+  'iptables-ipset': 'postern-ipset',
+  'iptables-ipset-proto4': 'postern-ipset',
+  'iptables-ipset-proto6': 'postern-ipset',
+  'iptables-ipset-proto6-allports': 'postern-ipset[port=0:65535]',
+  nftables: 'postern-nft',
+  'nftables-multiport': 'postern-nft',
+  'nftables-allports': 'postern-nft[port=0:65535]',
+  mail: 'postern-mail[whois=no]',
+  'mail-whois': 'postern-mail',
+  sendmail: 'postern-mail[whois=no]',
+  'sendmail-whois': 'postern-mail',
+  'sendmail-whois-lines': 'postern-mail',
+}
 
 /** How diagnostics name the place of Postern's own filters. */
 const ownFolder = 'postern:'
@@ -29,7 +43,7 @@ const ownFolder = 'postern:'
 export function ownDefinitions(
   library: ConfigLibrary,
   filters: Readonly<Record<string, string>>,
-  actions: readonly string[],
+  actions: Readonly<Record<string, string>>,
 ): OwnDefinitions {
   const table = Object.fromEntries(
     Object.entries(filters).map(([name, text]) => [`${ownFolder}/filter.d/${name}.conf`, text]),
@@ -42,6 +56,6 @@ export function ownDefinitions(
       for (const diagnostic of own.diagnostics.splice(0)) library.say(diagnostic)
       return config
     },
-    hasAction: (name) => actions.includes(name),
+    action: (name) => (Object.hasOwn(actions, name) ? actions[name]! : null),
   }
 }

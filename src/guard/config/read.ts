@@ -24,8 +24,8 @@ export interface GuardConfigOptions {
   readonly version?: string
   /** Postern's own filters by name, texts in the same language, for folders that lack them. */
   readonly filters?: Readonly<Record<string, string>>
-  /** Names of Postern's own actions, for folders that lack them: `ownActions` by default. */
-  readonly actions?: readonly string[]
+  /** Postern's own actions by the names that ask for them, for folders that lack them: `ownActions` by default. */
+  readonly actions?: Readonly<Record<string, string>>
   /** Read lost lines of `action` as fail2ban does, which ignores them; by default they count. */
   readonly asFail2ban?: boolean
 }
@@ -71,7 +71,11 @@ class GuardConfigReader {
     const folder = (options.folder ?? '/etc/fail2ban').replace(/(?<=.)\/+$/, '')
     this.#library = new ConfigLibrary(files, folder, options.asFail2ban !== true)
     this.#options = options
-    this.#own = ownDefinitions(this.#library, options.filters ?? {}, options.actions ?? (options.asFail2ban ? [] : ownActions))
+    this.#own = ownDefinitions(
+      this.#library,
+      options.filters ?? {},
+      options.actions ?? (options.asFail2ban ? {} : ownActions),
+    )
   }
 
   read(): GuardConfig {

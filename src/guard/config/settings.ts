@@ -5,7 +5,7 @@ import { type Command, logPathsOf } from './commands.ts'
 import { errorOf, warningOf } from './complaint.ts'
 import { noTime } from './global.ts'
 import type { ResolvedJail } from './jail.ts'
-import { isYes, parseInteger, pythonText } from './python.ts'
+import { parseInteger, pythonText } from './python.ts'
 import type { Say, Setting } from './setting.ts'
 import { evaluateSum, parseTime } from './time.ts'
 import { spanOf, type Value } from './value.ts'
@@ -19,12 +19,13 @@ export interface SettledJail {
 }
 
 /** What the server presets where nothing is said: fail2ban 1.0.2. */
-const presets = { maxRetry: 3, findTimeSeconds: 600, banTimeSeconds: 600, maxMatches: 3 } as const
+const presets = { maxRetry: 3, findTimeSeconds: 600, banTimeSeconds: 600, maxMatches: 5 } as const
 
 export function settleJail(jail: ResolvedJail, commands: readonly Command[], say: Say): SettledJail {
   const reader = new SettingsReader(jail, say)
   const filter = reader.filter(commands)
   const backend = reader.text('backend') ?? 'auto'
+  reader.text('ignoreip')
   const settings: JailSettings = {
     name: jail.name,
     enabled: true,
@@ -37,7 +38,7 @@ export function settleJail(jail: ResolvedJail, commands: readonly Command[], say
     banTimeSeconds: Math.trunc(reader.seconds('bantime') ?? presets.banTimeSeconds),
     increment: reader.increment(),
     window: 'rate',
-    maxMatches: reader.whole('maxmatches', 0) ?? reader.whole('maxretry', 1) ?? presets.maxMatches,
+    maxMatches: reader.whole('maxmatches', 0) ?? presets.maxMatches,
     ignoreSelf: reader.yes('ignoreself') ?? true,
     ignoreAddresses: commands
       .filter(({ words }) => words[2] === 'addignoreip')
@@ -231,7 +232,7 @@ class SettingsReader {
   }
 
   action(action: ResolvedJail['actions'][number]): ActionSettings[] {
-    this.origins.set(`action.${action.name}`, action.from)
+    this.origins.set(`action.${action.name}`, { ...action.from, key: spanOf(action.from) })
     if (action.kind === 'python') {
       this.#say(
         errorOf(
@@ -259,6 +260,3 @@ class SettingsReader {
 const logtypes = ['file', 'journal', 'short', 'rfc5424'] as const
 
 const quoted = (word: string): string => (/[\s'"\\]/.test(word) ? `'${word.replaceAll("'", `'"'"'`)}'` : word)
-
-/** Whether a text of an action's option, such as `norestored`, means yes. */
-export const meansYes = isYes

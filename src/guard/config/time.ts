@@ -30,9 +30,12 @@ export function parseTime(text: string): number | null {
   return evaluateSum(sum.replace(/(\d)\s+(\d)/g, '$1+$2'))
 }
 
-/** The value of numbers with `+ - * / // % **` and parentheses, as Python reckons; null when it is something else. */
+/**
+ * The value of numbers with `+ - * / // % **` and parentheses, as Python reckons; null when it is something else. What
+ * stands behind a `#` is a comment to Python, even where it is none to the file.
+ */
 export function evaluateSum(text: string): number | null {
-  const tokens = tokensOf(strip(text))
+  const tokens = tokensOf(strip(text.replace(/#.*$/s, '')))
   if (tokens === null) return null
   const sum = new Sum(tokens)
   const value = sum.whole()

@@ -35,6 +35,10 @@ export class YamlFile {
     }
   }
 
+  get name(): string {
+    return this.#source.name
+  }
+
   /** The file as a whole. */
   whole(): Span {
     return { source: this.#source, start: 0, end: 0 }

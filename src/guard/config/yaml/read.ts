@@ -6,7 +6,7 @@ import type { SourceText } from '../../../lang/source.ts'
 import { complaintsOf, type Path } from '../../../scenario/shape-complaints.ts'
 import { type Command, jailCommands } from '../commands.ts'
 import { ConfigFailure, errorOf, JailFailure } from '../complaint.ts'
-import type { ConfigFiles } from '../files.ts'
+import { type ConfigFiles, folderOf, joinPath } from '../files.ts'
 import { guardSettings, readGlobalSettings } from '../global.ts'
 import { JailReader, type ResolvedJail } from '../jail.ts'
 import { ConfigLibrary, MergedConfig } from '../merged.ts'
@@ -19,7 +19,13 @@ import { YamlFile } from './document.ts'
 import { type JailFile, type PosternFile, posternShape } from './schema.ts'
 
 /** What holds where neither the jail nor `defaults` says otherwise. */
-const presets: JailFile = { maxretry: 5, findtime: '10m', bantime: '10m', window: 'exact', actions: ['auto'] }
+const presets: JailFile = {
+  maxretry: 5,
+  findtime: '10m',
+  bantime: '10m',
+  window: 'exact',
+  actions: ['postern'],
+}
 
 export function readPosternGuard(
   source: SourceText,
@@ -44,16 +50,14 @@ class PosternReader {
 
   read(): GuardConfig {
     const file = this.#shape()
-    const folder = file?.guard.etc ?? this.#options.folder ?? '/etc/fail2ban'
+    const beside = file?.guard.etc && joinPath(folderOf(this.#yaml.name), file.guard.etc)
+    const folder = this.#options.folder ?? beside ?? '/etc/fail2ban'
     const library = new ConfigLibrary(this.#files, folder, true)
     for (const diagnostic of this.#yaml.diagnostics) library.say(diagnostic)
     const settings = readGlobalSettings(library, new MergedConfig())
     if (file !== null) {
       this.#setGlobal(file.guard, settings)
-      const own = ownDefinitions(library, this.#options.filters ?? {}, [
-        'auto',
-        ...(this.#options.actions ?? []),
-      ])
+      const own = ownDefinitions(library, this.#options.filters ?? {}, this.#options.actions ?? ownActions)
       const reader = new JailReader(library, own)
       for (const name of Object.keys(file.guard.jails)) this.#readJail(name, file, reader, library)
       for (const name of this.#options.jails ?? []) {

@@ -74,7 +74,9 @@ const jailFields = {
   chain: z.string().optional().describe('for actions that take one'),
   actions: oneOrMany(z.union([z.string(), named]))
     .optional()
-    .describe('what to do with the banned, as in fail2ban: `iptables[port=ssh]`; `auto` by default'),
+    .describe(
+      'what to do with the banned, as in fail2ban: `iptables[port=ssh]`; `postern` by default, which is an ipset where there is ipset, else a chain of rules',
+    ),
 }
 
 const jailShape = z
@@ -96,7 +98,10 @@ export const posternShape = z
   .strictObject({
     guard: z
       .strictObject({
-        etc: z.string().optional().describe('where filter.d and action.d lie; /etc/fail2ban by default'),
+        etc: z
+          .string()
+          .optional()
+          .describe('the folder of filter.d and action.d, from this file’s; /etc/fail2ban by default'),
         database: z.string().optional().describe('where bans are kept'),
         keep: time.optional().describe('how long bans that are over stay in the database; 1d by default'),
         log: z.string().optional().describe('where the guard writes what it does'),
