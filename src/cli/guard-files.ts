@@ -1,5 +1,4 @@
 /** Where commands of the guard get their configuration from. */
-import { existsSync } from 'node:fs'
 import { type GuardConfig, type GuardConfigOptions, readGuardConfig } from '../guard/config/read.ts'
 import { readPosternGuard } from '../guard/config/yaml/read.ts'
 import { decodeText } from '../lang/bytes.ts'
@@ -26,7 +25,7 @@ export async function readGuardFiles(
     const source = new SourceText(file, decodeText(await environment.readFile(file)))
     return readPosternGuard(source, machineFiles, options)
   }
-  if (etc === undefined && !existsSync(usualFolder)) {
+  if (etc === undefined && !environment.exists(usualFolder)) {
     throw new UnavailableError(
       `there is no ${usualFolder} on this machine`,
       'name a folder with --etc, or a postern.yaml',

@@ -31,8 +31,8 @@ export function readFilter(
   const definition = jails[0]?.settings.filter ?? null
   return {
     definition,
-    // a jail of one filter has no action and needs none
-    diagnostics: diagnostics.filter(({ code }) => !code.endsWith('/no-action')),
+    // a jail of one filter has neither action nor log, and needs none
+    diagnostics: diagnostics.filter(({ code }) => !/\/no-(action|log)$/.test(code)),
   }
 }
 

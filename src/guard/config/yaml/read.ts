@@ -66,11 +66,11 @@ class PosternReader {
       }
     }
     const origins = originsOf([...settings].map(([option, { from }]) => [option, from]))
-    const global = guardSettings(settings, library)
+    const guard = guardSettings(settings, library)
     const fatal = file === null
     const commands: Command[] = fatal ? [] : this.#jails.flatMap((jail) => [...jail.commands])
     return {
-      settings: global,
+      settings: guard,
       origins,
       jails: this.#jails,
       disabled: this.#disabled,
