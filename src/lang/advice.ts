@@ -8,6 +8,7 @@ import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import { isUnconditional } from './reach.ts'
 import type { Chain, Rule, Ruleset, Table } from './rule.ts'
+import type { Span } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import { decides } from './verify.ts'
 
@@ -24,12 +25,12 @@ export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile,
   adviseOnOpenHouse(filter, problems)
 }
 
-const rulesOf = (table: Table): Rule[] => [...table.chains.values()].flatMap(({ rules }) => rules)
-
 function adviseOnChains(table: Table, problems: Problems): void {
   const jumps = new Map<string, Rule>()
-  for (const rule of rulesOf(table)) {
-    if (rule.target.kind === 'chain' && !jumps.has(rule.target.chain)) jumps.set(rule.target.chain, rule)
+  for (const { rules } of table.chains.values()) {
+    for (const rule of rules) {
+      if (rule.target.kind === 'chain' && !jumps.has(rule.target.chain)) jumps.set(rule.target.chain, rule)
+    }
   }
   for (const { name, policy, rules, span } of table.chains.values()) {
     if (policy !== null) continue
@@ -52,17 +53,15 @@ function adviseOnChains(table: Table, problems: Problems): void {
 /** The same words a second time, behind a rule that has decided about all packets that meet them. */
 function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, problems: Problems): void {
   for (const { rules } of table.chains.values()) {
-    const seen = new Map<string, Rule>()
+    const seen = new Map<number, Rule>()
     const repeated: { readonly rule: Rule; readonly first: Rule }[] = []
     for (const rule of rules) {
       const { span } = rule
       if (span === null || rule.target.kind === 'none' || !decides(rule, { syntax, family })) continue
-      const text = span.source.text.slice(span.start, span.end)
-      const first = seen.get(text)
-      if (first === undefined) seen.set(text, rule)
-      // A list of addresses makes several rules of one line.
-      else if (first.span!.start !== span.start && !hasOwnState(rule, family, syntax))
-        repeated.push({ rule, first })
+      const key = hashOf(span)
+      const first = seen.get(key)
+      if (first === undefined) seen.set(key, rule)
+      else if (isRepeated(rule, first) && !hasOwnState(rule, family, syntax)) repeated.push({ rule, first })
       // What stands behind is unreachable, which is told elsewhere.
       if (isUnconditional(rule)) break
     }
@@ -76,6 +75,20 @@ function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, p
     )
   }
 }
+
+/** Of the text at a place; different texts may share it. */
+function hashOf({ source: { text }, start, end }: Span): number {
+  let hash = 0
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0
+  return hash
+}
+
+/** Whether two rules say the same at different places: a list of addresses makes several rules of one line. */
+const isRepeated = ({ span: a }: Rule, { span: b }: Rule): boolean =>
+  a !== null &&
+  b !== null &&
+  a.start !== b.start &&
+  a.source.text.slice(a.start, a.end) === b.source.text.slice(b.start, b.end)
 
 const hasOwnState = ({ matches }: Rule, family: Ruleset['family'], syntax: Syntax): boolean =>
   matches.some((use) => {

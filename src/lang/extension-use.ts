@@ -196,7 +196,7 @@ export class ExtensionUse {
     const { problems } = this.#environment
     const { name: extension, options } = this.syntax
     const excluded = new Set<string>()
-    for (const [name, spec] of Object.entries(options)) {
+    for (const [name, spec] of entriesOf(options)) {
       const seen = this.#given[name]
       if (seen === undefined) {
         if (spec.required && !this.#damaged) {
@@ -226,6 +226,17 @@ export class ExtensionUse {
 }
 
 const saidOf = (said: string | undefined) => (said === undefined ? {} : { said })
+
+const entries = new WeakMap<OptionTable, [string, OptionTable[string]][]>()
+
+function entriesOf(options: OptionTable): [string, OptionTable[string]][] {
+  let known = entries.get(options)
+  if (known === undefined) {
+    known = Object.entries(options)
+    entries.set(options, known)
+  }
+  return known
+}
 
 const namesOfOptions = new WeakMap<OptionTable, Map<string, string>>()
 

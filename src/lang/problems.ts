@@ -11,6 +11,8 @@ export const errorsToGiveUp = 5000
 export class Problems {
   readonly list: Diagnostic[] = []
   readonly counts: Record<Severity, number> = { error: 0, warning: 0, note: 0 }
+  /** How many there were, those that nobody wants to hear included. */
+  heard = 0
   readonly #limit: number
   readonly #silenced: ReadonlySet<string>
   readonly #said = new Set<string>()
@@ -82,6 +84,7 @@ export class Problems {
   }
 
   #add(severity: Severity, refusal: Refusal, span: Span | null, related?: Diagnostic['related']): void {
+    this.heard++
     if (severity !== 'error' && (this.#silenced.has(refusal.code) || this.#isAllowed(refusal.code, span)))
       return
     this.counts[severity]++

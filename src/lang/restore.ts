@@ -10,6 +10,7 @@ import type { KernelProfile } from './profile.ts'
 import * as complain from './restore-complaints.ts'
 import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
+import { cutLine, RuleShapes } from './rule-shapes.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
 import { repairDashes } from './script-words.ts'
 import type { SourceText, Span } from './source.ts'
@@ -48,6 +49,8 @@ export interface RestoreOptions {
 /** Bytes of a line that iptables-restore reads in one piece. */
 const restoreLineBytes = 10239
 
+const dash = 0x2d
+
 const tables = Object.keys(tableHooks) as TableName[]
 
 /**
@@ -72,6 +75,7 @@ class RestoreReader {
   /** Lines one after the other that stand in no table: told of once, at the first. */
   #outside: { readonly span: Span; count: number } | null = null
   readonly #sections = new Map<TableName, Span>()
+  readonly #shapes = new RuleShapes()
   /** Whether a typographic dash stands anywhere. */
   readonly #hasDashes: boolean
   /** Chains the text makes anywhere, by name; built on the first question. */
@@ -141,6 +145,8 @@ class RestoreReader {
   }
 
   #isCommit(span: Span): boolean {
+    // Nearly every line is a command, which begins with a dash.
+    if (this.#text.charCodeAt(span.start) === dash) return false
     const line = this.#lineText(span)
     if (!/^\s*commit\s*\uffff?$/i.test(line)) return false
     const exact = line.replace(/\uffff$/, '')
@@ -166,6 +172,7 @@ class RestoreReader {
     const { onlyTable } = this.#options
     const isWanted = onlyTable === undefined || onlyTable === word?.text
     this.#skipping = name === undefined || !isWanted
+    this.#shapes.forget()
     if (!isWanted) return
     if (name === undefined) {
       this.#problems.error(complain.unknownTable(word?.text ?? '', tables), word?.span ?? span)
@@ -264,6 +271,7 @@ class RestoreReader {
   }
 
   #makeChain(name: Word): void {
+    this.#shapes.forget()
     const table = this.#table!
     const existing = table.chains.get(name.text)
     if (existing !== undefined && this.#options.noflush) {
@@ -287,18 +295,31 @@ class RestoreReader {
   }
 
   #readCommand(span: Span): void {
-    const line = this.#lineText(span)
+    const isBare = this.#text.charCodeAt(span.start) === dash
+    const line = isBare ? '-' : this.#lineText(span)
     if (line.trim() === '') {
       this.#problems.error(complain.blankLine(), span)
       return
     }
     const counted = this.#leadingCounters(span, line)
     if (counted === null) return
+    const cut = this.#hasDashes ? null : cutLine(this.#text, counted.behind, span.end, this.#ruleset.family)
+    const made = cut === null ? null : this.#shapes.make(cut, counted.counters)
+    if (made !== null) {
+      this.#table!.chains.get(made.chain)!.rules.push(made.rule)
+      return
+    }
+    const heard = this.#problems.heard
     const read = this.#words({ ...span, start: counted.behind })
     const words = this.#withoutProgram(this.#hasDashes ? this.#repairDashes(read) : read)
     if (words === null) return
     const command = parseCommand(words, this.#environment())
-    if (command !== null) this.#apply(withCounters(command, counted.counters))
+    if (command === null) return
+    this.#apply(withCounters(command, counted.counters))
+    const { action } = command
+    if (action.kind !== 'append') this.#shapes.forget()
+    else if (cut !== null && action.rules.length === 1 && this.#problems.heard === heard)
+      this.#shapes.learn(cut, action.chain.text, action.rules[0]!)
   }
 
   #repairDashes(words: readonly Word[]): Word[] {
@@ -334,6 +355,7 @@ class RestoreReader {
       this.#problems.error(complain.indentedComment(), first.span)
       return null
     }
+    if (first?.text.startsWith('-')) return words
     const program = words.findIndex(({ text }) => /^(\S*\/)?ip6?tables(-legacy|-nft)?$/.test(text))
     if (program < 0 || program > 2 || words.slice(0, program).some(({ text }) => /^[-!:]/.test(text)))
       return words

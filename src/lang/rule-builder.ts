@@ -42,6 +42,9 @@ export function buildRules(parts: CommandParts, environment: CommandEnvironment)
 }
 
 function crossProduct(sources: AddressList, destinations: AddressList, base: Rule): Rule[] {
+  if (sources.length === 1 && destinations.length === 1) {
+    return [{ ...base, source: sources[0]!, destination: destinations[0]! }]
+  }
   return sources.flatMap((source) => destinations.map((destination) => ({ ...base, source, destination })))
 }
 

@@ -21,6 +21,11 @@ import { parseNumber } from './numbers.ts'
 
 /** A byte of a dotted quad: C number syntax, 0 to 255. */
 const parseOctet = (text: string): number | null => {
+  // What nearly all of them look like.
+  if (/^(?:0|[1-9]\d{0,2})$/.test(text)) {
+    const number = Number(text)
+    return number < 256 ? number : null
+  }
   const value = parseNumber(text, 0n, 255n)
   return value === null ? null : Number(value)
 }

@@ -46,7 +46,9 @@ export function refusalsOf(table: Table, context: VerifyContext): LoadRefusal[] 
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
   const founded = context.inForce === undefined ? null : new Founded(context.inForce, syntax)
   for (const chain of sortedChains(table)) {
-    for (const [at, rule] of chain.rules.entries()) {
+    for (let at = 0; at < chain.rules.length; at++) {
+      const rule = chain.rules[at]!
+      if (isPlain(rule)) continue
       const place: RulePlace = {
         family,
         table: table.name,
@@ -110,10 +112,12 @@ export function verifyTable(table: Table, context: VerifyContext, problems: Prob
 }
 
 function reportNotModelled({ chains }: Table, { syntax, family }: VerifyContext, problems: Problems): void {
-  for (const { target } of [...chains.values()].flatMap(({ rules }) => rules)) {
-    if (target.kind !== 'extension') continue
-    const gap = syntax.target(target.name, family)?.notModelled?.(target.data) ?? null
-    if (gap !== null) problems.warn(ownCode(target.name, gap), target.span)
+  for (const { rules } of chains.values()) {
+    for (const { target } of rules) {
+      if (target.kind !== 'extension') continue
+      const gap = syntax.target(target.name, family)?.notModelled?.(target.data) ?? null
+      if (gap !== null) problems.warn(ownCode(target.name, gap), target.span)
+    }
   }
 }
 

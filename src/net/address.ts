@@ -143,12 +143,19 @@ export function maskAddress(address: Address, mask: Address): Address {
  * Preconditions: 0 <= length <= addressBits(family).
  */
 export function maskOfLength(family: Family, length: number): Address {
+  const known = masks[family][length]
+  if (known !== undefined) return known
   const words = Array.from({ length: wordCount(family) }, (_, at) => {
     const ones = Math.min(32, Math.max(0, length - 32 * at))
     return ones === 0 ? 0 : (0xffffffff << (32 - ones)) >>> 0
   })
-  return { family, words }
+  const mask = { family, words }
+  masks[family][length] = mask
+  return mask
 }
+
+/** The masks that were asked for, by their length: many rules share few. */
+const masks: Readonly<Record<Family, Address[]>> = { ipv4: [], ipv6: [] }
 
 /** The number of leading ones, or null when the mask is not contiguous. */
 export function lengthOfMask(mask: Address): number | null {

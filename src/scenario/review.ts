@@ -56,11 +56,12 @@ function canBeTried({ tables }: Ruleset): boolean {
   for (const { chains } of tables.values()) {
     for (const chain of chains.values()) {
       rules += chain.rules.length
+      if (ruleLimit < rules) return false
       if (chain.rules.some(({ matches, target }) => target.kind === 'unknown' || matches.some(isUnknown)))
         return false
     }
   }
-  return rules <= ruleLimit
+  return true
 }
 
 const isUnknown = ({ kind }: Rule['matches'][number]): boolean => kind === 'unknown'
