@@ -2,8 +2,8 @@
  * Routing of IPv4 packets.
  *
  * Kernel: net/ipv4/route.c (`ip_route_input_slow`, `ip_route_output_key_hash_rcu`), net/ipv4/fib_frontend.c
- * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter` and `accept_local` are
- * heeded; `route_localnet`, `bc_forwarding` and `send_redirects` are off.
+ * (`fib_validate_source`, `__inet_dev_addr_type`, `fib_add_ifaddr`), Linux 6.18. `rp_filter`, `accept_local`,
+ * `route_localnet` and `bc_forwarding` are heeded; `send_redirects` is off.
  */
 import type { Device, RouteType } from '../ext/context.ts'
 import {
@@ -38,7 +38,7 @@ import {
   refused,
   routeErrorOf,
 } from './routing.ts'
-import { acceptsOwn, sourceCheckOf } from './sysctls.ts'
+import { acceptsOwn, forwardsBroadcasts, routesLoopback, sourceCheckOf } from './sysctls.ts'
 
 const igmp = 2
 const allHosts = parseAddress('224.0.0.1')!
@@ -47,10 +47,19 @@ const loopbackAddress = parseAddress('127.0.0.1')!
 /** Source: IP_MAX_MTU, include/net/ip.h. */
 const maxMtu = 65535
 
+/** What sysctls say of a device. */
+interface DeviceSettings {
+  readonly acceptsOwn: boolean
+  /** Of rp_filter. */
+  readonly strictness: number
+  readonly routesLoopback: boolean
+  readonly forwardsBroadcasts: boolean
+}
+
 export class Ipv4Routing implements FamilyRouting {
   readonly #interfaces: Interfaces
   /** How each device looks at where packets come from. */
-  readonly #sourceChecks: ReadonlyMap<Device, { readonly acceptsOwn: boolean; readonly strictness: number }>
+  readonly #settings: ReadonlyMap<Device, DeviceSettings>
   readonly #isForwarding: boolean
   /** Routes to the host itself, by their type. */
   readonly #localRoutes = new Map<RouteType, Route>()
@@ -62,10 +71,15 @@ export class Ipv4Routing implements FamilyRouting {
 
   constructor(config: HostConfig, interfaces: Interfaces) {
     this.#interfaces = interfaces
-    this.#sourceChecks = new Map(
+    this.#settings = new Map(
       interfaces.all.map(({ device }) => [
         device,
-        { acceptsOwn: acceptsOwn(config, device), strictness: sourceCheckOf(config, device) },
+        {
+          acceptsOwn: acceptsOwn(config, device),
+          strictness: sourceCheckOf(config, device),
+          routesLoopback: routesLoopback(config, device),
+          forwardsBroadcasts: forwardsBroadcasts(config, device),
+        },
       ]),
     )
     this.#isForwarding = config.forwarding.ipv4
@@ -95,12 +109,17 @@ export class Ipv4Routing implements FamilyRouting {
     }
     if (isUnspecified(source)) return martianSource(source)
     if (isUnspecified(destination)) return martianDestination(destination)
-    if (isLoopback(destination)) return martianDestination(destination)
-    if (isLoopback(source)) return martianSource(source)
+    const { routesLoopback, forwardsBroadcasts } = this.#settings.get(device)!
+    if (isLoopback(destination) && !routesLoopback) return martianDestination(destination)
+    if (isLoopback(source) && !routesLoopback) return martianSource(source)
 
     const entry = this.#fib.lookup(destination)
     if (entry === null) return this.#noRoute('net-unreachable')
-    if (entry.type === 'BROADCAST') return this.#broadcastInput(source, device)
+    if (entry.type === 'BROADCAST') {
+      if (!forwardsBroadcasts) return this.#broadcastInput(source, device)
+      // Whether the host forwards is not asked.
+      return this.#checkSource(source, device) ?? { ...forwardRoute(entry), isForwardedToAll: true }
+    }
     if (entry.type === 'LOCAL') return this.#checkSource(source, device) ?? this.#local('LOCAL')
     const error = routeErrorOf(entry.type)
     if (error !== null) return this.#noRoute(error)
@@ -128,7 +147,7 @@ export class Ipv4Routing implements FamilyRouting {
   /** Null when a packet may come from there by that device. Source: fib_validate_source(). */
   #checkSource(source: Address, device: Device): Refused | null {
     const isOwn = this.isOwn(source)
-    const { acceptsOwn, strictness } = this.#sourceChecks.get(device)!
+    const { acceptsOwn, strictness } = this.#settings.get(device)!
     if (isOwn && !acceptsOwn) return martianSource(source)
     if (strictness === 0) return null
     const back = this.#fib.lookup(source)
@@ -201,8 +220,12 @@ export class Ipv4Routing implements FamilyRouting {
     }
     const route = this.output(destination)
     // Source: __mkroute_output().
-    const leaves = route.kind !== 'refused' && route.device.kind !== 'loopback'
-    return leaves && isLoopback(source) ? martianSource(source) : route
+    const isMartian =
+      route.kind !== 'refused' &&
+      route.device.kind !== 'loopback' &&
+      isLoopback(source) &&
+      !this.#settings.get(route.device)!.routesLoopback
+    return isMartian ? martianSource(source) : route
   }
 
   #toItself(source: Address): Route {

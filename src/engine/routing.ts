@@ -29,6 +29,8 @@ export interface Route {
   readonly error: RouteError | null
   /** A packet that the host itself sends to a group or broadcast address it also listens to: it hears itself. */
   readonly isHeardHere: boolean
+  /** It is forwarded like any packet, and goes to everybody on the link (`bc_forwarding`). */
+  readonly isForwardedToAll?: true
 }
 
 /** A packet that routing throws away before any further hook, and why. */

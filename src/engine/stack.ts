@@ -193,7 +193,7 @@ export class Stack {
   /** Source: ip_forward(), ip6_forward(). */
   #forward(skb: HostSkb, route: Route, journey: Journey): Fate {
     const { packet } = skb
-    if (!this.#parts.isForwarding) {
+    if (!this.#parts.isForwarding && !route.isForwardedToAll) {
       const destination = printAddress(packet.destination)
       return droppedByHost(`${destination} is not an address of this host, which does not forward`)
     }
@@ -322,8 +322,9 @@ export class Stack {
     }
     if (device.kind === 'loopback') return this.#loopBack(skb, pieces, device, journey)
     const nextHop = route.gateway ?? packet.destination
+    const linkType = route.isForwardedToAll ? 'BROADCAST' : route.type
     for (const piece of pieces) {
-      const bytes = encodeToNeighbour(piece, nextHop, route.type, device, this.#parts.neighbours)
+      const bytes = encodeToNeighbour(piece, nextHop, linkType, device, this.#parts.neighbours)
       journey.send({ if: device.name, bytes })
     }
     return journey.accepted(`it leaves by ${device.name}`)

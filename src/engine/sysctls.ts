@@ -9,6 +9,8 @@ export const heededSysctls: readonly string[] = [
   'net.ipv4.ip_default_ttl',
   'net.ipv4.conf.*.rp_filter',
   'net.ipv4.conf.*.accept_local',
+  'net.ipv4.conf.*.route_localnet',
+  'net.ipv4.conf.*.bc_forwarding',
   ...fragmentSysctls,
   ...conntrackSysctls,
 ]
@@ -36,10 +38,28 @@ export function sourceCheckOf(config: HostConfig, { name }: Device): number {
 }
 
 /** Whether a device takes what claims to come from the host itself. Source: IN_DEV_ACCEPT_LOCAL(). */
-export function acceptsOwn(config: HostConfig, { name }: Device): boolean {
-  const fallback = readSysctl(config, 'net.ipv4.conf.default.accept_local', 0)
-  const own = readSysctl(config, `net.ipv4.conf.${name}.accept_local`, fallback)
-  return own !== 0 || readSysctl(config, 'net.ipv4.conf.all.accept_local', 0) !== 0
+export const acceptsOwn = (config: HostConfig, device: Device): boolean => {
+  const { all, own } = switchesOf(config, device, 'accept_local')
+  return all || own
+}
+
+/** Whether 127.0.0.0/8 may be spoken of on a device's link. Source: IN_DEV_NET_ROUTE_LOCALNET(). */
+export const routesLoopback = (config: HostConfig, device: Device): boolean => {
+  const { all, own } = switchesOf(config, device, 'route_localnet')
+  return all || own
+}
+
+/** Whether what came by a device for everybody on another link goes there; both switches must be on. Source: IN_DEV_BFORWARD(). */
+export const forwardsBroadcasts = (config: HostConfig, device: Device): boolean => {
+  const { all, own } = switchesOf(config, device, 'bc_forwarding')
+  return all && own
+}
+
+/** A switch for all devices, and the device's own, which begins as `default` says. */
+function switchesOf(config: HostConfig, { name }: Device, key: string): { all: boolean; own: boolean } {
+  const read = (place: string, fallback: number): number =>
+    readSysctl(config, `net.ipv4.conf.${place}.${key}`, fallback)
+  return { all: read('all', 0) !== 0, own: read(name, read('default', 0)) !== 0 }
 }
 
 /** TTL of packets that the host makes. Source: ip4_dst_hoplimit(). */

@@ -62,8 +62,8 @@ interface Arrival {
 
 /** How long a packet may take through a host. */
 const patienceNs = 2_000_000_000n
-/** Arrivals that are remembered at most, however many come in that time. */
-const mostArrivals = 65536
+/** Arrivals that are remembered at most, however many come in that time: more than wait in the queues of any device. */
+const mostArrivals = 16384
 /** Frames told of that were never seen leaving. */
 const mostKept = 100
 

@@ -2,6 +2,7 @@
 
 import { conversationJourneys } from './conversation-journeys.ts'
 import { hostOf, type JourneyCase } from './journey-case.ts'
+import { sysctlJourneys } from './sysctl-journeys.ts'
 import { trackingJourneys } from './tracking-journeys.ts'
 
 const gateway = hostOf(
@@ -659,4 +660,5 @@ COMMIT
   },
   ...trackingJourneys(gateway),
   ...conversationJourneys(gateway),
+  ...sysctlJourneys(gateway),
 ]
