@@ -1,5 +1,5 @@
 /** Options whose values are addresses of the network or the link layer. */
-import type { Address, Prefix } from '../net/address.ts'
+import type { Address, Family, Prefix } from '../net/address.ts'
 import { addressBits, maskOfLength } from '../net/address.ts'
 import { refuse } from './diagnostic.ts'
 import { type OptionText, value } from './option.ts'
@@ -16,10 +16,17 @@ export function hostAddress(spec: OptionText): OptionSpec<Address> {
   })
 }
 
-const refuseHost = (given: string, family: string): never =>
+const refuseHost = (given: string, family: Family, said = saidByResolver(given, family)): never =>
   refuse('bad-address', `is not an address: "${given}" is no ${familyName(family)} address`, {
     notes: /^[a-zA-Z]/.test(given) ? [namesNote] : [],
+    said,
   })
+
+/** What getaddrinfo() says on a machine that asks nobody. */
+const saidByResolver = (given: string, family: Family): string =>
+  parseHost(given, family === 'ipv4' ? 'ipv6' : 'ipv4') !== null
+    ? 'getaddrinfo: Address family for hostname not supported\n'
+    : 'getaddrinfo: Temporary failure in name resolution\n'
 
 const familyName = (family: string): string => (family === 'ipv4' ? 'IPv4' : 'IPv6')
 
@@ -34,6 +41,7 @@ export function prefix(spec: OptionText): OptionSpec<Prefix> {
       const mask = parseMask(given.slice(slash + 1), family)
       if (mask !== null) return { address, mask }
       return refuse('bad-mask', `has the mask "${given.slice(slash + 1)}"`, {
+        said: `%name: bad value for option "%option", neither a valid network mask nor valid CIDR (0-${addressBits(family)}).\n`,
         notes: [`a mask is a length from 0 to ${addressBits(family)} or an address`],
       })
     },
@@ -52,7 +60,8 @@ export function addressRange(spec: OptionText): OptionSpec<AddressRange> {
   return value(
     (given, { family }) => {
       const parse = (part: string): Address =>
-        (family === 'ipv4' ? parseDotted(part, true) : parseHost(part, family)) ?? refuseHost(part, family)
+        (family === 'ipv4' ? parseDotted(part, true) : parseHost(part, family)) ??
+        refuseHost(part, family, `%name: Bad value for "%option" option: "${part}"`)
       const dash = given.indexOf('-')
       if (0 <= dash) return { from: parse(given.slice(0, dash)), to: parse(given.slice(dash + 1)) }
       const from = parse(given)

@@ -157,6 +157,8 @@ export interface ExtensionSyntax<Data = unknown> {
   parse(given: Given<OptionTable>, environment: OptionEnvironment, all: readonly GivenOption[]): Data
   /** What is to be said wherever the extension is named although it is read; iptables says it as `said`. */
   readonly warning?: Refusal
+  /** What iptables complains of whenever it prints the extension, a whole line. */
+  readonly saidWhenPrinted?: string
   /** Option words as iptables-save prints them, without `-m NAME`; '' when there are none. */
   print(data: Data, family: Family): string
   /**

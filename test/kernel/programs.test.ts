@@ -1,14 +1,7 @@
 /** Whole sessions with iptables, iptables-save and iptables-restore: exit codes, output and messages as iptables' own. */
-import { spawnSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { kernelIsOutOfReach } from '../../src/ext/_testing/kernel.ts'
-import { registry } from '../../src/ext/registry.ts'
-import { linux618 } from '../../src/lang/profile.ts'
-import type { Answer, Machine } from '../../src/lang/program/answer.ts'
-import { runIptables } from '../../src/lang/program/iptables.ts'
-import { runRestore } from '../../src/lang/program/restore.ts'
-import { runSave } from '../../src/lang/program/save.ts'
-import { newRuleset } from '../../src/lang/rule.ts'
+import { expectAlike, linesOf } from './real-programs.ts'
 
 /** `PROGRAM WORDS`, and with ` < TEXT` behind it what it reads, where `|` stands for a line end. */
 const sessions: Readonly<Record<string, string>> = {
@@ -422,79 +415,9 @@ const sessions: Readonly<Record<string, string>> = {
   `,
 }
 
-interface Line {
-  readonly text: string
-  readonly program: string
-  readonly args: readonly string[]
-  readonly input: string
-}
-
-const linesOf = (session: string): Line[] =>
-  session
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const text = line.trim()
-      const [command, input = ''] = text.split(' < ')
-      const [program = '', ...args] = command!.split(' ')
-      return { text, program, args, input: input.replaceAll('|', '\n') }
-    })
-
-const date = 'DATE'
-
-function ourAnswers(lines: readonly Line[]): Answer[] {
-  const machine: Machine = {
-    rulesets: { ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') },
-    syntax: registry,
-    profile: linux618,
-  }
-  return lines.map(({ program, args, input }) => {
-    const family = program.startsWith('ip6') ? 'ipv6' : 'ipv4'
-    if (program.endsWith('-save')) return runSave(args, family, machine, date)
-    if (program.endsWith('-restore')) return runRestore(args, input, family, machine)
-    return runIptables(args, family, machine)
-  })
-}
-
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
-
-function theirAnswers(lines: readonly Line[]): Answer[] {
-  const script = lines.map(({ program, args, input }) => {
-    const [, base, rest] = /^(ip6?tables)(.*)$/.exec(program)!
-    // Its own name is part of what it says.
-    const command = `exec -a ${program} ${base}-legacy${rest} ${args.map(quoted).join(' ')}`
-    return `(printf '%s' ${quoted(input)} | (${command}) >"$d/o" 2>"$d/e"; echo "$?"; cat "$d/o"; printf '\\1'; cat "$d/e"; printf '\\2')`
-  })
-  const whole = `d=$(mktemp -d); trap 'rm -r "$d"' EXIT\n${script.join('\n')}\n`
-  const { stdout, stderr } = spawnSync('unshare', ['-n', 'bash'], { input: whole, encoding: 'utf8' })
-  expect(stderr).toBe('')
-  return stdout
-    .split('\u0002')
-    .slice(0, -1)
-    .map((answer) => {
-      const end = answer.indexOf('\n')
-      const [out = '', err = ''] = answer.slice(end + 1).split('\u0001')
-      return {
-        exitCode: Number(answer.slice(0, end)) as Answer['exitCode'],
-        stdout: out.replace(/^(# (Generated|Completed).* on ).*$/gm, `$1${date}`),
-        stderr: err,
-      }
-    })
-}
-
 describe('the programs answer as iptables-legacy does', () => {
   it.for(Object.keys(sessions))('%s', (name, { skip }) => {
     if (kernelIsOutOfReach !== null) skip(kernelIsOutOfReach)
-    const lines = linesOf(sessions[name]!)
-    const theirs = theirAnswers(lines)
-    const shown = (answers: readonly Answer[]) =>
-      lines.map(({ text }, at) => {
-        const { exitCode, stdout, stderr } = answers[at]!
-        return `$ ${text}\n${stdout}${stderr}rc=${exitCode}\n`
-      })
-    expect(theirs.length).toBe(lines.length)
-    const [ours, real] = [shown(ourAnswers(lines)), shown(theirs)]
-    const parted = ours.flatMap((text, at) => (text === real[at] ? [] : [at]))
-    expect(parted.map((at) => ours[at]).join('\n')).toBe(parted.map((at) => real[at]).join('\n'))
+    expectAlike(linesOf(sessions[name]!))
   })
 })

@@ -19,6 +19,8 @@ export interface ConnectionLabel {
   readonly inverted: boolean
 }
 
+const noNames = 'Warning: cannot open /etc/xtables/connlabel.conf: No such file or directory\n'
+
 /** Source: XT_CONNLABEL_MAXBIT, include/uapi/linux/netfilter/xt_connlabel.h. */
 const highestBit = 127
 
@@ -27,6 +29,7 @@ export const connlabel = defineMatch<ConnectionLabel, 'labels'>()({
   families: bothFamilies,
   doc: 'Match packets by a label of their connection.',
   stateful: true,
+  saidWhenPrinted: noNames,
   needsConntrack: true,
   options: {
     label: value(parseLabel, {
@@ -93,7 +96,7 @@ function parseLabel(text: string): number {
   if (low !== null && low !== 0xffff_ffff) return low & 0xffff
   return refuse('unknown-label', 'is no label: 0 to 127', {
     said: "label '%value' not found or invalid value",
-    saidBefore: 'Warning: cannot open /etc/xtables/connlabel.conf: No such file or directory\n',
+    saidBefore: noNames,
     notes: /^[a-z_]/i.test(text)
       ? ['names of labels differ between machines (/etc/xtables/connlabel.conf); rules here hold numbers']
       : [],

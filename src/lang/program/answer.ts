@@ -1,6 +1,6 @@
 /** What one run of a program answers, and the messages that all of them share. */
 import type { KernelProfile } from '../profile.ts'
-import type { Family, Ruleset } from '../rule.ts'
+import type { Family, Rule, Ruleset } from '../rule.ts'
 import type { KnownSets, Syntax } from '../syntax.ts'
 import type { VerifyContext } from '../verify.ts'
 
@@ -48,7 +48,7 @@ export interface Answer {
 
 export const version = '1.8.9'
 
-export const done = (stdout = ''): Answer => ({ exitCode: 0, stdout, stderr: '' })
+export const done = (stdout = '', stderr = ''): Answer => ({ exitCode: 0, stdout, stderr })
 
 /** The line below every message about a command line. */
 export const tryHelp = (program: string): string =>
@@ -103,5 +103,14 @@ export const runTimeTexts: Readonly<Record<string, string>> = {
   'chain/loop': 'Too many levels of symbolic links',
   'limit/overflow': 'Numerical result out of range',
 }
+
+/** What iptables complains of while it prints rules. */
+export const saidOfPrinted = (
+  rules: Iterable<Rule>,
+  { family, syntax }: Pick<VerifyContext, 'family' | 'syntax'>,
+): string =>
+  [...rules]
+    .flatMap(({ matches }) => matches.map((use) => syntax.match(use.name, family)?.saidWhenPrinted ?? ''))
+    .join('')
 
 export const badRule = 'Bad rule (does a matching rule exist in that chain?)'

@@ -25,6 +25,7 @@ import {
   noTable,
   refusedAtRunTime,
   runTimeTexts,
+  saidOfPrinted,
   tryHelp,
   verifyContext,
   version,
@@ -110,16 +111,26 @@ function carryOut(command: Command, table: Table, program: string, context: List
         listingFlags(command),
         context,
       )
-      return done(listed + zeroToo(command, table))
+      return done(listed + zeroToo(command, table), saidOfPrinted(printedRules(action, table), context))
     }
     case 'list-rules': {
       const chain = action.chain?.text ?? null
       const listed = listRules(table, chain, action.number, flags.verbose > 0, context)
-      return done(listed + zeroToo(command, table))
+      return done(listed + zeroToo(command, table), saidOfPrinted(printedRules(action, table), context))
     }
     default:
       return done(said)
   }
+}
+
+/** The rules that a listing shows. */
+function printedRules(
+  { chain, number }: Extract<Action, { kind: 'list' | 'list-rules' }>,
+  { chains }: Table,
+): readonly Rule[] {
+  const shown = chain === null ? [...chains.values()] : [chains.get(chain.text)!]
+  const rules = shown.flatMap((each) => each.rules)
+  return number === null ? rules : rules.slice(number - 1, number)
 }
 
 const listingFlags = ({ flags }: Command) => ({ ...flags, verbose: flags.verbose > 0 })
