@@ -1,5 +1,6 @@
 /** `postern iptables` and its kin: the commands themselves, on a virtual host kept in a file. */
-import { decodeText } from '../lang/bytes.ts'
+import { decodeText, encodeText } from '../lang/bytes.ts'
+import { restoreFile } from '../lang/program/restore.ts'
 import { type Program, runProgram } from '../lang/program/run.ts'
 import type { Command } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
@@ -43,16 +44,29 @@ async function runOnState(
       `postern ${program.name} --state FILE ..., or set POSTERN_STATE`,
     )
   }
-  const input =
-    program.kind === 'restore'
-      ? decodeText(await environment.readFile(args.findLast((word) => !word.startsWith('-')) ?? '-'))
-      : ''
+  const file = program.kind === 'restore' ? restoreFile(args) : null
+  const input = program.kind === 'restore' ? await readInput(file ?? '-', environment) : ''
+  if (input === null) {
+    environment.stderr(`Can't open ${file}: No such file or directory\n`)
+    return 1
+  }
   const answer = await withMachine(state, environment, (machine) =>
     runProgram(program, args, input, machine, dateText(environment.nowMs())),
   )
-  environment.stdout(answer.stdout)
   environment.stderr(answer.stderr)
+  if (answer.file === undefined) environment.stdout(answer.stdout)
+  else await environment.replaceFile(answer.file, encodeText(answer.stdout))
   return answer.exitCode
+}
+
+/** Null where there is no such file. */
+async function readInput(path: string, environment: Environment): Promise<string | null> {
+  try {
+    return decodeText(await environment.readFile(path))
+  } catch (error) {
+    if (path === '-') throw error
+    return null
+  }
 }
 
 /** `--state` counts in front only: behind, it is an option of the match `state`. */

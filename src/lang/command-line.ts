@@ -13,7 +13,9 @@ import {
 import type { CommandEnvironment } from './command.ts'
 import { CommandParts, type CommandSeen } from './command-parts.ts'
 import * as complain from './complaints.ts'
+import { countersFault } from './conditions.ts'
 import type { LoadedOptions, Resolved } from './loaded-options.ts'
+import { ruleNumber } from './rule-number.ts'
 import { nearest } from './suggest.ts'
 import { spanBehind, type Word } from './words.ts'
 
@@ -51,6 +53,8 @@ export class CommandLine {
       else this.#readArgument(word)
     }
     if (this.#bang !== null) problems.error(complain.trailingBang(), this.#bang.span)
+    const { waits, waitInterval } = this.#parts
+    if (waitInterval !== null && !waits) problems.error(complain.waitIntervalAlone(), waitInterval.span)
     return this.#parts
   }
 
@@ -254,7 +258,7 @@ export class CommandLine {
       this.#applyCondition(option, word, value)
       return
     }
-    this.#applyOther(option, word)
+    this.#applyOther(option, word, value)
   }
 
   /** `-s ! 10.0.0.0/8`: the value behind the "!", which is told of and heeded. */
@@ -301,11 +305,12 @@ export class CommandLine {
     const span = chain === null ? word.span : { ...word.span, end: chain.span.end }
     const numbered = ['insert', 'delete', 'replace', 'list', 'list-rules', 'zero'].includes(name)
     const number = numbered && chain !== null ? nextArgument() : null
+    const index = number === null ? null : ruleNumber(number, chain, this.#parts.table, this.#environment)
     const extra = name === 'policy' || name === 'rename-chain' ? nextArgument() : null
     if (name === 'replace' && number === null) problems.error(complain.needsNumber(), span)
     if (name === 'policy' && extra === null) problems.error(complain.needsPolicy(), span)
     if (name === 'rename-chain' && extra === null) problems.error(complain.needsNewName(), span)
-    return { name, span, chain, number, extra }
+    return { name, span, chain, number, index, extra }
   }
 
   #refuseSecondCommand(option: BaseOption, word: Word, value: Word | null, first: CommandSeen): void {
@@ -346,7 +351,10 @@ export class CommandLine {
       case 'set-counters': {
         const needsSecond = !value!.text.slice(1).includes(',')
         const second = needsSecond ? this.#cursor().nextArgument() : null
-        this.#parts.addCondition({ option, word, value, second, inverted, span })
+        const seen = { option, word, value, second, inverted, span }
+        const fault = countersFault(seen)
+        if (fault !== null) problems.error(fault, span)
+        this.#parts.addCondition(seen)
         return
       }
     }
@@ -356,12 +364,11 @@ export class CommandLine {
     this.#last = value === null ? null : { option: shortForm(option), value }
   }
 
-  #applyOther(option: BaseOption, word: Word): void {
+  #applyOther(option: BaseOption, word: Word, inline: Word | null): void {
     const { problems } = this.#environment
     if (this.#takeBang()) problems.error(complain.notInvertible(shortForm(option)), word.span)
     const waits = option.name === 'wait' || option.name === 'wait-interval'
     // `-w 5`: the seconds are a word of their own.
-    if (waits && /^[0-9]/.test(this.#words[this.#at]?.text ?? '')) this.#at++
-    this.#parts.addOther(option, word)
+    this.#parts.addOther(option, word, inline ?? (waits ? this.#cursor().nextArgument() : null))
   }
 }

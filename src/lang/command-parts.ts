@@ -52,6 +52,8 @@ export interface CommandSeen {
   readonly span: Span
   readonly chain: Word | null
   readonly number: Word | null
+  /** What `number` says; null where there is none, or it is no number. */
+  readonly index: number | null
   /** New name of `-E`, policy of `-P`. */
   readonly extra: Word | null
 }
@@ -73,6 +75,9 @@ export class CommandParts {
   /** `-Z` beside `-L` or `-S`. */
   alsoZero = false
   verbosity = 0
+  /** Of `-w`, and `-W` where it stands without. */
+  waits = false
+  waitInterval: Word | null = null
   readonly flags = new Set<BaseOptionName>()
   readonly seen = new Map<BaseOptionName, SeenOption>()
   readonly matches: (ExtensionUse | UnknownWords)[] = []
@@ -115,7 +120,7 @@ export class CommandParts {
     return name === 'jump' ? this.#chooseTarget(value!, option.name === 'goto') : null
   }
 
-  addOther(option: BaseOption, word: Word): void {
+  addOther(option: BaseOption, word: Word, value: Word | null): void {
     const { span } = word
     const { problems, restoreTable, family } = this.#environment
     switch (option.name) {
@@ -129,6 +134,7 @@ export class CommandParts {
       case 'wait':
       case 'wait-interval':
         if (restoreTable !== null) problems.error(complain.bannedInRestore('-w'), span)
+        else this.#wait(option.name, word, value)
         return
       case 'ipv4':
       case 'ipv6':
@@ -141,6 +147,22 @@ export class CommandParts {
         this.seen.set(option.name, { option, word, value: null, second: null, inverted: false, span })
         return
     }
+  }
+
+  /** Nobody waits here for anybody; only what iptables says of it is said. */
+  #wait(name: 'wait' | 'wait-interval', word: Word, value: Word | null): void {
+    const { problems } = this.#environment
+    // sscanf("%d") ignores the rest.
+    const isNumber = value === null || /^\s*[-+]?\d/.test(value.text)
+    if (name === 'wait') {
+      this.waits = true
+      if (!isNumber) problems.error(complain.badWait('seconds'), value.span)
+      return
+    }
+    this.waitInterval = word
+    if (value === null) problems.error(complain.noWaitInterval(), word.span)
+    else if (!isNumber) problems.error(complain.badWait('interval'), value.span)
+    else problems.warn(complain.waitIntervalIgnored(), word.span)
   }
 
   chooseTable({ text, span: textSpan }: Word, span: Span): void {

@@ -7,15 +7,14 @@
  */
 import type { Family } from '../net/address.ts'
 import { type CommandName, commandAllows, shortForm } from './base-options.ts'
+import { cutBytes } from './bytes.ts'
 import { CommandLine } from './command-line.ts'
 import type { CommandParts } from './command-parts.ts'
 import * as complain from './complaints.ts'
 import { parseCounters } from './conditions.ts'
-import { parseNumber } from './numbers.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import type { Counters, Rule, TableName } from './rule.ts'
-import { tableHooks } from './rule.ts'
 import { buildRules } from './rule-builder.ts'
 import type { Span } from './source.ts'
 import type { KnownSets, Syntax } from './syntax.ts'
@@ -117,8 +116,7 @@ function actionOf(parts: CommandParts, span: Span | null, environment: CommandEn
     if (!commandAllows(kind, name)) problems.error(complain.illegalOption(shortForm(seen.option)), seen.span)
   }
   if (command.chain !== null) checkChainLength(command.chain, environment)
-  const number =
-    command.number === null ? null : ruleNumber(command.number, command.chain, parts, environment)
+  const number = command.index
   const isRule = ['append', 'delete', 'check', 'insert', 'replace'].includes(kind)
   const rules = isRule ? buildRules(parts, environment) : []
   return assemble(kind, parts, rules, number, environment)
@@ -163,7 +161,10 @@ function assemble(
     case 'new-chain':
       return checkNewName(chain, environment) ? { kind, chain } : null
     case 'rename-chain':
-      return extra !== null && checkNewName(extra, environment) ? { kind, chain, to: extra } : null
+      // Whatever the new name is, iptables takes it, and libiptc cuts it.
+      return extra === null
+        ? null
+        : { kind, chain, to: { ...extra, text: cutBytes(extra.text, chainNameBytes) } }
     case 'policy':
       return extra === null ? null : policyAction(chain, extra, parts, environment)
   }
@@ -180,7 +181,7 @@ function policyAction(
     return null
   }
   const counted = parts.seen.get('set-counters')
-  return { kind: 'policy', chain, policy, counters: counted ? parseCounters(counted, environment) : null }
+  return { kind: 'policy', chain, policy, counters: counted ? parseCounters(counted) : null }
 }
 
 /** Greatest length of a chain's name in bytes. Source: XT_EXTENSION_MAXNAMELEN - 1, include/uapi x_tables.h. */
@@ -192,7 +193,7 @@ function checkChainLength(chain: Word, { problems }: CommandEnvironment): void {
 
 const verdicts = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN', 'standard', '']
 
-/** Whether `-N` and `-E` may make a chain of this name. Source: `assert_valid_chain_name()`. */
+/** Whether `-N` may make a chain of this name. Source: `assert_valid_chain_name()`. */
 function checkNewName({ text, span }: Word, { syntax, family, problems }: CommandEnvironment): boolean {
   const refusal = /^[-!]/.test(text)
     ? complain.chainNameStart(text)
@@ -204,27 +205,3 @@ function checkNewName({ text, span }: Word, { syntax, family, problems }: Comman
   if (refusal !== null) problems.error(refusal, span)
   return refusal === null
 }
-
-function ruleNumber(
-  word: Word,
-  chain: Word | null,
-  parts: CommandParts,
-  { problems, chains }: CommandEnvironment,
-): number | null {
-  const number = parseNumber(word.text, 1n, 0x7fffffffn)
-  if (number !== null) return Number(number)
-  // `-I 12 INPUT`: the two words are the wrong way round.
-  const swapped =
-    chain !== null &&
-    parseNumber(chain.text, 1n, 0x7fffffffn) !== null &&
-    (chains(parts.table).has(word.text) || isHookName(word.text))
-  if (swapped) {
-    const span = { ...chain.span, end: word.span.end }
-    problems.error(complain.swappedNumber(chain.text, word.text), span)
-  } else {
-    problems.error(complain.badRuleNumber(word.text), word.span)
-  }
-  return null
-}
-
-const isHookName = (name: string): boolean => tableHooks.mangle.some((hook) => hook === name)

@@ -426,5 +426,27 @@ export const interfaceInChain = (option: string, chain: string) =>
 export const noFragmentsInIpv6 = () =>
   say('fragment/ipv6', '-f is for IPv4', { help: '-m frag, or -m ipv6header --header frag' })
 
-export const badCounters = (text: string) =>
-  say('counters/bad', `"${text}" is not a pair of counters: packets and bytes`)
+/** `fault`: which of them is none, or that there are no two. */
+export const badCounters = (text: string, fault: 'packet' | 'byte' | 'incomplete' | null = null) =>
+  say('counters/bad', `"${text}" is not a pair of counters: packets and bytes`, {
+    ...(fault !== null && {
+      said:
+        fault === 'incomplete' ? '-c requires packet and byte counter' : `-c ${fault} counter not numeric`,
+    }),
+  })
+
+export const badWait = (what: 'seconds' | 'interval') =>
+  say('option/bad-wait', `-${what === 'seconds' ? 'w' : 'W'} takes a number`, {
+    said: `wait ${what} not numeric`,
+  })
+
+export const noWaitInterval = () =>
+  say('option/missing-value', '-W needs a value', { said: 'wait interval value required' })
+
+export const waitIntervalIgnored = () =>
+  say('option/ignored', '-W has no effect any more', { said: 'Ignoring deprecated --wait-interval option.' })
+
+export const waitIntervalAlone = () =>
+  say('option/wait-interval-alone', '-W means something beside -w only', {
+    said: '--wait-interval only makes sense with --wait\n',
+  })

@@ -4,6 +4,7 @@ import { shortForm } from './base-options.ts'
 import type { CommandEnvironment } from './command.ts'
 import type { SeenOption } from './command-parts.ts'
 import * as complain from './complaints.ts'
+import type { Refusal } from './diagnostic.ts'
 import type { Counters, Negatable } from './rule.ts'
 import { parseNetworkPrefix } from './values.ts'
 import { byteLength, spanBehind, type Word } from './words.ts'
@@ -74,18 +75,26 @@ export function parseInterface(
   return text === '+' && !seen.inverted ? null : { value: text, inverted: seen.inverted }
 }
 
-/** `-c PACKETS BYTES` or `-c PACKETS,BYTES`. */
-export function parseCounters(seen: SeenOption, { problems }: CommandEnvironment): Counters | null {
-  const first = seen.value!
-  const [packets = '', bytes = seen.second?.text ?? ''] =
-    seen.second === null ? splitOnce(first.text) : [first.text]
-  // sscanf("%llu") reads the digits it finds and ignores the rest.
-  const [left] = /^\s*\+?\d+/.exec(packets) ?? []
-  const [right] = /^\s*\+?\d+/.exec(bytes) ?? []
-  if (left !== undefined && right !== undefined) return { packets: count(left), bytes: count(right) }
-  problems.error(complain.badCounters(seen.second === null ? first.text : `${packets} ${bytes}`), seen.span)
-  return null
+/** `-c PACKETS BYTES` or `-c PACKETS,BYTES`; null for what `countersFault` complains of. */
+export function parseCounters(seen: SeenOption): Counters | null {
+  const [left, right] = countersOf(seen).map(digitsOf)
+  return left == null || right == null ? null : { packets: count(left), bytes: count(right) }
 }
+
+/** What is wrong with them, or null. */
+export function countersFault(seen: SeenOption): Refusal | null {
+  const parts = countersOf(seen)
+  const [left, right] = parts.map(digitsOf)
+  if (left != null && right != null) return null
+  const fault = parts[1] === undefined ? 'incomplete' : left == null ? 'packet' : 'byte'
+  return complain.badCounters(parts.join(' '), fault)
+}
+
+const countersOf = ({ value, second }: SeenOption): string[] =>
+  second === null ? splitOnce(value!.text) : [value!.text, second.text]
+
+/** sscanf("%llu") reads the digits it finds and ignores the rest. */
+const digitsOf = (text: string): string | null => /^\s*[-+]?\d+/.exec(text)?.[0] ?? null
 
 function splitOnce(text: string): string[] {
   const comma = text.indexOf(',', 1)

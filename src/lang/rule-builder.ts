@@ -34,7 +34,7 @@ export function buildRules(parts: CommandParts, environment: CommandEnvironment)
     fragment: fragmentOf(parts),
     matches: parts.matches.flatMap((match) => finishMatch(match, parts)),
     target: finishTarget(parts, environment),
-    counters: (counted && parseCounters(counted, environment)) ?? noCounters,
+    counters: (counted && parseCounters(counted)) ?? noCounters,
     span: spanOfWords(parts.words),
   }
   checkInterfaces(parts, environment)

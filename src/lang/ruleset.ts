@@ -152,9 +152,10 @@ export function deleteAllChains(table: Table): Refusal | null {
 /** Renames a user chain and the jumps to it. */
 export function renameChain(table: Table, name: string, to: string): Refusal | null {
   const chain = table.chains.get(name)
+  if (table.chains.has(to) || ['ACCEPT', 'DROP', 'QUEUE', 'RETURN'].includes(to))
+    return say('chain/exists', `the chain "${to}" exists already`)
   if (chain === undefined) return missingChain(table, name)
   if (chain.policy !== null) return say('chain/base', `${name} is a base chain and cannot be renamed`)
-  if (table.chains.has(to)) return say('chain/exists', `the chain "${to}" exists already`)
   table.chains.delete(name)
   table.chains.set(to, { ...chain, name: to })
   for (const each of table.chains.values()) {

@@ -44,6 +44,8 @@ export interface Answer {
   readonly exitCode: 0 | 1 | 2 | 3
   readonly stdout: string
   readonly stderr: string
+  /** Where `stdout` is to be written instead (`iptables-save -f`). */
+  readonly file?: string
 }
 
 export const version = '1.8.9'
@@ -76,7 +78,7 @@ export const noTable = (program: string, table: string): Answer => ({
   stderr:
     `${program} v${version} (legacy): can't initialize ${program} table \`${table}': ` +
     'Table does not exist (do you need to insmod?)\n' +
-    'Perhaps iptables or your kernel needs to be upgraded.\n',
+    `Perhaps ${program} or your kernel needs to be upgraded.\n`,
 })
 
 /** What was understood and could not be done. */

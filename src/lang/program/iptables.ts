@@ -61,7 +61,9 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
     restoreTable: null,
     chains: (name) => tableOf(name).chains,
   })
-  const error = problems.list.find(({ severity }) => severity === 'error')
+  // The table is opened once all words are understood.
+  const errors = problems.list.filter(({ severity }) => severity === 'error')
+  const error = errors.find(({ code }) => code !== 'table/unknown') ?? errors[0]
   if (error !== undefined) {
     return error.code === 'table/unknown'
       ? noTable(program, tableNameIn(args))
@@ -72,8 +74,9 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
   const { action } = command
   if (action.kind === 'version') return done(`${program} v${version} (legacy)\n`)
   if (action.kind === 'help') return done(usage(program))
-  // Even looking at a table makes it exist.
+  // Even looking at a table makes it exist, and so does what then fails.
   const before = tableOf(command.table)
+  ruleset.tables.set(command.table, before)
   const table = isReading(action) && !command.zero ? before : copyTable(before)
   const answer = carryOut(command, table, program, { family, syntax })
   if (answer.exitCode !== 0) return answer

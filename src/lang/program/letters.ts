@@ -1,7 +1,8 @@
 /** Options of the programs beside iptables itself, as getopt_long reads them. */
 export interface LetterSpec {
   readonly letter: string
-  readonly argument: boolean
+  /** `next`: glued, or the next word where that begins neither with `-` nor with `!`. */
+  readonly argument: boolean | 'next'
 }
 
 /** The options given, by long name, with their values ('' where there are none), and the other words. */
@@ -16,6 +17,9 @@ const unknownLetter = (letter: string | undefined) => `invalid option -- '${lett
 const noValue = (word: string) => `option '${word}' requires an argument`
 const noLetterValue = (letter: string | undefined) => `option requires an argument -- '${letter}'`
 
+/** What `-save` and `-restore` say of words too many. */
+export const unknownArguments = 'Unknown arguments found on commandline\n'
+
 export function readLetters(
   args: readonly string[],
   specs: Readonly<Record<string, LetterSpec>>,
@@ -24,6 +28,7 @@ export function readLetters(
   const words: string[] = []
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!
+    const nextArgument = (): string | null => (/^[^-!]/.test(args[at + 1] ?? '') ? args[++at]! : null)
     if (!/^-./.test(word) || word === '--') {
       if (word !== '--') words.push(word)
       continue
@@ -34,6 +39,10 @@ export function readLetters(
       const name = specs[long] === undefined ? names[0] : long
       if (name === undefined || (specs[long] === undefined && names.length > 1))
         return { complaint: unknownLong(word) }
+      if (specs[name]!.argument === 'next') {
+        given.set(name, inline ?? nextArgument() ?? '')
+        continue
+      }
       const value = specs[name]!.argument ? (inline ?? args[++at]) : ''
       if (value === undefined) return { complaint: noValue(word) }
       given.set(name, value)
@@ -45,6 +54,10 @@ export function readLetters(
       if (!specs[name]!.argument) {
         given.set(name, '')
         continue
+      }
+      if (specs[name]!.argument === 'next') {
+        given.set(name, word.slice(letter + 1) || (nextArgument() ?? ''))
+        break
       }
       const value = word.slice(letter + 1) || args[++at]
       if (value === undefined) return { complaint: noLetterValue(word[letter]) }

@@ -17,28 +17,66 @@ import {
   verifyContext,
   version,
 } from './answer.ts'
-import { readLetters } from './letters.ts'
+import { type LetterSpec, readLetters, unknownArguments } from './letters.ts'
+
+const restoreLetters: Readonly<Record<string, LetterSpec>> = {
+  counters: { letter: 'c', argument: false },
+  verbose: { letter: 'v', argument: false },
+  version: { letter: 'V', argument: false },
+  test: { letter: 't', argument: false },
+  noflush: { letter: 'n', argument: false },
+  modprobe: { letter: 'M', argument: true },
+  table: { letter: 'T', argument: true },
+  help: { letter: 'h', argument: false },
+  wait: { letter: 'w', argument: 'next' },
+  'wait-interval': { letter: 'W', argument: 'next' },
+}
+
+/** The file that is read in place of standard input; null where none is named. */
+export function restoreFile(args: readonly string[]): string | null {
+  const letters = readLetters(args, restoreLetters)
+  return 'complaint' in letters ? null : (letters.words[0] ?? null)
+}
 
 /** Runs the program on the text it would read. Tables whose COMMIT was reached before an error stay changed. */
 export function runRestore(args: readonly string[], input: string, family: Family, machine: Machine): Answer {
   const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore'
-  const letters = readLetters(args, {
-    counters: { letter: 'c', argument: false },
-    verbose: { letter: 'v', argument: false },
-    version: { letter: 'V', argument: false },
-    test: { letter: 't', argument: false },
-    noflush: { letter: 'n', argument: false },
-    modprobe: { letter: 'M', argument: true },
-    table: { letter: 'T', argument: true },
-    wait: { letter: 'w', argument: false },
-    'wait-interval': { letter: 'W', argument: false },
-  })
+  const letters = readLetters(args, restoreLetters)
   if ('complaint' in letters) {
     const stderr = `${program}: ${letters.complaint}\nTry \`${program} -h' for more information.\n`
     return { exitCode: 1, stdout: '', stderr }
   }
-  const { given } = letters
+  const { given, words } = letters
   if (given.has('version')) return done(`${program} v${version} (legacy)\n`)
+  if (given.has('help')) return done(restoreUsage(program))
+  const before = waiting(given, program)
+  if (typeof before !== 'string') return before
+  if (words.length > 1) return { exitCode: 1, stdout: '', stderr: before + unknownArguments }
+  const answer = restoreText(given, input, family, machine)
+  return { ...answer, stderr: before + answer.stderr }
+}
+
+/** What is said of `-w` and `-W`, or the refusal. */
+function waiting(given: ReadonlyMap<string, string>, program: string): string | Answer {
+  const [wait, interval] = [given.get('wait'), given.get('wait-interval')]
+  const isBad = (text: string | undefined) => text !== undefined && text !== '' && !/^\s*[-+]?\d/.test(text)
+  const wrong = (said: string) => calledWrongly(program, { code: 'option/bad-wait', message: said, said }, 0)
+  if (isBad(wait)) return wrong('wait seconds not numeric')
+  if (interval === undefined) return ''
+  if (interval === '') return wrong('wait interval value required')
+  if (isBad(interval)) return wrong('wait interval not numeric')
+  const ignored = 'Ignoring deprecated --wait-interval option.\n'
+  if (wait !== undefined) return ignored
+  return { exitCode: 1, stdout: '', stderr: `${ignored}Option --wait-interval requires option --wait\n` }
+}
+
+function restoreText(
+  given: ReadonlyMap<string, string>,
+  input: string,
+  family: Family,
+  machine: Machine,
+): Answer {
+  const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore'
   const { rulesets, syntax, profile } = machine
   const ruleset = rulesets[family]
   const isTest = given.has('test')
@@ -94,3 +132,6 @@ const failedWith = (program: string, text: string): Answer => ({
 })
 
 const tableAt = (input: string, line: number): string => (input.split('\n')[line - 1] ?? '').slice(1).trim()
+
+const restoreUsage = (program: string): string =>
+  `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]\n`
