@@ -276,13 +276,21 @@ describe.skipIf(fail2banAbsent !== null)(
       expect(differences(tables).slice(0, 5)).toEqual([])
     })
 
+    it('lines at random', () => {
+      const seed = seedOf()
+      const tables = fc.sample(randomLines, { numRuns: runs(120), seed })
+      expect(differences(tables).slice(0, 3), `SEED=${seed}`).toEqual([])
+    })
+
     it('at random', () => {
-      const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000)
+      const seed = seedOf()
       const tables = fc.sample(randomConfig, { numRuns: runs(120), seed })
       expect(differences(tables).slice(0, 3), `SEED=${seed}`).toEqual([])
     })
   },
 )
+
+const seedOf = () => Number(process.env.SEED ?? Date.now() % 1_000_000_000)
 
 const pick = <T>(...items: readonly T[]) => fc.constantFrom(...items)
 
@@ -423,3 +431,40 @@ const randomConfig = fc.oneof(
   { weight: 4, arbitrary: configOf(tame) },
   { weight: 1, arbitrary: configOf(wild) },
 )
+
+/** Lines of any kind in any order, over a jail that shows what came of them. */
+const anyLine = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: pick('x = 1', 'y: 2', 'X=3', 'z =', 'z = a ; b', 'w = a;b # c', 'v = "q"', '[DEFAULT]'),
+  },
+  { weight: 3, arbitrary: pick('  more', '\tmore ; c', '    [j]', '  u = 5', ' y = 6', '      deep') },
+  { weight: 3, arbitrary: pick('', '   ', '# c', '  # c', '; c', '  ; c', '\t') },
+  {
+    weight: 1,
+    arbitrary: pick(
+      '[k]',
+      '[ j ]',
+      '[a]b]',
+      '[j] ; c',
+      't : = 7',
+      's == 8',
+      'r\u00a0=\u00a09\u2003',
+      '\u000b q = 1',
+    ),
+  },
+)
+const badLine = pick('plain', '= 9', ': 9', '[]', '[j', 'x', 'maxretry', '\ufeffx = 1')
+const randomLines = fc
+  .tuple(
+    fc.uniqueArray(anyLine, { minLength: 2, maxLength: 9 }),
+    fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: badLine }),
+    pick('\n', '\r\n', '\r'),
+  )
+  .map(
+    ([lines, bad, end]): ConfigTable => ({
+      ...basics,
+      'jail.conf': `[DEFAULT]\n${[...'qrstuvwxyz'].map((name) => `${name} = ${name}0\n`).join('')}${jail}ignoreip = ${[...'qrstuvwxyz'].map((name) => `%(${name})s|`).join('')}\nfailregex = %(known/x)s\n`,
+      'jail.local': ['[j]', ...lines, ...(bad === null ? [] : [bad])].join(end),
+    }),
+  )

@@ -113,6 +113,18 @@ export const actionTemplate: Template = {
   norestored: { kind: 'yes' },
 }
 
+/** What fail2ban's stock files hand on to actions: right though this jail's actions may not ask for it. */
+const usualVariables = new Set([
+  'banaction',
+  'banaction_allports',
+  'port',
+  'protocol',
+  'chain',
+  'mode',
+  'sender',
+  'mta',
+])
+
 /** Tags of actions that are filled in at each ban: what they hold comes from outside, or changes. */
 export const tagsOfBans: ReadonlySet<string> = new Set([
   'matches',
@@ -196,7 +208,8 @@ export class JailReader {
   /** Options that nothing reads, and that look like one that something reads. */
   #warnOfTypos(config: MergedConfig, jail: string): void {
     for (const option of config.ownOptions(jail)) {
-      if (option in jailTemplate || option.startsWith('known/') || config.isUsed(option)) continue
+      if (option in jailTemplate || option.startsWith('known/') || usualVariables.has(option)) continue
+      if (config.isUsed(option)) continue
       const near = nearest(option, Object.keys(jailTemplate))
       const value = config.rawOf(jail, option)
       if (near === null || value === null) continue
