@@ -58,6 +58,60 @@ export const commands: readonly CommandEntry[] = [
     arguments: ['[file]'],
     load: async () => (await import('./guard-config.ts')).guardConfig,
   },
+  {
+    name: 'guard run',
+    summary: 'follow logs and ban whom the jails say',
+    arguments: ['[file]'],
+    load: async () => (await import('./guard-run.ts')).guardRun,
+  },
+  {
+    name: 'guard dry-run',
+    summary: 'say whom a jail would have banned, by old logs',
+    arguments: ['<log...>'],
+    load: async () => (await import('./guard-dry-run.ts')).guardDryRun,
+  },
+  {
+    name: 'jail list',
+    summary: 'the jails of the running guard',
+    arguments: [],
+    load: async () => (await import('./jail.ts')).jailList,
+  },
+  {
+    name: 'jail status',
+    summary: 'one jail of the running guard: counts, files, who is banned for how long',
+    arguments: ['<jail>'],
+    load: async () => (await import('./jail.ts')).jailStatus,
+  },
+  {
+    name: 'jail reload',
+    summary: 'let the running guard read its configuration anew',
+    arguments: [],
+    load: async () => (await import('./jail.ts')).jailReload,
+  },
+  {
+    name: 'ban',
+    summary: 'ban addresses in a jail of the running guard',
+    arguments: ['<jail>', '<address...>'],
+    load: async () => (await import('./jail.ts')).ban,
+  },
+  {
+    name: 'unban',
+    summary: 'lift bans of the running guard',
+    arguments: ['[address...]'],
+    load: async () => (await import('./jail.ts')).unban,
+  },
+  {
+    name: 'allow',
+    summary: 'never ban these addresses',
+    arguments: ['[address...]'],
+    load: async () => (await import('./jail.ts')).allow,
+  },
+  {
+    name: 'fail2ban-client',
+    summary: "fail2ban-client's verbs, asked of the running guard",
+    arguments: ['[words...]'],
+    load: async () => (await import('./jail.ts')).client,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
@@ -69,6 +123,7 @@ export const commands: readonly CommandEntry[] = [
 /** Words that several commands begin with: `guard` of `guard config`. */
 export const groups: readonly { readonly name: string; readonly summary: string }[] = [
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
+  { name: 'jail', summary: 'the jails of the running guard' },
 ]
 
 /** All of them, loaded. */

@@ -1,0 +1,109 @@
+/** `postern guard dry-run`: whom a jail would have banned, by logs of old. */
+
+import { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { DryRun, localSeconds } from '../daemon/guard/index.ts'
+import type { Ban } from '../guard/ban.ts'
+import { decoderOf } from '../linux/follow/index.ts'
+import { machineZone } from '../linux/machine-zone.ts'
+import { type Command, jsonOption, type OptionValues } from './command.ts'
+import { type Environment, exit, UsageError } from './environment.ts'
+import { readGuardFiles } from './guard-files.ts'
+import { etcOption, jailsToRun } from './guard-jails.ts'
+import { progressOf } from './progress.ts'
+import { table } from './style.ts'
+
+export const guardDryRun: Command = {
+  name: 'guard dry-run',
+  summary: 'say whom a jail would have banned, by old logs',
+  description:
+    'Reads logs from the oldest to the newest, as the jail would have read them while they were written: their own ' +
+    'times are the clock. Nothing is banned. Compressed logs (*.gz) are read as well.',
+  arguments: [{ name: '<log...>', doc: 'log files, oldest first; - is standard input' }],
+  options: [
+    etcOption,
+    { flags: '--config <file>', doc: "a postern.yaml with the jail, in the place of fail2ban's files" },
+    { flags: '--jail <name>', doc: 'the jail, enabled or not', repeatable: true },
+    jsonOption,
+  ],
+  examples: [],
+  run: runDry,
+}
+
+async function runDry(
+  paths: readonly string[],
+  options: OptionValues,
+  environment: Environment,
+): Promise<number> {
+  const named = Array.isArray(options.jail) ? options.jail : []
+  if (named.length !== 1) throw new UsageError('say which jail: --jail NAME')
+  const file = typeof options.config === 'string' ? options.config : undefined
+  const [settings] = jailsToRun(await readGuardFiles(file, options, environment), environment)
+  const decode = decoderOf(settings!.logEncoding) ?? ((bytes: Buffer) => bytes.toString('utf8'))
+  const dry = new DryRun(settings!, { zone: machineZone, nowMs: environment.nowMs() })
+  const progress = progressOf(environment)
+  for (const path of paths) {
+    for await (const lines of linesOf(path, decode, environment)) {
+      dry.read(lines)
+      progress.show(() => {
+        const { lines: count, failures, bans } = dry.result()
+        return `${path}: ${count} lines, ${failures} failures, ${bans.length} bans`
+      })
+    }
+  }
+  progress.clear()
+  const { lines, failures, bans } = dry.result()
+  if (options.json) {
+    for (const ban of bans) environment.stdout(`${JSON.stringify(ban)}\n`)
+    environment.stdout(`${JSON.stringify({ end: true, lines, failures, bans: bans.length })}\n`)
+  } else environment.stdout(report(settings!.name, { lines, failures, bans }))
+  return exit.ok
+}
+
+async function* linesOf(
+  path: string,
+  decode: (bytes: Buffer) => string,
+  environment: Environment,
+): AsyncIterable<string[]> {
+  const chunks = environment.readChunks(path)
+  const source = path.endsWith('.gz') ? Readable.from(chunks).pipe(createGunzip()) : chunks
+  let rest = Buffer.alloc(0)
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    const bytes = Buffer.concat([rest, chunk])
+    const end = bytes.lastIndexOf(0x0a) + 1
+    rest = bytes.subarray(end)
+    if (end > 0)
+      yield decode(bytes.subarray(0, end - 1))
+        .split('\n')
+        .map(withoutReturn)
+  }
+  if (rest.length > 0) yield [withoutReturn(decode(rest))]
+}
+
+const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line)
+
+function report(
+  jail: string,
+  { lines, failures, bans }: { lines: number; failures: number; bans: readonly Ban[] },
+): string {
+  const byId = new Map<string, Ban[]>()
+  for (const ban of bans) byId.set(ban.id, [...(byId.get(ban.id) ?? []), ban])
+  const days = new Set(bans.map(({ startMs }) => localSeconds(startMs).slice(0, 10)))
+  const rows = [...byId].map(([id, all]) => [
+    id,
+    `${all.length}`,
+    localSeconds(all[0]!.startMs),
+    localSeconds(all.at(-1)!.startMs),
+    (all.at(-1)!.matches.at(-1) ?? '').slice(0, 100),
+  ])
+  const said =
+    byId.size === 0
+      ? `${jail} would have banned nobody`
+      : `${jail} would have banned ${byId.size} ${byId.size === 1 ? 'address' : 'addresses'}, ${bans.length} times on ${days.size} ${days.size === 1 ? 'day' : 'days'}`
+  const head = [['ADDRESS', 'BANS', 'FIRST', 'LAST', 'LAST LINE']]
+  return [
+    ...(rows.length === 0 ? [] : table([...head, ...rows])),
+    `${said} (${lines} lines, ${failures} failures)`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,160 @@
+/** `postern guard run`: the guard at work, until it is told to stop. */
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import {
+  carryOut,
+  defaultSocket,
+  Guard,
+  GuardLog,
+  type Level,
+  listen,
+  logToFile,
+  type Services,
+} from '../daemon/guard/index.ts'
+import type { GuardConfig } from '../guard/config/read.ts'
+import { AllowList } from '../guard/decide/index.ts'
+import { runProgram } from '../linux/bans/index.ts'
+import { machineZone } from '../linux/machine-zone.ts'
+import { ownAddresses, sessionWatcher } from '../linux/sessions.ts'
+import { GuardStore, takeOverFail2ban } from '../linux/store/index.ts'
+import type { Command, OptionValues } from './command.ts'
+import { type Environment, exit, UnavailableError } from './environment.ts'
+import { readGuardFiles } from './guard-files.ts'
+import { etcOption, fileArgument, jailsToRun } from './guard-jails.ts'
+
+const defaultStore = '/var/lib/postern/guard.sqlite3'
+
+export const guardRun: Command = {
+  name: 'guard run',
+  summary: 'follow logs and ban whom the jails say',
+  description:
+    'Runs the enabled jails of an existing fail2ban configuration, or of a postern.yaml, until it is stopped (Ctrl-C, ' +
+    'SIGTERM, or postern fail2ban-client stop). Bans, failures and places in logs are kept in a database, so that a restart neither ' +
+    'forgets nor repeats anything. A jail that cannot be started leaves the others at work.\n\n' +
+    'At the end bans are taken off the firewall, and put back at the next start. With --watch nothing is done to ' +
+    'this machine: the log says who would be banned.',
+  arguments: [fileArgument],
+  options: [
+    etcOption,
+    { flags: '--jail <name>', doc: 'only this jail, enabled or not', repeatable: true },
+    { flags: '--watch', doc: 'ban nobody; say who would be banned' },
+    { flags: '--store <file>', doc: `the database (default: ${defaultStore})` },
+    { flags: '--socket <file>', doc: `where commands ask (default: ${defaultSocket})` },
+    { flags: '--log <file>', doc: "append to this file in the form of fail2ban's log (default: stdout)" },
+    {
+      flags: '--level <level>',
+      doc: 'how much the log says (default: INFO)',
+      choices: ['ERROR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG'],
+    },
+    { flags: '--take-over <file>', doc: 'a database of fail2ban whose bans are taken over, once' },
+    { flags: '--keep-bans', doc: 'leave bans on the firewall at the end' },
+  ],
+  examples: [],
+  run: runGuard,
+}
+
+async function runGuard(
+  [file]: readonly string[],
+  options: OptionValues,
+  environment: Environment,
+): Promise<number> {
+  const enforce = options.watch !== true
+  if (enforce && process.getuid?.() !== 0)
+    throw new UnavailableError('changing the firewall needs root', 'postern guard run --watch')
+  const config = await readGuardFiles(file, options, environment)
+  const jails = jailsToRun(config, environment)
+  const store = openStore(options)
+  const log = logOf(options, environment)
+  takeOver(options, config, store, log, environment)
+  const guard = new Guard(servicesOf({ store, log, enforce, environment }))
+  let stop = (): void => {}
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve
+  })
+  const close = await listen(textOf(options.socket) ?? defaultSocket, (words) =>
+    carryOut(words, {
+      guard,
+      reload: async () => {
+        const { jails: next } = await readGuardFiles(file, options, environment)
+        const failed = await guard.reload(next.map(({ settings }) => settings))
+        return failed.map(({ jail, message }) => `${jail}: ${message}`)
+      },
+      // The answer goes out first.
+      stop: () => void setTimeout(stop, 50),
+    }),
+  )
+  environment.signal.addEventListener('abort', stop)
+  log.say('INFO', 'server', `Starting Postern with ${jails.length} jails${enforce ? '' : ', watching only'}`)
+  const failed = guard.start(jails)
+  const purge = setInterval(
+    () => store.purge(Date.now() - config.settings.dbPurgeAgeSeconds * 1000),
+    3_600_000,
+  )
+  if (!environment.signal.aborted) await stopped
+  clearInterval(purge)
+  await guard.stop(options.keepBans !== true)
+  await close()
+  store.close()
+  log.say('INFO', 'server', 'Exiting Postern')
+  return failed.length === 0 ? exit.ok : exit.finding
+}
+
+interface Parts {
+  readonly store: GuardStore
+  readonly log: GuardLog
+  readonly enforce: boolean
+  readonly environment: Environment
+}
+
+function servicesOf({ store, log, enforce, environment }: Parts): Services {
+  const now = (): number => environment.nowMs()
+  return {
+    store,
+    log,
+    run: runProgram,
+    now,
+    zone: machineZone,
+    allowed: new AllowList(store.allowed('')),
+    isSession: sessionWatcher(now),
+    ownAddresses,
+    enforce,
+    chance: Math.random,
+  }
+}
+
+function openStore(options: OptionValues): GuardStore {
+  const path = textOf(options.store) ?? defaultStore
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  return new GuardStore(path)
+}
+
+function logOf(options: OptionValues, environment: Environment): GuardLog {
+  const path = textOf(options.log)
+  const write = path === undefined ? (line: string) => environment.stdout(line) : logToFile(path)
+  return new GuardLog(write, (textOf(options.level) ?? 'INFO') as Level, () => environment.nowMs())
+}
+
+function takeOver(
+  options: OptionValues,
+  config: GuardConfig,
+  store: GuardStore,
+  log: GuardLog,
+  environment: Environment,
+): void {
+  const path = textOf(options.takeOver)
+  if (path === undefined) return
+  if (!existsSync(path)) throw new UnavailableError(`there is no ${path}`)
+  const banSecondsOf = (name: string): number | null => {
+    const jail = config.jails.find(({ settings }) => settings.name === name)?.settings
+    return jail === undefined || jail.increment.enabled ? null : jail.banTimeSeconds
+  }
+  const taken = takeOverFail2ban(path, store, environment.nowMs(), banSecondsOf)
+  const said =
+    taken === null
+      ? 'was taken over before'
+      : `${taken.bans} bans and ${taken.earlier} earlier ones taken over`
+  log.say('NOTICE', 'server', `${path}: ${said}`)
+}
+
+const textOf = (value: OptionValues[string]): string | undefined =>
+  typeof value === 'string' ? value : undefined
