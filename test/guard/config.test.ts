@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type ConfigFiles, memoryFiles } from '../../src/guard/config/files.ts'
 import { type GuardConfigOptions, readGuardConfig } from '../../src/guard/config/read.ts'
+import { parseReference, splitReferences } from '../../src/guard/config/reference.ts'
 import { substituteTags } from '../../src/guard/config/tags.ts'
 import { parseTime } from '../../src/guard/config/time.ts'
 import { readPosternGuard } from '../../src/guard/config/yaml/read.ts'
@@ -403,6 +405,76 @@ describe.skipIf(!existsSync('/etc/fail2ban/action.d') || fail2banAbsent !== null
     }
   },
 )
+
+describe('references', () => {
+  const pieces = [
+    'a',
+    'b1',
+    '[',
+    ']',
+    '=',
+    ',',
+    ' ',
+    '\n',
+    '"',
+    "'",
+    'x=1',
+    'y="a, b"',
+    "z='q r'",
+    'w=v u',
+    '][',
+    '] [',
+    '-',
+    'é',
+  ]
+
+  it.skipIf(fail2banAbsent !== null)(
+    `are split as fail2ban splits them${fail2banAbsent === null ? '' : ` (${fail2banAbsent})`}`,
+    () => {
+      const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000)
+      const texts = fc.sample(
+        fc.array(fc.constantFrom(...pieces), { maxLength: 14 }).map((parts) => parts.join('')),
+        { numRuns: 3000, seed },
+      )
+      const program = `
+import json, sys
+from fail2ban.helpers import extractOptions, splitWithOptions
+def extract(text):
+    try:
+        name, options = extractOptions(text)
+        return [name, list(options.items())]
+    except ValueError as reason:
+        return str(reason)
+print(json.dumps([[[one.strip() for one in splitWithOptions(text)], extract(text)] for text in json.load(sys.stdin)]))`
+      const output = execFileSync('/usr/bin/python3', ['-W', 'ignore', '-c', program], {
+        input: JSON.stringify(texts),
+        encoding: 'utf8',
+      })
+      const extract = (text: string): unknown => {
+        try {
+          const { name, options } = parseReference(text)
+          return [name, [...options]]
+        } catch (error) {
+          return (error as Error).message
+        }
+      }
+      const ours = texts.map((text) => [text, splitReferences(text).map((one) => one.text), extract(text)])
+      const theirs = (JSON.parse(output) as [string[], unknown][]).map(([split, one], at) => [
+        texts[at],
+        split.filter((each) => each !== ''),
+        one,
+      ])
+      for (const [at, each] of ours.entries()) expect(each, `SEED=${seed}`).toEqual(theirs[at])
+    },
+  )
+
+  it('are split at once where a bracket stays open', () => {
+    const text = `a[${Array.from({ length: 200 }, (_, at) => `o${at}="v a=${at}"`).join(', ')}`
+    const startMs = performance.now()
+    expect(splitReferences(text).length).toBe(400)
+    expect(performance.now() - startMs).toBeLessThan(2000)
+  })
+})
 
 describe('times', () => {
   const texts =
