@@ -112,6 +112,12 @@ export const commands: readonly CommandEntry[] = [
     arguments: ['[words...]'],
     load: async () => (await import('./jail.ts')).client,
   },
+  {
+    name: 'guard test',
+    summary: 'what a filter finds in a log',
+    arguments: ['<log>', '<filter>', '[ignoreregex]'],
+    load: async () => (await import('./guard-test.ts')).guardTest,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,

@@ -31,12 +31,15 @@ interface Hit {
   readonly harmless: boolean
   readonly facts: Facts
   readonly refused?: FilterMatch['refused']
+  /** The match itself, where groups have to be shown. */
+  readonly match: PythonMatch
 }
 
 /** What a line came to, as the work goes on. */
 interface Work {
   hits: Hit[]
   ignoredBy: number | null
+  prefixMatched: boolean | null
   text: string
 }
 
@@ -98,8 +101,10 @@ class RunningFilter implements Filter {
         harmless: hit.harmless,
         ...(hit.refused === undefined ? {} : { refused: hit.refused }),
         failure: failureOf(hit, timeMs),
+        ...(this.definition.maxlines > 1 ? {} : { spans: this.#spans(hit) }),
       })),
       ...(work.ignoredBy === null ? {} : { ignoredBy: work.ignoredBy }),
+      ...(work.prefixMatched === null ? {} : { prefixMatched: work.prefixMatched }),
       ...(dated.template === null
         ? {}
         : {
@@ -112,6 +117,20 @@ class RunningFilter implements Filter {
       timeMs,
       text: work.text,
     }
+  }
+
+  get gaveUp(): number {
+    const all = [this.#prefix, ...this.#failing, ...this.#ignoring]
+    return all.reduce((sum, expression) => sum + (expression?.regex.gaveUp ?? 0), 0)
+  }
+
+  #spans({ expression, match }: Hit): Record<string, readonly [number, number]> {
+    const spans: Record<string, readonly [number, number]> = {}
+    for (const [name, index] of this.#failing[expression]!.regex.names) {
+      const span = match.span(index)
+      if (span !== null) spans[name] = span
+    }
+    return spans
   }
 
   #read(option: FilterProblem['option'], written: string, index: number): Expression | null {
@@ -162,7 +181,7 @@ class RunningFilter implements Filter {
   }
 
   #work(line: string, dated: Dated, { nowMs }: LineContext): Work {
-    const work: Work = { hits: [], ignoredBy: null, text: dated.text }
+    const work: Work = { hits: [], ignoredBy: null, prefixMatched: null, text: dated.text }
     const cut: CutLine = { text: dated.text, whole: line }
     const { maxlines } = this.definition
     const original: readonly CutLine[] = maxlines > 1 ? [...this.#lines, cut].slice(-maxlines) : [cut]
@@ -172,6 +191,7 @@ class RunningFilter implements Filter {
     let prefixGroups: Groups | null = null
     if (this.#prefix !== null) {
       const match = this.#prefix.regex.search(buffer)
+      work.prefixMatched = match !== null
       if (match === null) return work
       prefixGroups = this.#prefix.groups(match)
       const content = prefixGroups.get('content')
@@ -228,6 +248,7 @@ class RunningFilter implements Filter {
       harmless,
       facts: connection === null || !this.#every ? facts : copyOf(facts),
       ...(refused?.why === undefined ? {} : { refused: refused.why }),
+      match,
     })
     return goOn
   }

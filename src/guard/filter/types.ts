@@ -37,6 +37,8 @@ export interface FilterMatch {
   /** Withheld: the id is no real address, or lines of the connection contradict each other about it. */
   readonly refused?: 'not-an-address' | 'contradicted'
   readonly failure: Failure
+  /** Where the expression's groups stand in the text that it saw (`LineResult.text`); absent over several lines. */
+  readonly spans?: Readonly<Record<string, readonly [start: number, end: number]>>
 }
 
 /** All that one line came to. */
@@ -47,6 +49,8 @@ export interface LineResult {
   /** The date found in the line: its text, and the name of the template that found it. */
   readonly date?: { readonly text: string; readonly template: string; readonly start: number }
   readonly timeMs?: number
+  /** Whether the prefix expression matched; absent where there is none. */
+  readonly prefixMatched?: boolean
   /** The text that the expressions saw: the line without its date, or the prefix expression's content. */
   readonly text: string
 }
@@ -63,6 +67,8 @@ export interface FilterProblem {
 /** A filter at work. It remembers: learned dates, lines of connections, lines that a longer expression may still need. */
 export interface Filter {
   readonly definition: FilterDefinition
+  /** Searches that were given up because an expression took too many steps; such lines count as not matching. */
+  readonly gaveUp: number
   /** Expressions that are left out because they cannot be read; the filter works without them. */
   readonly problems: readonly FilterProblem[]
   /** Date templates with how many lines each dated, those that did first. */
