@@ -1,6 +1,6 @@
 /** Files of `filter.d` and `action.d`: [Definition] and [Init], with what the jail says, tags filled in. */
 import { ConfigFailure, errorOf, warningOf } from './complaint.ts'
-import type { ConfigLibrary, MergedConfig } from './merged.ts'
+import type { ConfigLibrary, MergedConfig, Variables } from './merged.ts'
 import {
   converted,
   readSettings,
@@ -21,7 +21,7 @@ export class DefinitionReader {
   readonly #init: Settings
   #settings: Settings = new Map()
   /** What %()s sees: the jail's options and the ones in brackets. */
-  #settled: ReadonlyMap<string, Setting> = new Map()
+  #variables: Variables = new Map()
   /** Tags that were asked for once keep their meaning, even when the jail's options come to be known later. */
   readonly #tagged = new Map<string, Value | null>()
 
@@ -47,7 +47,8 @@ export class DefinitionReader {
 
   /** `jail`: options of the jail as far as they are known; with `all`, options beyond the template are read, too. */
   read(jail: ReadonlyMap<string, Setting>, all = false): void {
-    this.#settled = this.#init.size === 0 ? jail : new Map([...jail, ...this.#init])
+    const settled = this.#init.size === 0 ? jail : new Map([...jail, ...this.#init])
+    this.#variables = variablesOf(settled)
     const config = this.#config
     if (!config.hasSection('Definition')) {
       const source = config.sources.at(-1)!
@@ -61,7 +62,7 @@ export class DefinitionReader {
     }
     this.#settings = readSettings(
       config,
-      { section: 'Definition', template: this.#template, settled: this.#settled, convert: false },
+      { section: 'Definition', template: this.#template, settled, convert: false },
       (diagnostic) => this.#library.say(diagnostic),
     )
     for (const option of config.ownOptions('Init')) {
@@ -122,7 +123,7 @@ export class DefinitionReader {
   #meaningOf(tag: string): Value | null {
     const known = this.#tagged.get(tag)
     if (known !== undefined) return known
-    const value = this.#config.getTagged('Definition', tag, variablesOf(this.#settled))
+    const value = this.#config.getTagged('Definition', tag, this.#variables)
     this.#tagged.set(tag, value)
     return value
   }

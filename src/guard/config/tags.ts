@@ -44,7 +44,7 @@ export function substituteTags(
   for (let again = true; again; ) {
     again = false
     for (const [option, before] of tags) {
-      if (before === null || ignore.has(option) || done.has(option)) continue
+      if (before === null || !before.includes('<') || ignore.has(option) || done.has(option)) continue
       const used = counts.get(option) ?? new Map<string, number>()
       const value = fillIn(option, before, used, ignore, meaningOf)
       if (value !== before) {
