@@ -3,6 +3,7 @@
  * each value with its place. What fail2ban would not start for is fatal; a jail that it skips leaves the others.
  */
 import type { Diagnostic } from '../../lang/diagnostic.ts'
+import { ownFilters } from '../filters/index.ts'
 import type { JailSettings } from '../jail-settings.ts'
 import { type Command, jailCommands, skippedJail } from './commands.ts'
 import { ConfigFailure, errorOf, JailFailure } from './complaint.ts'
@@ -22,7 +23,7 @@ export interface GuardConfigOptions {
   readonly jails?: readonly string[]
   /** The version that %(fail2ban_version)s tells: 1.0.2 by default. */
   readonly version?: string
-  /** Postern's own filters by name, texts in the same language, for folders that lack them. */
+  /** Postern's own filters by name, texts in the same language, for folders that lack them: `ownFilters` by default. */
   readonly filters?: Readonly<Record<string, string>>
   /** Postern's own actions by the names that ask for them, for folders that lack them: `ownActions` by default. */
   readonly actions?: Readonly<Record<string, string>>
@@ -73,7 +74,7 @@ class GuardConfigReader {
     this.#options = options
     this.#own = ownDefinitions(
       this.#library,
-      options.filters ?? {},
+      options.filters ?? (options.asFail2ban ? {} : ownFilters),
       options.actions ?? (options.asFail2ban ? {} : ownActions),
     )
   }

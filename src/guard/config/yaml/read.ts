@@ -4,6 +4,7 @@
  */
 import type { SourceText } from '../../../lang/source.ts'
 import { complaintsOf, type Path } from '../../../scenario/shape-complaints.ts'
+import { ownFilters } from '../../filters/index.ts'
 import { type Command, jailCommands } from '../commands.ts'
 import { ConfigFailure, errorOf, JailFailure } from '../complaint.ts'
 import { type ConfigFiles, folderOf, joinPath } from '../files.ts'
@@ -57,7 +58,11 @@ class PosternReader {
     const settings = readGlobalSettings(library, new MergedConfig())
     if (file !== null) {
       this.#setGlobal(file.guard, settings)
-      const own = ownDefinitions(library, this.#options.filters ?? {}, this.#options.actions ?? ownActions)
+      const own = ownDefinitions(
+        library,
+        this.#options.filters ?? ownFilters,
+        this.#options.actions ?? ownActions,
+      )
       const reader = new JailReader(library, own)
       for (const name of Object.keys(file.guard.jails)) this.#readJail(name, file, reader, library)
       for (const name of this.#options.jails ?? []) {
