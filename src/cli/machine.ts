@@ -1,6 +1,10 @@
-/** The rules of a host that never was, kept in a file between commands. */
+/** The rules and sets of a host that never was, kept in a file between commands. */
+import { makeRandom } from '../engine/random.ts'
+import { Sets } from '../engine/set/sets.ts'
 import { registry } from '../ext/registry.ts'
 import { decodeText, encodeText } from '../lang/bytes.ts'
+import { printSets } from '../lang/ipset/listing.ts'
+import { runIpset } from '../lang/ipset/program.ts'
 import { printTable } from '../lang/print.ts'
 import { Problems } from '../lang/problems.ts'
 import { linux618 } from '../lang/profile.ts'
@@ -16,6 +20,8 @@ interface StateFile {
   /** Tables in the order of their first use, with counters. */
   readonly ipv4: string
   readonly ipv6: string
+  /** The sets of ipset, times with fractions of seconds left at that moment; absent where there are none. */
+  readonly sets?: { readonly atMs: number; readonly text: string }
 }
 
 /**
@@ -29,27 +35,78 @@ export async function withMachine<T>(
 ): Promise<T> {
   return environment.exclusively(path, async () => {
     const before = environment.exists(path) ? decodeText(await environment.readFile(path)) : ''
-    const rulesets = before === '' ? emptyRulesets() : parseState(path, before)
-    const answer = await action(machineOf(rulesets))
-    const after = printState(rulesets)
+    const kept = before === '' ? emptyKept() : parseState(path, before)
+    const answer = await action(machineOf(kept, environment))
+    const after = printState(kept, environment.nowMs())
     if (after !== before) await environment.replaceFile(path, encodeText(after))
     return answer
   })
 }
 
-const machineOf = (rulesets: Rulesets): Machine => ({ rulesets, syntax: registry, profile: linux618 })
+/** What a machine consists of. */
+interface Kept {
+  readonly rulesets: Rulesets
+  readonly sets: Sets
+}
 
-/** A machine without tables. */
-export const emptyMachine = (): Machine => machineOf(emptyRulesets())
+/** Sets keep the time of the day. */
+const ticksAt = (ms: number): number => Math.floor((ms * linux618.hz) / 1000)
 
-const emptyRulesets = (): Rulesets => ({ ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') })
+function machineOf({ rulesets, sets }: Kept, environment: Environment): Machine {
+  return {
+    rulesets,
+    syntax: registry,
+    profile: linux618,
+    get sets() {
+      return sets.known
+    },
+    get ipset() {
+      return sets.at(ticksAt(environment.nowMs()), { references: (name) => countUses(rulesets, name) })
+    },
+  }
+}
 
-function parseState(path: string, text: string): Rulesets {
+/** Rules that name a set, once for each time. */
+function countUses({ ipv4, ipv6 }: Rulesets, name: string): number {
+  let count = 0
+  for (const { family, tables } of [ipv4, ipv6]) {
+    for (const { chains } of tables.values()) {
+      for (const { rules } of chains.values()) {
+        for (const { matches, target } of rules) {
+          for (const use of [...matches, target]) {
+            if (!('data' in use)) continue
+            const extension =
+              use === target ? registry.target(use.name, family) : registry.match(use.name, family)
+            count += extension?.setsUsed?.(use.data).filter((each) => each === name).length ?? 0
+          }
+        }
+      }
+    }
+  }
+  return count
+}
+
+/** A machine without tables and sets. */
+export const emptyMachine = (environment: Environment): Machine => machineOf(emptyKept(), environment)
+
+const emptyKept = (): Kept => ({
+  rulesets: { ipv4: newRuleset('ipv4'), ipv6: newRuleset('ipv6') },
+  sets: new Sets({ hz: linux618.hz, random: makeRandom(Math.floor(Math.random() * 2 ** 32)) }),
+})
+
+function parseState(path: string, text: string): Kept {
   const state = parseJson(text)
   if (!isStateFile(state)) {
     throw new UsageError(`${path} is no state file of postern`, 'name a file that does not exist yet')
   }
-  return { ipv4: readTables('ipv4', state.ipv4, path), ipv6: readTables('ipv6', state.ipv6, path) }
+  const { sets } = emptyKept()
+  if (state.sets !== undefined) {
+    const kernel = sets.at(ticksAt(state.sets.atMs))
+    const { exitCode, stderr } = runIpset(['restore'], state.sets.text, kernel, { exact: true })
+    if (exitCode !== 0) throw new UsageError(`${path} has been damaged: ${stderr.trim()}`)
+  }
+  const rulesets = { ipv4: readTables('ipv4', state.ipv4, path), ipv6: readTables('ipv6', state.ipv6, path) }
+  return { rulesets, sets }
 }
 
 function parseJson(text: string): unknown {
@@ -62,8 +119,15 @@ function parseJson(text: string): unknown {
 
 function isStateFile(value: unknown): value is StateFile {
   if (typeof value !== 'object' || value === null) return false
-  const { postern, version, ipv4, ipv6 } = value as Record<string, unknown>
-  return postern === 'state' && version === 1 && typeof ipv4 === 'string' && typeof ipv6 === 'string'
+  const { postern, version, ipv4, ipv6, sets } = value as Record<string, unknown>
+  const isWhole = typeof ipv4 === 'string' && typeof ipv6 === 'string'
+  return postern === 'state' && version === 1 && isWhole && (sets === undefined || isSetsPart(sets))
+}
+
+function isSetsPart(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { atMs, text } = value as Record<string, unknown>
+  return typeof atMs === 'number' && typeof text === 'string'
 }
 
 function readTables(family: Family, text: string, path: string): Ruleset {
@@ -76,9 +140,23 @@ function readTables(family: Family, text: string, path: string): Ruleset {
   return ruleset
 }
 
-function printState({ ipv4, ipv6 }: Rulesets): string {
-  const state: StateFile = { postern: 'state', version: 1, ipv4: printTables(ipv4), ipv6: printTables(ipv6) }
+function printState({ rulesets, sets }: Kept, nowMs: number): string {
+  const state: StateFile = {
+    postern: 'state',
+    version: 1,
+    ipv4: printTables(rulesets.ipv4),
+    ipv6: printTables(rulesets.ipv6),
+    ...(!sets.isEmpty && { sets: keptSets(sets, nowMs) }),
+  }
   return `${JSON.stringify(state, null, 1)}\n`
+}
+
+function keptSets(sets: Sets, nowMs: number): NonNullable<StateFile['sets']> {
+  const listed = sets.at(ticksAt(nowMs), { exact: true }).list(null)
+  const options = { mode: 'save', sorted: false, only: null, isWhole: true } as const
+  const text = listed === 'ENOENT' ? '' : printSets(listed, options)
+  // Without times the file need not change with the clock.
+  return { atMs: text.includes(' timeout ') ? nowMs : 0, text }
 }
 
 const printTables = ({ family, tables }: Ruleset): string =>

@@ -1,33 +1,40 @@
 /** `postern iptables` and its kin: the commands themselves, on a virtual host kept in a file. */
 import { decodeText, encodeText } from '../lang/bytes.ts'
+import { inputFileOf } from '../lang/ipset/program.ts'
 import { restoreFile } from '../lang/program/restore.ts'
 import { type Program, runProgram } from '../lang/program/run.ts'
 import type { Command } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
 import { withMachine } from './machine.ts'
 
-const exampleOf: Readonly<Record<Program['kind'], (program: Program) => string>> = {
-  command: ({ name }) => `${name} --state fw.state -A INPUT -p tcp --dport 22 -j ACCEPT`,
-  save: ({ name }) => `${name} --state fw.state -c`,
-  restore: ({ name, family }) =>
-    family === 'ipv4'
-      ? `${name} --state fw.state examples/port-knock/rules.v4`
-      : `${name} --state fw.state < <(printf '*filter\\n-A INPUT -i lo -j ACCEPT\\nCOMMIT\\n')`,
+function exampleOf(program: Program): string {
+  const { name, kind } = program
+  switch (kind) {
+    case 'command':
+      return `${name} --state fw.state -A INPUT -p tcp --dport 22 -j ACCEPT`
+    case 'save':
+      return `${name} --state fw.state -c`
+    case 'restore':
+      return program.family === 'ipv4'
+        ? `${name} --state fw.state examples/port-knock/rules.v4`
+        : `${name} --state fw.state < <(printf '*filter\\n-A INPUT -i lo -j ACCEPT\\nCOMMIT\\n')`
+    case 'sets':
+      return `${name} --state fw.state create banned hash:net timeout 3600`
+  }
 }
 
-const description = (name: string): string =>
-  `Behaves as ${name} 1.8.9 (legacy) does: the same output, messages and exit codes, and needs no root. The rules ` +
-  'live in the file that --state names in front of all other words, or the variable POSTERN_STATE.'
+const description = ({ name, kind }: Program): string =>
+  `Behaves as ${name} ${kind === 'sets' ? '7.17' : '1.8.9 (legacy)'} does: the same output, messages and exit codes, ` +
+  `and needs no root. The ${kind === 'sets' ? 'sets' : 'rules'} live in the file ` +
+  ' that --state names in front of all other words, or the variable POSTERN_STATE.'
 
 export const commandOf = (program: Program): Command => ({
   name: program.name,
   summary: `${program.name} on a virtual host`,
-  description: description(program.name),
+  description: description(program),
   arguments: [{ name: '[words...]', doc: 'the words of the command line' }],
   options: [{ flags: '--state <file>', doc: 'where the virtual host is kept; must come first' }],
-  examples: [
-    { does: `${program.name} on a virtual host`, command: `postern ${exampleOf[program.kind](program)}` },
-  ],
+  examples: [{ does: `${program.name} on a virtual host`, command: `postern ${exampleOf(program)}` }],
   ownWords: true,
   run: (words, _options, environment) => runOnState(program, words, environment),
 })
@@ -44,10 +51,10 @@ async function runOnState(
       `postern ${program.name} --state FILE ..., or set POSTERN_STATE`,
     )
   }
-  const file = program.kind === 'restore' ? restoreFile(args) : null
-  const input = program.kind === 'restore' ? await readInput(file ?? '-', environment) : ''
-  if (input === null) {
-    environment.stderr(`Can't open ${file}: No such file or directory\n`)
+  const path = inputPathOf(program, args)
+  const input = path === null ? '' : await readInput(path, environment)
+  if (input === null && program.kind !== 'sets') {
+    environment.stderr(`Can't open ${path}: No such file or directory\n`)
     return 1
   }
   const answer = await withMachine(state, environment, (machine) =>
@@ -57,6 +64,13 @@ async function runOnState(
   if (answer.file === undefined) environment.stdout(answer.stdout)
   else await environment.replaceFile(answer.file, encodeText(answer.stdout))
   return answer.exitCode
+}
+
+/** What the program reads, `-` for standard input; null for nothing. */
+export function inputPathOf({ kind }: Program, args: readonly string[]): string | null {
+  if (kind === 'restore') return restoreFile(args) ?? '-'
+  const restores = args.some((word) => word === '-R' || (word.length > 2 && 'restore'.startsWith(word)))
+  return kind === 'sets' && restores ? (inputFileOf(args) ?? '-') : null
 }
 
 /** Null where there is no such file. */

@@ -9,7 +9,7 @@ import { runInSandbox, type SandboxOutcome } from '../linux/sandbox/sandbox.ts'
 import type { Command, OptionValues } from './command.ts'
 import { type Environment, exit } from './environment.ts'
 import { emptyMachine, withMachine } from './machine.ts'
-import { dateText } from './programs.ts'
+import { dateText, inputPathOf } from './programs.ts'
 
 export const sh: Command = {
   name: 'sh',
@@ -64,7 +64,9 @@ async function runSh(
     asJson: options.json === true,
   }
   const runOn = (machine: Machine) => runScript(given, machine, environment)
-  return state === undefined || state === '' ? runOn(emptyMachine()) : withMachine(state, environment, runOn)
+  return state === undefined || state === ''
+    ? runOn(emptyMachine(environment))
+    : withMachine(state, environment, runOn)
 }
 
 /** The words of the `#!` line; `sh` where there is none, as a shell does it. */
@@ -101,7 +103,8 @@ async function runScript(
       }
       calls++
       const date = dateText(environment.nowMs())
-      const input = decodeText(inputOf(call, program.kind === 'restore'))
+      const path = inputPathOf(program, call.args)
+      const input = decodeText(inputOf(call, path === '-' ? null : path))
       const { exitCode, stdout, stderr } = runProgram(program, call.args, input, machine, date)
       return { exitCode, stdout: encodeText(stdout), stderr: encodeText(stderr) }
     },

@@ -8,7 +8,6 @@ import type { Refusal } from '../lang/diagnostic.ts'
 import { sortedChains } from '../lang/print.ts'
 import type { Family, Rule, Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
-import type { KnownSets } from '../lang/syntax.ts'
 import { refusalsOf, type VerifyContext } from '../lang/verify.ts'
 import type { RuleRef } from './outcome.ts'
 
@@ -30,15 +29,12 @@ export function checkTable(table: Table, context: CheckContext): LoadRefusal[] {
       return [...gapsOf(rule, table, family, registry)].map((gap) => ({ ...gap, ref }))
     }),
   )
-  const refusals = refusalsOf(table, { sets: noSets, ...context }).map(({ chain, number, ...refusal }) => ({
+  const refusals = refusalsOf(table, context).map(({ chain, number, ...refusal }) => ({
     ...refusal,
     ref: { table: table.name, chain, number },
   }))
   return [...gaps, ...refusals]
 }
-
-/** A host here has no ipset. */
-const noSets: KnownSets = new Map()
 
 /** Extensions and chains that are not there. */
 function* gapsOf(

@@ -49,6 +49,8 @@ export interface HostConfig {
   readonly neighbours: ReadonlyMap<string, Uint8Array>
   /** Listening sockets; null for a host that answers nothing by itself but ICMP errors about what it cannot send on. */
   readonly sockets: readonly SocketConfig[] | null
+  /** The sets of ipset, as `ipset save` prints them or as ipset commands; none when absent. */
+  readonly sets?: string
   /** By their name in /proc/sys with dots: `net.ipv4.ip_default_ttl`. */
   readonly sysctls: ReadonlyMap<string, string>
   readonly profile: KernelProfile

@@ -7,6 +7,7 @@
  */
 import type { Account, HostServices, LocalSocket } from '../ext/context.ts'
 import { registry as allExtensions, type Registry } from '../ext/registry.ts'
+import type { SetKernel } from '../lang/ipset/kernel.ts'
 import { printRuleset } from '../lang/print.ts'
 import type { Rule, Ruleset, Table } from '../lang/rule.ts'
 import type { Address, Family } from '../net/address.ts'
@@ -36,6 +37,9 @@ import { rehearse } from './rehearse.ts'
 import type { FamilyRouting } from './routing.ts'
 import { Ipv4Routing } from './routing-ipv4.ts'
 import { Ipv6Routing } from './routing-ipv6.ts'
+import { heldSet, setOf } from './set/held-set.ts'
+import { restoreSets } from './set/restore.ts'
+import { Sets } from './set/sets.ts'
 import { SharedThings } from './shared.ts'
 import { HostSkb } from './skb.ts'
 import { LocalStack, type Speaker } from './sockets/local-stack.ts'
@@ -80,6 +84,8 @@ export class Host {
   readonly config: HostConfig
   readonly interfaces: Interfaces
   readonly recent: RecentLists
+  /** The sets of ipset, for both families. */
+  readonly sets: Sets
   readonly #registry: Registry
   readonly #shared = new SharedThings()
   readonly #received = new ReceiveBuffer()
@@ -106,6 +112,7 @@ export class Host {
     this.config = config
     this.interfaces = new Interfaces(config)
     this.recent = new RecentLists(config.profile)
+    this.sets = new Sets({ hz: config.profile.hz, random: () => this.#random() })
     this.#registry = registry
     this.#accounts = new Map(
       config.accounts.map((account) => [account.name, { ...account, packets: 0n, bytes: 0n }]),
@@ -118,6 +125,8 @@ export class Host {
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
+    const complaint = config.sets === undefined ? null : restoreSets(this.sets, config.sets, 0)
+    if (complaint !== null) throw new Error(`the sets of the host: ${complaint}`)
   }
 
   #makeFamily(family: Family): FamilyState {
@@ -133,6 +142,8 @@ export class Host {
       defaultTtl,
       acquireRecentList: (name, mask, slots) => this.recent.acquire(name, mask, slots),
       releaseRecentList: (list) => this.recent.release(list),
+      acquireSet: (name) => heldSet(this.sets, name),
+      releaseSet: (held) => this.sets.release(setOf(held)),
       tracking: this.#conntrack,
       share: (kind, name, make) => this.#shared.acquire(kind, name, make),
       unshare: (kind, name) => this.#shared.release(kind, name),
@@ -190,7 +201,14 @@ export class Host {
     )
     const accounts = new Set(this.#accounts.keys())
     const refusals = [...ruleset.tables.values()].flatMap((table) => {
-      const found = checkTable(table, { family, syntax: this.#registry, profile, inForce, accounts })
+      const found = checkTable(table, {
+        family,
+        syntax: this.#registry,
+        profile,
+        inForce,
+        accounts,
+        sets: this.sets.known,
+      })
       inForce.push({ family, table })
       return found
     })
@@ -215,6 +233,11 @@ export class Host {
     const tables = new Map<Table['name'], Table>()
     for (const [name, loaded] of this.#families[family].tables) tables.set(name, copyTable(loaded))
     return { family, tables }
+  }
+
+  /** The sets as the program ipset sees and changes them. */
+  setsAt(nowNs: bigint): SetKernel {
+    return this.sets.at(this.jiffiesAt(nowNs))
   }
 
   // --- Packets

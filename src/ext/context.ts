@@ -204,6 +204,47 @@ export interface Account {
   bytes: bigint
 }
 
+export type SetSide = 'src' | 'dst'
+
+/** What a rule asks a set about a packet: a side for each part of an element. */
+export interface SetPacket {
+  readonly skb: Skb
+  readonly context: HookContext
+  readonly sides: readonly SetSide[]
+}
+
+/** What must hold of an element's counter, up to 2^64 - 1. */
+export interface CounterQuestion {
+  readonly operator: 'eq' | 'ne' | 'lt' | 'gt'
+  readonly count: bigint
+}
+
+export interface SetTestOptions {
+  readonly returnsNomatch: boolean
+  readonly keepsCounters: boolean
+  readonly keepsSubcounters: boolean
+  readonly packets: CounterQuestion | null
+  readonly bytes: CounterQuestion | null
+}
+
+/** What an element says about marks (`struct ip_set_skbinfo`). */
+export interface SetMarks {
+  readonly mark: number
+  readonly markMask: number
+  readonly priority: number
+  readonly queue: number
+}
+
+/** A set of ipset that a rule holds. Swapping puts another one in its place. */
+export interface HeldSet {
+  readonly name: string
+  /** What the element found says about marks, all zero where sets keep none; null where the packet is not in the set. */
+  test(packet: SetPacket, options: SetTestOptions): SetMarks | null
+  /** A null timeout is the set's own. */
+  add(packet: SetPacket, options: { readonly exist: boolean; readonly timeoutSeconds: number | null }): void
+  delete(packet: SetPacket): void
+}
+
 /** Services of the host that stay the same from packet to packet. */
 export interface HostServices {
   readonly family: Family
@@ -217,6 +258,9 @@ export interface HostServices {
    */
   acquireRecentList(name: string, mask: Address, slots: number): RecentList
   releaseRecentList(list: RecentList): void
+  /** Takes part in a set when a rule that names it is loaded; null where there is none. `releaseSet` undoes it. */
+  acquireSet(name: string): HeldSet | null
+  releaseSet(set: HeldSet): void
   readonly tracking: TrackingServices
   /**
    * What rules share by name as long as one of them is loaded, whatever their table: the first makes it. Families share

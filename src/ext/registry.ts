@@ -54,6 +54,7 @@ import { recent } from './match/recent.ts'
 import { rpfilter } from './match/rpfilter.ts'
 import { rt } from './match/rt.ts'
 import { sctp } from './match/sctp.ts'
+import { set } from './match/set.ts'
 import { socket } from './match/socket.ts'
 import { srh } from './match/srh.ts'
 import { state } from './match/state.ts'
@@ -154,6 +155,7 @@ export const matches: readonly AnyMatch[] = [
   rpfilter,
   rt,
   sctp,
+  set,
   socket,
   srh,
   state,

@@ -14,7 +14,7 @@ import { cutLine, RuleShapes } from './rule-shapes.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
 import { repairDashes } from './script-words.ts'
 import type { SourceText, Span } from './source.ts'
-import type { Syntax } from './syntax.ts'
+import type { KnownSets, Syntax } from './syntax.ts'
 import { verifyTable } from './verify.ts'
 import {
   byteLength,
@@ -29,6 +29,8 @@ export interface RestoreOptions {
   readonly syntax: Syntax
   readonly profile: KernelProfile
   readonly problems: Problems
+  /** The sets of ipset that there are; any name is taken when absent. */
+  readonly sets?: KnownSets | undefined
   /** Keep what the tables hold, as `--noflush` does. Default false. */
   readonly noflush?: boolean
   /** Look at each table as the kernel would when it is committed. Default true. */
@@ -364,13 +366,14 @@ class RestoreReader {
   }
 
   #environment(): CommandEnvironment {
-    const { syntax, profile, problems } = this.#options
+    const { syntax, profile, problems, sets } = this.#options
     const table = this.#table!
     return {
       family: this.#ruleset.family,
       syntax,
       profile,
       problems,
+      sets,
       restoreTable: table.name,
       chains: () => table.chains,
       chainMadeLater: (_table, name) => this.#declaration(name),

@@ -191,6 +191,8 @@ export interface ExtensionSyntax<Data = unknown> {
   advise?(data: Data, rule: Rule, profile: KernelProfile): Refusal | null
   /** Present where each rule has a state of its own, so that two equal rules are not one. */
   readonly load?: unknown
+  /** Names of the sets of ipset that it holds. */
+  setsUsed?(data: Data): readonly string[]
   /** What it asks of the kernel that is not done here when packets are run; null when all of it is. */
   notModelled?(data: Data): Refusal | null
 }

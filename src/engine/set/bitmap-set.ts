@@ -255,7 +255,9 @@ export class BitmapSet implements SetOfKind {
       if (stored !== null) {
         this.#records.startTime(id, timeout === defaultTimeout ? stored : timeout, nowTicks)
       } else if (ether === null) {
-        this.#records.storeTime(id, timeout)
+        // Where the link address is known, what is stored is taken for a moment, and that one was long ago.
+        const isKnown = this.#isFilled[id] === 1 && timeout !== 0
+        this.#records.storeTime(id, isKnown ? -1 : timeout)
       }
     }
     this.#bits[id] = 1

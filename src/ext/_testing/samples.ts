@@ -100,6 +100,8 @@ export const hostOf = (
   defaultTtl: 64,
   acquireRecentList: never,
   releaseRecentList: never,
+  acquireSet: never,
+  releaseSet: never,
   tracking: { countTraffic: never, useLabels: never, releaseLabels: never, newCounter: never },
   share: never,
   unshare: never,

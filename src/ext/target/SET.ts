@@ -5,20 +5,14 @@
  * Kernel: net/netfilter/xt_set.c, `set_target_v3()`, Linux 6.18. Syntax: iptables extensions/libxt_SET.c and libxt_set.h,
  * 1.8.9.
  *
- * The sets themselves are made by ipset. Where it is not known which there are, any name is taken; a host has none.
+ * The sets themselves are made by ipset. Where it is not known which there are, any name is taken.
  */
 import { type Refusal, refuse } from '../../lang/diagnostic.ts'
 import { parseNumber } from '../../lang/numbers.ts'
-import { flag, type OptionText, value } from '../../lang/options.ts'
-import type { OptionEnvironment, OptionSpec } from '../../lang/syntax.ts'
-import { byteLength } from '../../lang/words.ts'
+import { flag, value } from '../../lang/options.ts'
+import { printSetUse, type SetUse, setUse, whyUnfit } from '../_set-use.ts'
+import type { HeldSet, SetTestOptions } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
-
-export interface SetUse {
-  readonly name: string
-  /** Where each dimension of an element is taken from. */
-  readonly sides: readonly ('src' | 'dst')[]
-}
 
 export interface SetChange {
   readonly add: SetUse | null
@@ -33,17 +27,34 @@ export interface SetChange {
   readonly mapQueue: boolean
 }
 
-const nameBytes = 31
-const mostSides = 6
+/** The sets that a rule holds. */
+interface Held {
+  readonly add: HeldSet | null
+  readonly delete: HeldSet | null
+  readonly map: HeldSet | null
+}
 
-export const SET = defineTarget<SetChange>()({
+const mostTimeoutSeconds = 2147483
+
+const plainTest: SetTestOptions = {
+  returnsNomatch: false,
+  keepsCounters: false,
+  keepsSubcounters: false,
+  packets: null,
+  bytes: null,
+}
+
+export const SET = defineTarget<SetChange, Held>()({
   name: 'SET',
   families: bothFamilies,
   doc: "Add the packet's addresses to a set, or delete them.",
   options: {
-    'add-set': setUse({ doc: 'add to this set' }),
-    'del-set': setUse({ doc: 'delete from this set' }),
-    'map-set': setUse({ doc: 'take from this set what it holds of the packet' }),
+    'add-set': setUse({ doc: 'add to this set', saidTwice: '--add-set can be specified only once' }),
+    'del-set': setUse({ doc: 'delete from this set', saidTwice: '--del-set can be specified only once' }),
+    'map-set': setUse({
+      doc: 'take from this set what it holds of the packet',
+      saidTwice: '--map-set can be specified only once',
+    }),
     exist: flag({ doc: 'begin the time of what is there anew' }),
     timeout: value(parseTimeout, { doc: 'seconds until it is forgotten', metavar: 'SECONDS' }),
     'map-mark': flag({ doc: 'take the mark' }),
@@ -77,20 +88,50 @@ export const SET = defineTarget<SetChange>()({
       .map((word) => ` ${word}`)
       .join(''),
 
-  check({ add, delete: del, map }, _rule, { sets }) {
-    const missing = [add, del, map].find((use) => use !== null && sets !== undefined && !sets.has(use.name))
-    return missing == null ? null : noSet(missing.name)
+  check(data, _rule, { family, table, hooks, sets }) {
+    for (const name of namesOf(data)) {
+      const unfit = whyUnfit(name, family, sets)
+      if (unfit !== null) return unfit
+    }
+    if (data.map === null) return null
+    if (table !== 'mangle') {
+      return { code: 'not-in-table', message: '--map-set works in the table mangle only' }
+    }
+    const late = ['FORWARD', 'OUTPUT', 'POSTROUTING']
+    if ((!data.mapPriority && !data.mapQueue) || hooks.every((hook) => late.includes(hook))) return null
+    return {
+      code: 'not-in-hook',
+      message: '--map-prio and --map-queue work in FORWARD, OUTPUT and POSTROUTING only',
+    }
+  },
+  setsUsed: (data) => namesOf(data),
+
+  load(data, host) {
+    const acquire = (use: SetUse | null): HeldSet | null => use && host.acquireSet(use.name)
+    return { add: acquire(data.add), delete: acquire(data.delete), map: acquire(data.map) }
+  },
+  unload(held, host) {
+    for (const set of [held.add, held.delete, held.map]) if (set !== null) host.releaseSet(set)
   },
 
-  act: () => ({ kind: 'continue' }),
+  act(data, skb, context, held) {
+    const packet = (use: SetUse) => ({ skb, context, sides: use.sides })
+    if (held.add !== null) {
+      held.add.add(packet(data.add!), {
+        exist: data.exist,
+        timeoutSeconds: data.timeoutSeconds && Math.min(data.timeoutSeconds, mostTimeoutSeconds),
+      })
+    }
+    held.delete?.delete(packet(data.delete!))
+    const marks = held.map?.test(packet(data.map!), plainTest) ?? null
+    // Priority and queue are of no consequence here.
+    if (marks !== null && data.mapMark) skb.mark = ((skb.mark & ~marks.markMask) ^ marks.mark) >>> 0
+    return { kind: 'continue' }
+  },
 })
 
-const noSet = (name: string) => ({
-  code: 'no-set',
-  message: `there is no set ${name}`,
-  notes: ['sets are made with ipset, before the rules that name them'],
-  said: `Set ${name} doesn't exist.\n`,
-})
+const namesOf = ({ add, delete: del, map }: SetChange): string[] =>
+  [add, del, map].flatMap((use) => (use === null ? [] : [use.name]))
 
 const words = (data: SetChange, dashes: string): string[] => [
   ...useWords(`${dashes}add-set`, data.add),
@@ -104,7 +145,7 @@ const words = (data: SetChange, dashes: string): string[] => [
 ]
 
 const useWords = (option: string, use: SetUse | null): string[] =>
-  use === null ? [] : [`${option} ${use.name} ${use.sides.join(',')}`]
+  use === null ? [] : [`${option} ${printSetUse(use)}`]
 
 /** Source: set_target_check_v3(). */
 function whyNot(data: SetChange): Refusal | null {
@@ -141,35 +182,6 @@ const onlyWith = (option: string, other: string, said: string): Refusal => ({
   message: `${option} needs ${other} beside it`,
   said,
 })
-
-function setUse(spec: OptionText): OptionSpec<SetUse> {
-  return value(parseSetUse, { metavar: 'NAME src|dst[,...]', words: 2, ...spec })
-}
-
-/** Words that only begin with `src` or `dst` are taken, too. */
-function parseSetUse(text: string, { sets }: OptionEnvironment): SetUse {
-  const blank = text.lastIndexOf(' ')
-  const [name, flags] = [text.slice(0, Math.max(0, blank)), text.slice(blank + 1)]
-  if (byteLength(name) > nameBytes) {
-    return refuse('name-too-long', `has a name of more than ${nameBytes} characters`, {
-      said: `setname \`${name}' too long, max ${nameBytes} characters.`,
-    })
-  }
-  if (sets !== undefined && !sets.has(name)) {
-    return refuse('no-set', `names a set that does not exist`, { said: `Set ${name} doesn't exist.\n` })
-  }
-  const sides = flags.split(',').map((part) => {
-    const side = (['src', 'dst'] as const).find((each) => part.startsWith(each))
-    if (side !== undefined) return side
-    return refuse('bad-side', 'must end in src and dst, with commas between', {
-      said: "You must specify (the comma separated list of) 'src' or 'dst'.",
-    })
-  })
-  if (sides.length <= mostSides) return { name, sides }
-  return refuse('too-many-sides', `has more than ${mostSides} times src or dst`, {
-    said: `Can't be more src/dst options than ${mostSides}.`,
-  })
-}
 
 function parseTimeout(text: string): number {
   const max = 4294967294n

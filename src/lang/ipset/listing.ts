@@ -12,6 +12,8 @@ export interface ListingOptions {
   readonly sorted: boolean
   /** Names only, or headers only; `save` knows neither. */
   readonly only: 'names' | 'headers' | null
+  /** Whether everything is told, what ipset itself leaves out, too. */
+  readonly isWhole?: boolean
 }
 
 export function printSets(sets: readonly ListedSet[], options: ListingOptions): string {
@@ -48,8 +50,12 @@ function printSet({ header, members }: ListedSet, options: ListingOptions, piece
   if (mode === 'xml') pieces.push('</ipset>\n')
 }
 
-function printHeader(header: SetHeader, type: ToolType, { mode, only }: ListingOptions): string {
-  const options = printCreate(type.create, header.create, header.family).filter(
+function printHeader(
+  header: SetHeader,
+  type: ToolType,
+  { mode, only, isWhole = false }: ListingOptions,
+): string {
+  const options = printCreate(type.create, header.create, header.family, isWhole).filter(
     ([name]) => name !== 'family' || type.family === 'both',
   )
   const { name, memoryBytes, references, entries } = header

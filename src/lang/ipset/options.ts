@@ -206,6 +206,7 @@ export function printCreate(
   options: readonly string[],
   create: CreateAttributes,
   family: Family | null,
+  isWhole: boolean,
 ): Printed[] {
   return options.flatMap((option): Printed[] => {
     switch (option) {
@@ -232,8 +233,10 @@ export function printCreate(
       case 'bucketsize':
       case 'size':
         return create[option] === undefined ? [] : [[option, String(create[option])]]
+      case 'forceadd':
+        // The kernel does not tell of it.
+        return isWhole && create.forceadd ? [[option, null]] : []
       default:
-        // The kernel does not tell of forceadd.
         return []
     }
   })

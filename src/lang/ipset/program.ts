@@ -19,8 +19,8 @@ export interface IpsetAnswer {
   readonly exitCode: 0 | 1 | 2
   readonly stdout: string
   readonly stderr: string
-  /** What `-file` names is to hold this text. */
-  readonly file?: { readonly path: string; readonly text: string }
+  /** Where `stdout` is to be written instead (`-file`). */
+  readonly file?: string
 }
 
 /**
@@ -93,7 +93,7 @@ class Session {
     }
     const [stdout, stderr] = [this.#stdout.join(''), this.#stderr.join('')]
     if (!this.#isFileWritten) return { exitCode, stdout, stderr }
-    return { exitCode, stdout: '', stderr, file: { path: this.#file!, text: stdout } }
+    return { exitCode, stdout, stderr, file: this.#file! }
   }
 
   /** Does what a command line says; what goes wrong ends the program. */

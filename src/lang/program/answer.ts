@@ -1,4 +1,5 @@
 /** What one run of a program answers, and the messages that all of them share. */
+import type { SetKernel } from '../ipset/kernel.ts'
 import type { KernelProfile } from '../profile.ts'
 import type { Family, Rule, Ruleset } from '../rule.ts'
 import type { KnownSets, Syntax } from '../syntax.ts'
@@ -21,6 +22,8 @@ export interface Machine {
   readonly profile: KernelProfile
   /** The sets of ipset that there are; none when absent. */
   readonly sets?: KnownSets
+  /** The same for the program ipset. */
+  readonly ipset?: SetKernel
   /** The accounting objects (nfacct) that there are; none when absent. */
   readonly accounts?: ReadonlySet<string>
 }

@@ -13,6 +13,7 @@ import {
   calledWrongly,
   done,
   type Machine,
+  noSets,
   type Told,
   verifyContext,
   version,
@@ -77,7 +78,7 @@ function restoreText(
   machine: Machine,
 ): Answer {
   const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore'
-  const { rulesets, syntax, profile } = machine
+  const { rulesets, syntax, profile, sets = noSets } = machine
   const ruleset = rulesets[family]
   const isTest = given.has('test')
   const target = isTest ? newRuleset(family) : ruleset
@@ -94,6 +95,7 @@ function restoreText(
     syntax,
     profile,
     problems,
+    sets,
     noflush: given.has('noflush'),
     verify: false,
     // A test stops in front of the kernel.

@@ -1,5 +1,6 @@
 /** What the programs do. */
-import type { Answer, Machine } from './answer.ts'
+import { runIpset } from '../ipset/program.ts'
+import { type Answer, done, type Machine } from './answer.ts'
 import { runIptables } from './iptables.ts'
 import type { Program } from './programs.ts'
 import { runRestore } from './restore.ts'
@@ -12,18 +13,20 @@ export { type Program, programNamed, programs } from './programs.ts'
  * it, for the comments of `-save`.
  */
 export function runProgram(
-  { family, kind }: Program,
+  program: Program,
   args: readonly string[],
-  input: string,
+  input: string | null,
   machine: Machine,
   date: string,
 ): Answer {
-  switch (kind) {
+  switch (program.kind) {
     case 'command':
-      return runIptables(args, family, machine)
+      return runIptables(args, program.family, machine)
     case 'save':
-      return runSave(args, family, machine, date)
+      return runSave(args, program.family, machine, date)
     case 'restore':
-      return runRestore(args, input, family, machine)
+      return runRestore(args, input ?? '', program.family, machine)
+    case 'sets':
+      return machine.ipset === undefined ? done() : runIpset(args, input, machine.ipset)
   }
 }

@@ -3,10 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Call, CallAnswer, SandboxFiles } from './sandbox.ts'
 
-/** `iptables-restore FILE` names what it reads. */
-export function inputOf({ args, input, folder }: Call, reads: boolean): Uint8Array {
-  const file = reads ? args.findLast((word) => !word.startsWith('-')) : undefined
-  if (file === undefined) return input
+/** What a call reads: the file that its words name, or standard input. */
+export function inputOf({ input, folder }: Call, file: string | null): Uint8Array {
+  if (file === null) return input
   try {
     return readFileSync(resolve(folder, file))
   } catch {
@@ -28,7 +27,6 @@ export function answerOther(call: Call, files: string | null, sandbox: SandboxFi
     case 'wget':
     case 'curl':
       return answerDownload(call, files)
-    case 'ipset':
     case 'nft':
       return said(1, '', `postern sh: ${call.program} is not there yet\n`)
     default:
