@@ -263,7 +263,7 @@ export class HashTable {
     const [start, size, used] = [this.#start[bucket]!, this.#size[bucket]!, this.#used[bucket]!]
     let holes = 0
     for (let record = start; record < start + used; record++) if (this.#flags[record] === 0) holes++
-    if (used === 0) this.#dissolve(bucket)
+    if (holes === used) this.#dissolve(bucket)
     else if (holes >= blockStep) this.#compact(bucket, start, size, used)
   }
 
@@ -275,11 +275,6 @@ export class HashTable {
   }
 
   #compact(bucket: number, start: number, size: number, used: number): void {
-    if (size === blockStep) {
-      // Two holes in two places: nothing is left.
-      this.#dissolve(bucket)
-      return
-    }
     const to = this.#allocate(size - blockStep)
     let next = to
     for (let record = start; record < start + used; record++) {
