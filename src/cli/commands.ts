@@ -23,6 +23,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./check.ts')).check,
   },
   {
+    name: 'explain',
+    summary: 'say what the code of a diagnostic means',
+    arguments: ['[code...]'],
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
     name: 'fmt',
     summary: 'print rules as iptables-save would after loading them',
     arguments: ['<file>'],

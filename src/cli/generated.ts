@@ -1,4 +1,6 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
+
+import { catalogueText } from '../ext/catalogue/index.ts'
 import { posternJsonSchema } from '../guard/config/yaml/schema.ts'
 import { rulesJsonSchema } from '../lang/json.ts'
 import { scenarioJsonSchema } from '../scenario/schema.ts'
@@ -19,6 +21,7 @@ export async function generatedFiles(): Promise<GeneratedFile[]> {
   return [
     { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
     { path: 'docs/postern.schema.json', text: `${JSON.stringify(posternJsonSchema(), null, 2)}\n` },
+    { path: 'docs/diagnostics.md', text: catalogueText() },
     { path: 'docs/rules.schema.json', text: `${JSON.stringify(rulesJsonSchema(), null, 2)}\n` },
     ...manualPages([...(await loadCommands()), help]).map(({ fileName, text }) => ({
       path: `man/${fileName}`,

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type CatalogueEntry, catalogue, entryOf, textOfExample } from '../src/ext/catalogue/index.ts'
+import { registry } from '../src/ext/registry.ts'
+import { parseRules } from '../src/lang/read.ts'
+import { SourceText } from '../src/lang/source.ts'
+import { reviewRules } from '../src/scenario/review.ts'
+
+function check(text: string, { family = 'ipv4' }: CatalogueEntry) {
+  const options = { family, syntax: registry, advice: true, review: reviewRules }
+  return parseRules(new SourceText('example', text), options).diagnostics
+}
+
+describe('each example', () => {
+  it.each(catalogue.map((entry) => [entry.code, entry] as const))('%s', (code, entry) => {
+    const { text, start, end } = textOfExample(entry.wrong)
+    const found = check(text, entry).map(({ code: said, severity, span }) => ({
+      code: code.startsWith('*') ? said.replace(/^[^/]+/, '*') : said,
+      severity,
+      at: span === null ? null : text.slice(span.start, span.end),
+      start: span?.start,
+    }))
+    expect(found).toEqual([{ code, severity: entry.severity, at: text.slice(start, end), start }])
+    expect(check(textOfExample(entry.mended).text, entry)).toEqual([])
+  })
+})
+
+/** What no text of rules alone can bring about. */
+const unseen = [
+  // After 5000 errors.
+  'file/given-up',
+  // Of the programs on a virtual host, and of hosts.
+  'file/commit-refused',
+  'rule/cannot-run',
+  'rule/not-founded',
+  'rule/other-terms',
+]
+
+it('no code of this room is missing', () => {
+  const folder = join(import.meta.dirname, '../src/lang')
+  const said = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('test') && !name.startsWith('_'))
+    .flatMap((name) => [
+      ...readFileSync(join(folder, name), 'utf8').matchAll(
+        /(?:say\(\s*|code: |gluedWord\()'([a-z]+\/[a-z0-9-]+)'/g,
+      ),
+    ])
+    .map(([, code]) => code!)
+  expect(said.length).toBeGreaterThan(90)
+  const missing = [...new Set(said)].filter((code) => entryOf(code) === null && !unseen.includes(code))
+  expect(missing).toEqual([])
+})
