@@ -30,6 +30,8 @@ describe('each example', () => {
 const unseen = [
   // After 5000 errors.
   'file/given-up',
+  // Comes with option/ignored always.
+  'option/wait-interval-alone',
   // Of the programs on a virtual host, and of hosts.
   'file/commit-refused',
   'rule/cannot-run',

@@ -97,6 +97,20 @@ export const aboutWords: readonly CatalogueEntry[] = [
     mended: '-A INPUT -p udp -j DROP',
   },
   {
+    code: 'option/bad-wait',
+    severity: 'error',
+    means: '-w takes a number of seconds, -W one of microseconds.',
+    wrong: 'iptables -w «soon» -A INPUT -p udp -j DROP\n',
+    mended: 'iptables -w 5 -A INPUT -p udp -j DROP\n',
+  },
+  {
+    code: 'option/ignored',
+    severity: 'warning',
+    means: 'iptables has the option for old scripts, and does nothing with it.',
+    wrong: 'iptables -w «-W» 100 -A INPUT -p udp -j DROP\n',
+    mended: 'iptables -w -A INPUT -p udp -j DROP\n',
+  },
+  {
     code: 'command/missing',
     severity: 'error',
     means: 'A line needs a command: -A, -I, -N, -P and so on.',
