@@ -33,7 +33,7 @@ export class Contradictions {
     if (named === null) {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
     }
-    const found = mayHoldOthers(text, named) ? addressesIn(text) : null
+    const found = mayHoldOthers(text, named) ? addressesIn(text.replace(ownEnd, '')) : null
     if (found === null || new Set(found).size <= 1) {
       // process numbers are used again: the newest line is right
       this.#confirm(connection, address, nowMs)
@@ -65,6 +65,9 @@ function mayHoldOthers(text: string, one: string): boolean {
   const at = text.indexOf(one)
   return at < 0 || somewhat.test(text.slice(0, at)) || somewhat.test(text.slice(at + one.length))
 }
+
+/** What a server writes at the end about itself: the address that was called. */
+const ownEnd = /(?: via \S+| on \S+ port \d+)(?: \[preauth\])?\s*$/
 
 const somewhat = /\d\.\d+\.\d|:[0-9a-fA-F]*:/
 
