@@ -118,6 +118,8 @@ export const cases: Readonly<Record<string, readonly string[]>> = {
     `[DEFAULT]\na = %(b)s\nb = %(a)s\n${jail}ignoreip = %(a)s\n`,
     `[DEFAULT]\na = %(b)s%(b)s\nb = %(c)s\nc = x%%y\n${jail}ignoreip = %(a)s\n`,
     `[DEFAULT]\na1=%(a2)s\na2=%(a3)s\na3=%(a4)s\na4=%(a5)s\na5=%(a6)s\na6=%(a7)s\na7=%(a8)s\na8=%(a9)s\na9=x\n${jail}ignoreip = %(a1)s\n`,
+    `[DEFAULT]\na1=%(a2)s\na2=%(a3)s\na3=%(a4)s\na4=%(a5)s\na5=%(a6)s\na6=%(a7)s\na7=%(a8)s\na8=%(a9)s\na9=%%\n${jail}ignoreip = %(a1)s\n`,
+    `[DEFAULT]\na1=%(a2)s\na2=%(a3)s\na3=%(a4)s\na4=%(a5)s\na5=%(a6)s\na6=%(a7)s\na7=%(a8)s\na8=%(a9)s\na9=%(b)s\nb=%%\n${jail}ignoreip = %(a1)s\n`,
     `[DEFAULT]\na1=%(a2)s\na2=%(a3)s\na3=%(a4)s\na4=%(a5)s\na5=%(a6)s\na6=%(a7)s\na7=%(a8)s\na8=%(a9)s\na9=%(b)s\nb=%(c)s\nc=%(d)s\nd=%%\n${jail}ignoreip = %(a1)s\n`,
     `${jail}failregex = %(known/failregex)s\n  ^y <HOST>\n`,
     `${jail}failregex = <known/failregex>\n`,

@@ -221,7 +221,7 @@ function commentStart(line: string): number | null {
   const first = line[indentOf(line)]
   if (first === '#' || first === ';') return 0
   for (let at = line.indexOf(';'); at >= 0; at = line.indexOf(';', at + 1)) {
-    if (at === 0 || isBlank(line[at - 1]!)) return at
+    if (isBlank(line[at - 1]!)) return at
   }
   return null
 }
