@@ -181,7 +181,10 @@ export class JailDecider {
     const earlier = this.#options.history.earlier(count.id, this.settings.name)
     if (earlier === null || timeMs <= earlier.startMs) return
     const weight = failureWeight(earlier.count, this.#limits.maxRetry)
-    if (weight > 1) addWeight(this.#memory, count, weight - 1, attempts)
+    if (weight <= 1) return
+    addWeight(this.#memory, count, weight - 1, attempts)
+    // fail2ban's total counts the added weight as one more failure.
+    this.totalFailed++
   }
 
   #banOf(
