@@ -176,6 +176,23 @@ describe('a guard', () => {
     expect(log).toContain("[failing] Failed to execute action 'no'")
   })
 
+  it('asks ignorecommand, and looks up names that are allowed', async () => {
+    guard.start([
+      jail('ssh', {
+        ignoreCommand: 'test <ip> = 192.0.2.1',
+        ignoreAddresses: ['localhost'],
+        ignoreSelf: false,
+      }),
+    ])
+    await guard.settle()
+    for (const address of ['192.0.2.1', '192.0.2.2', '127.0.0.1'])
+      for (let count = 0; count < 3; count++) failed(address)
+    await guard.settle()
+    await guard.settle()
+    expect(banned()).toEqual(['192.0.2.2'])
+    expect(done()).toEqual(['start', 'ban ssh 192.0.2.2 root'])
+  })
+
   it('puts back what somebody took away', async () => {
     guard.start([jail()])
     for (let count = 0; count < 3; count++) failed('192.0.2.1')

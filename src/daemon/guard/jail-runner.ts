@@ -4,12 +4,13 @@
  * What a batch of lines led to, and where reading stands after it, are kept together: whatever happens to the process,
  * no line counts twice and none is passed over. Only then do actions run.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Ban } from '../../guard/ban.ts'
 import { AllowList, type Decision, JailDecider, lineTime } from '../../guard/decide/index.ts'
 import type { Failure } from '../../guard/failure.ts'
 import { createFilter, type Filter } from '../../guard/filter/index.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
-import { makeAction } from '../../linux/bans/index.ts'
+import { fillTags, makeAction } from '../../linux/bans/index.ts'
 import {
   decoderOf,
   type FilePosition,
@@ -18,8 +19,10 @@ import {
   LogFollower,
 } from '../../linux/follow/index.ts'
 import { ActionQueue } from './action-queue.ts'
+import { hasNames, resolveNames } from './allowed-names.ts'
 import { beginOf } from './begin.ts'
 import { localSeconds } from './guard-log.ts'
+import { jailTag } from './jail-tags.ts'
 import type { Services } from './services.ts'
 
 /** Characters of a line that the filter sees. */
@@ -30,6 +33,9 @@ const mostErrors = 100
 const checkEveryMs = 30_000
 /** After a banned address was seen again: not more often than this. */
 const checkAgainMs = 3_000
+/** How often names in `ignoreip` are looked up, and how long the start waits for them, in milliseconds. */
+const resolveEveryMs = 300_000
+const resolveFirstMs = 5_000
 /** Milliseconds of work after which others get their turn. */
 const turnMs = 20
 
@@ -47,6 +53,9 @@ export class JailRunner {
   #pumping: Promise<void> | null = null
   #again = false
   #errors = 0
+  #resolvedMs = Number.NEGATIVE_INFINITY
+  /** Bans that the jail's `ignorecommand` is asked about. */
+  #asking: Promise<unknown> = Promise.resolve()
   #checkedMs = 0
   #isStopped = false
 
@@ -115,6 +124,7 @@ export class JailRunner {
     this.#stopWatching?.()
     this.#journal?.stop()
     await this.#pumping
+    await this.#asking
     this.#follower?.close()
     if (lift) for (const action of this.#actions) action.stop([...this.decider.bans])
     await Promise.all(this.#actions.map((action) => action.idle()))
@@ -134,6 +144,7 @@ export class JailRunner {
       this.#lift(over)
     }
     if (this.#checkedMs + checkEveryMs <= nowMs) this.#check(nowMs)
+    if (this.#resolvedMs + resolveEveryMs <= nowMs) void this.#resolveNames()
   }
 
   /** When the next ban ends, in milliseconds since 1970. */
@@ -148,7 +159,7 @@ export class JailRunner {
       if (made.kind === 'already' && made.prolonged) store.record(made.ban)
       return made
     })
-    this.#act([decision])
+    this.#act([decision], true)
     return decision
   }
 
@@ -187,6 +198,7 @@ export class JailRunner {
 
   async idle(): Promise<void> {
     await this.#pumping
+    await this.#asking
     await Promise.all(this.#actions.map((action) => action.idle()))
   }
 
@@ -260,17 +272,11 @@ export class JailRunner {
     return decision
   }
 
-  #act(decisions: readonly Decision[]): void {
+  /** `byHand`: nobody is asked whether the address should be ignored. */
+  #act(decisions: readonly Decision[], byHand = false): void {
     const bans: Ban[] = []
     for (const decision of decisions) {
       if (decision.kind === 'banned') {
-        this.#say('NOTICE', 'actions', `Ban ${decision.ban.id}`)
-        if (decision.ban.count > 1 && this.settings.increment.enabled)
-          this.#say(
-            'NOTICE',
-            'actions',
-            `Increase Ban ${decision.ban.id} (${decision.ban.count} # ${decision.ban.seconds}s)`,
-          )
         bans.push(decision.ban)
       } else if (decision.kind === 'already') {
         this.#say(
@@ -283,7 +289,44 @@ export class JailRunner {
       } else if (decision.kind === 'expired')
         this.#say('INFO', 'actions', `Ignore ${decision.ban.id}, expired bantime`)
     }
-    if (bans.length > 0) for (const action of this.#actions) action.ban(bans, false)
+    if (bans.length === 0) return
+    const { ignoreCommand } = this.settings
+    if (byHand || ignoreCommand === undefined) this.#enforce(bans)
+    else this.#asking = Promise.all([this.#asking, this.#enforceUnlessIgnored(bans, ignoreCommand)])
+  }
+
+  #enforce(bans: readonly Ban[]): void {
+    for (const { id, count, seconds } of bans) {
+      this.#say('NOTICE', 'actions', `Ban ${id}`)
+      if (count > 1 && this.settings.increment.enabled)
+        this.#say('NOTICE', 'actions', `Increase Ban ${id} (${count} # ${seconds}s)`)
+    }
+    for (const action of this.#actions) action.ban(bans, false)
+  }
+
+  /** Asks the jail's `ignorecommand` about each: where it ends with 0, nothing happens to the address. */
+  async #enforceUnlessIgnored(bans: readonly Ban[], command: string): Promise<void> {
+    for (const ban of bans) {
+      const tagOf = (tag: string): string | undefined =>
+        tag === 'ip' ? (ban.address ?? ban.id) : tag === 'fid' ? ban.id : undefined
+      const filled = fillTags(command, tagOf, ban.groups)
+      const { status } = await this.#services.run('/bin/sh', ['-c', filled.command], {
+        variables: filled.variables,
+      })
+      if (this.decider.bans.get(ban.id) !== ban) continue
+      if (status !== 0) this.#enforce([ban])
+      else {
+        this.decider.unban(ban.id)
+        this.#services.store.end(this.name, ban.id)
+        this.#say('INFO', 'filter', `Ignore ${ban.id} by command`)
+      }
+    }
+  }
+
+  /** Looks up what the names in `ignoreip` stand for. */
+  #resolveNames(): Promise<void> {
+    this.#resolvedMs = this.#services.now()
+    return resolveNames(this.#allowed, (message) => this.#say('WARNING', 'filter', `ignoreip: ${message}`))
   }
 
   #lift(bans: readonly Ban[]): void {
@@ -315,7 +358,13 @@ export class JailRunner {
     this.#follower = new LogFollower({ patterns: logPaths, decode, positions, begin })
     const pump = (): void => void this.pump()
     this.#stopWatching = this.#follower.watch(pump)
-    pump()
+    if (!hasNames(this.#allowed)) {
+      pump()
+      return
+    }
+    // Who is allowed by name must be known before anybody is banned.
+    this.#again = true
+    this.#pumping = Promise.race([this.#resolveNames(), pause(resolveFirstMs)]).then(() => this.#readAgain())
   }
 
   #followJournal(nowMs: number): void {
@@ -346,35 +395,12 @@ export class JailRunner {
       nowMs: now,
       say: (level: 'info' | 'warning' | 'error', message: string) =>
         this.#say(level.toUpperCase() as 'INFO', 'actions', message),
-      tagOf: (tag: string, ban: Ban) => this.#tagOf(tag, ban),
+      tagOf: (tag: string, ban: Ban) => jailTag(tag, ban, this.decider),
     }
     const action = makeAction(settings, context, run)
     return new ActionQueue(enforce ? action : { ...unarmed, name: settings.name }, (error) =>
       this.#say('ERROR', 'actions', `Failed to execute action '${settings.name}': ${error.message}`),
     )
-  }
-
-  #tagOf(tag: string, ban: Ban): string | undefined {
-    switch (tag) {
-      case 'jail.banned':
-        return `${this.decider.bans.size}`
-      case 'jail.banned_total':
-        return `${this.decider.totalBanned}`
-      case 'jail.found':
-        return `${this.decider.currentlyFailed}`
-      case 'jail.found_total':
-        return `${this.decider.totalFailed}`
-      case 'ipmatches':
-      case 'ipjailmatches':
-        return ban.matches.join('\n')
-      case 'ipfailures':
-      case 'ipjailfailures':
-        return `${ban.failures}`
-      case 'ip-rev':
-        return (ban.address ?? ban.id).split('.').reverse().join('.')
-      default:
-        return undefined
-    }
   }
 
   #say(...[level, speaker, message]: Parameters<Services['log']['say']>): void {
