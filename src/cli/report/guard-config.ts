@@ -190,7 +190,7 @@ function folded(text: string, columns: number): string[] {
   const lines: string[] = []
   let rest = text
   while (rest.length > columns) {
-    const blank = rest.lastIndexOf(' ', columns)
+    const blank = rest.lastIndexOf(' ', columns - 1)
     const cut = blank > columns / 2 ? blank + 1 : columns
     lines.push(rest.slice(0, cut))
     rest = rest.slice(cut)
