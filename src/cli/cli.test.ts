@@ -218,6 +218,35 @@ describe('--json', () => {
     expect(stdout).not.toContain('"source"')
   })
 
+  it('trace: a flow is its packets, and what became of it', async () => {
+    const host = ['--address', 'eth0=203.0.113.1/24', '--address', 'eth1=192.168.1.1/24', '--forwarding']
+    const way = 'eth0 198.51.100.7 > 192.168.1.9:80'
+    const argv = ['good.v4', ...host, '--route', 'default via 203.0.113.254', '--every', '1s']
+    const told = [`web: connect ${way}`, 'web: request 200 response 3000', 'web: close']
+    const { status, stdout } = await postern(['trace', '--json', ...argv, ...told], { files })
+    expect(status).toBe(0)
+    const flows = jsonLines(stdout).filter(({ flow }) => flow !== undefined)
+    expect(flows).toEqual([
+      { flow: told[0], at: 0, outcome: 'established' },
+      { flow: told[1], at: 1, outcome: 'established' },
+      { flow: told[2], at: 2, outcome: 'closed' },
+    ])
+    expect(jsonLines(stdout)[0]).toMatchObject({ packet: expect.stringMatching(/^eth0 tcp .* syn /), at: 0 })
+    expect(jsonLines(stdout).length).toBeGreaterThan(8)
+    const text = await postern(['trace', ...argv, `ping eth0 198.51.100.7 > 192.168.1.9`], { files })
+    expect(text.stdout).toMatch(/echo-reply(.*\n)*FLOW {4}ping .*: answered\n/)
+  })
+
+  it.each([
+    ['web: close', 'no flow "web" was opened above'],
+    ['web: connect eth0 198.51.100.7 > 203.0.113.1', 'the destination needs a port'],
+    ['ping eth0 198.51.100.7 > 203.0.113.1:7', 'ping knows no ports'],
+  ])('trace %s: %s', async (told, message) => {
+    const { status, stderr } = await postern(['trace', 'good.v4', told], { files })
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+  })
+
   it('replay: an object for each packet and one for all', async () => {
     const { stdout } = await postern(['replay', '--json', knock, capture])
     const lines = jsonLines(stdout)

@@ -1,25 +1,29 @@
 /** `postern trace`: one packet's journey, rule by rule, and why. */
-import { Host } from '../engine/host.ts'
+import { listed } from '../engine/conntrack/listing.ts'
+import { Host, type PacketOptions } from '../engine/host.ts'
 import { type Outcome, printRuleRef, type TraceEvent } from '../engine/outcome.ts'
 import { type Possibilities, type Possibility, possibilities } from '../engine/possibilities.ts'
 import type { Supposition } from '../engine/suppositions.ts'
 import { registry } from '../ext/registry.ts'
 import { printRuleBody } from '../lang/print.ts'
 import type { Rule } from '../lang/rule.ts'
+import type { Family } from '../net/address.ts'
 import { decodeFrame, decodeIp } from '../net/decode.ts'
-import { encodePacketLine, type PacketLine, parsePacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
 import { durationSeconds, parseDuration, printDuration } from '../scenario/duration.ts'
-import { frameOfLine } from '../scenario/frame.ts'
-import { canBeOwn, guessHost, type Observed } from '../scenario/guess-host.ts'
+import { resultOfOutcome } from '../scenario/engine-judge.ts'
+import { printOutcome } from '../scenario/flow/outcome.ts'
+import { FlowPlayer } from '../scenario/flow/player.ts'
+import { guessHost } from '../scenario/guess-host.ts'
 import { loadRulesets } from '../scenario/rules.ts'
-import type { HostConfig } from '../scenario/scenario.ts'
+import type { Action, HostConfig, Step, StepResult } from '../scenario/scenario.ts'
 import { type Command, familyOptions, jsonOption } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { renderConnections, renderPossibilities, renderTrace, renderVerdict } from './report/trace.ts'
 import { readRules, reportErrors } from './rules-input.ts'
-import { palette } from './style.ts'
+import { paintVerdict, palette } from './style.ts'
+import { actionOf, checkFlows, observedOf, readTold, type Told } from './told.ts'
 
 export const trace: Command = {
   name: 'trace',
@@ -27,11 +31,14 @@ export const trace: Command = {
   description:
     'Runs packets through rules, one after the other on the same host, and shows each hook, table and rule they meet: ' +
     'which condition failed, what was read from and written to recency lists, and what decided. Where a rule asks for what nobody said, every outcome is shown with what is supposed for it.\n\nPackets are written ' +
-    'in one line: interface (or "out" for what the host sends), protocol, addresses, flags. Without --host or ' +
-    '--address the packets themselves say which addresses are the host’s, and the assumption is printed.',
+    'in one line: interface (or "out" for what the host sends), protocol, addresses, flags. Whole conversations take a ' +
+    'line, too, as in scenarios: each of their packets is shown. Without --host or --address the packets themselves say which addresses are the host’s, and the assumption is printed.',
   arguments: [
     { name: '<rules>', doc: 'save file or script of iptables commands; - for standard input' },
-    { name: '<packet...>', doc: 'packet notation: "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn"' },
+    {
+      name: '<packet...>',
+      doc: 'packet notation: "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn"; or a flow: "ssh: connect eth0 198.51.100.7 > 203.0.113.1:22", "ssh: close"',
+    },
   ],
   options: [
     ...familyOptions,
@@ -45,40 +52,108 @@ export const trace: Command = {
       command:
         'postern trace examples/port-knock/rules.v4 "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:3306 syn"',
     },
+    {
+      does: 'how is a whole conversation tracked and translated?',
+      command:
+        'postern trace examples/gateway/rules.v4 --host examples/gateway/scenario.yaml "ping eth1 192.168.1.9 > 198.51.100.7"',
+    },
   ],
 
   async run([rulesPath, ...texts], options, environment) {
     const rules = await readRules(rulesPath!, options, environment)
     if (reportErrors(rulesPath!, rules, environment)) return exit.finding
     const everyNs = readEvery(options.every)
-    const lines = texts.map(readPacket)
+    const all = texts.map(readTold)
     const base = await hostOfOptions(options, environment)
-    const { host: config, assumptions } = guessHost(observedOf(lines, base), base)
+    const { host: config, assumptions } = guessHost(observedOf(all, base), base)
+    checkFlows(all, config)
+    if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
     const newHost = (): Host => {
       const host = new Host(config)
       loadRulesets(host, [...rules.rulesets.values()])
       return host
     }
-    const host = newHost()
-    if (options.json !== true) for (const line of assumptions) environment.stderr(`assumed: ${line}\n`)
-    for (const [at, line] of lines.entries()) {
-      const traced = traceOne(host, config, line, BigInt(at) * everyNs)
-      /** The packet again, on a host that met all those before it, with something supposed. */
-      const again = (supposing: readonly Supposition[]): Traced => {
-        const other = newHost()
-        for (const [before, earlier] of lines.slice(0, at).entries())
-          traceOne(other, config, earlier, BigInt(before) * everyNs)
-        return traceOne(other, config, line, BigInt(at) * everyNs, supposing)
-      }
-      const outcomes = traced.outcome.openQuestion === undefined ? null : possibilities(again)
-      print(
-        { text: texts[at]!, atNs: BigInt(at) * everyNs, outcomes, ...traced },
-        options.json === true,
-        environment,
-      )
-    }
+    const run = new TraceRun(newHost, config, options.json === true, environment)
+    for (const [at, told] of all.entries()) await run.take(told, BigInt(at) * everyNs)
     return exit.ok
   },
+}
+
+/** Something that happened to the host. */
+interface Taken {
+  readonly action: PacketAction
+  readonly atNs: bigint
+}
+
+type PacketAction = Extract<Action, { kind: 'receive' | 'send' | 'socket' }>
+
+class TraceRun {
+  readonly #newHost: () => Host
+  readonly #config: HostConfig
+  readonly #host: Host
+  readonly #player: FlowPlayer
+  readonly #json: boolean
+  readonly #environment: Environment
+  /** Everything so far. */
+  readonly #taken: Taken[] = []
+
+  constructor(newHost: () => Host, config: HostConfig, json: boolean, environment: Environment) {
+    this.#newHost = newHost
+    this.#config = config
+    this.#host = newHost()
+    this.#json = json
+    this.#environment = environment
+    this.#player = new FlowPlayer(config, {
+      name: 'engine',
+      step: async (step) => this.#playStep(step),
+      end: () => Promise.reject(new Error('a trace has no end')),
+      close: async () => {},
+    })
+  }
+
+  async take(told: Told, atNs: bigint): Promise<void> {
+    if (told.kind === 'packet') {
+      this.#trace(told.text, { action: actionOf(told.line, this.#config) as PacketAction, atNs })
+      return
+    }
+    const { text, flow } = told
+    const step = { number: 1, atNs, flow, text, expect: null, span: null }
+    const { result } = await this.#player.play(step)
+    this.#printFlow(text, result)
+  }
+
+  #playStep({ action, atNs, text, number }: Step): StepResult {
+    const outcome = this.#trace(text, { action: action as PacketAction, atNs })
+    return { step: number, at: durationSeconds(atNs), ...resultOfOutcome(outcome, {}) }
+  }
+
+  #trace(text: string, taken: Taken): Outcome {
+    const traced = traceOne(this.#host, taken)
+    /** The packet again, on a host that met all those before it, with something supposed. */
+    const again = (supposing: readonly Supposition[]): Traced => {
+      const other = this.#newHost()
+      for (const earlier of before) traceOne(other, earlier)
+      return traceOne(other, taken, supposing)
+    }
+    const before = [...this.#taken]
+    this.#taken.push(taken)
+    const outcomes = traced.outcome.openQuestion === undefined ? null : possibilities(again)
+    print({ text, atNs: taken.atNs, outcomes, ...traced }, this.#json, this.#environment)
+    return traced.outcome
+  }
+
+  #printFlow(text: string, { at, flow, why, verdict }: StepResult): void {
+    const { stdout, color } = this.#environment
+    const ended = printOutcome(flow!)
+    const isStuck = flow!.at !== null
+    if (this.#json) {
+      stdout(`${JSON.stringify({ flow: text, at, outcome: ended, ...(isStuck && { why }) })}\n`)
+      return
+    }
+    const colors = palette(color.stdout)
+    const said = paintVerdict(colors, isStuck ? verdict! : 'accept', ended)
+    stdout(`${colors.bold('FLOW')}    ${text}: ${said}${isStuck && why ? ` (${why})` : ''}\n\n`)
+  }
 }
 
 interface Traced {
@@ -89,35 +164,37 @@ interface Traced {
   readonly connections: readonly string[]
 }
 
-function traceOne(
-  host: Host,
-  config: HostConfig,
-  line: PacketLine,
-  nowNs: bigint,
-  suppositions: readonly Supposition[] = [],
-): Traced {
+function traceOne(host: Host, { action, atNs }: Taken, suppositions: readonly Supposition[] = []): Traced {
   const events: TraceEvent[] = []
-  const sink = (event: TraceEvent) => void events.push(event)
-  const { mark, circumstances } = line
-  const said = { mark, circumstances, trace: sink, suppositions }
-  const outcome =
-    line.device === null
-      ? host.send(encodePacketLine(line), nowNs, {
-          ...said,
-          socket: {
-            uid: line.uid ?? 0,
-            gid: line.gid ?? 0,
-            ...(line.uid === null && line.gid === null && { isAnonymous: true }),
-          },
-        })
-      : host.receive(frameOfLine(config, line), line.device, nowNs, said)
-  const family = decodeLine(line).family ?? 'ipv4'
-  const printRule = (rule: Rule) => printRuleBody(rule, { family, syntax: registry }).trim()
-  return { events, outcome, printRule, connections: host.connections(nowNs).map(asListed) }
+  const trace = (event: TraceEvent) => void events.push(event)
+  const outcome = run(host, action, atNs, { trace, suppositions })
+  const printRule = (rule: Rule) => printRuleBody(rule, { family: familyOf(action), syntax: registry }).trim()
+  return { events, outcome, printRule, connections: host.connections(atNs).map(listed) }
 }
 
-/** Without the family in front, which conntrack -L leaves out. */
-const asListed = (line: string): string => line.replace(/^ipv[46] +\d+ /, '')
+function run(
+  host: Host,
+  action: PacketAction,
+  nowNs: bigint,
+  how: Pick<PacketOptions, 'trace' | 'suppositions'>,
+): Outcome {
+  if (action.kind === 'socket') {
+    return host.useSocket(action.connection, action.does, action.payload, nowNs, how)
+  }
+  const { mark, circumstances = {} } = action
+  return action.kind === 'receive'
+    ? host.receive(action.frame, action.device, nowNs, { ...how, mark, circumstances })
+    : host.send(action.packet, nowNs, { ...how, mark, circumstances, socket: action.socket })
+}
+
+/** By the version of its header; a connection's by the brackets around its addresses. */
+function familyOf(action: PacketAction): Family {
+  if (action.kind === 'socket') return action.connection.includes('[') ? 'ipv6' : 'ipv4'
+  const packet = new Packet()
+  if (action.kind === 'receive') decodeFrame(packet, action.frame)
+  else decodeIp(packet, action.packet)
+  return packet.family ?? 'ipv4'
+}
 
 interface Printed extends Traced {
   readonly text: string
@@ -176,37 +253,6 @@ function print(
     '',
   ]
   environment.stdout(`${lines.join('\n')}\n`)
-}
-
-function readPacket(text: string): PacketLine {
-  const parsed = parsePacketLine(text)
-  if ('line' in parsed) return parsed.line
-  const { message, start, end, help } = parsed.error
-  const caret = `${' '.repeat(start)}${'^'.repeat(Math.max(1, end - start))}`
-  throw new UsageError(`${message}\n  ${text}\n  ${caret}`, help ?? null)
-}
-
-/** Addresses given by hand are the whole truth; the packets then only name interfaces. */
-function observedOf(lines: readonly PacketLine[], base: HostConfig): Observed[] {
-  const isGiven = base.interfaces.some(({ addresses }) => addresses.length > 0)
-  const observed = lines.flatMap(observe)
-  return isGiven ? observed.map((one) => ({ ...one, own: [] })) : observed
-}
-
-/** An arriving packet goes to the host, a sent one comes from it. */
-function observe(line: PacketLine): Observed[] {
-  const packet = decodeLine(line)
-  if (packet.family === null || packet.defect === 'ip-truncated') return []
-  const own = line.device === null ? packet.source : packet.destination
-  const isLoopback = own.words.length === 1 && own.words[0]! >>> 24 === 127
-  return [{ device: line.device ?? 'eth0', own: canBeOwn(own) && !isLoopback ? [own] : [], mac: null }]
-}
-
-function decodeLine(line: PacketLine): Packet {
-  const packet = new Packet()
-  if (line.content.kind === 'frame') decodeFrame(packet, line.content.bytes)
-  else decodeIp(packet, encodePacketLine(line))
-  return packet
 }
 
 function readEvery(value: unknown): bigint {

@@ -47,21 +47,7 @@ export class EngineJudge implements Judge {
   }
 
   #packetResult(outcome: Outcome): Omit<StepResult, 'step' | 'at'> {
-    const { verdict, by, why, hits, policies, sent, delivered, log, state, accepted, lostBy } = outcome
-    return {
-      verdict,
-      by,
-      why,
-      hits: hits.map(printRuleRef),
-      policies,
-      sent: sent.map(({ if: device, bytes }) => ({ if: device, hex: hexOfBytes(bytes) })),
-      delivered,
-      log,
-      recent: this.#host.recent.readAll(),
-      state: state ?? null,
-      ...(accepted !== undefined && { accepted }),
-      ...(lostBy !== undefined && { lostBy }),
-    }
+    return resultOfOutcome(outcome, this.#host.recent.readAll())
   }
 
   #socketResult(action: Extract<Action, { kind: 'socket' }>, atNs: bigint): Omit<StepResult, 'step' | 'at'> {
@@ -89,4 +75,26 @@ export class EngineJudge implements Judge {
   }
 
   async close(): Promise<void> {}
+}
+
+/** What the engine says of a packet, as a judge says it. */
+export function resultOfOutcome(
+  outcome: Outcome,
+  recent: StepResult['recent'],
+): Omit<StepResult, 'step' | 'at'> {
+  const { verdict, by, why, hits, policies, sent, delivered, log, state, accepted, lostBy } = outcome
+  return {
+    verdict,
+    by,
+    why,
+    hits: hits.map(printRuleRef),
+    policies,
+    sent: sent.map(({ if: device, bytes }) => ({ if: device, hex: hexOfBytes(bytes) })),
+    delivered,
+    log,
+    recent,
+    state: state ?? null,
+    ...(accepted !== undefined && { accepted }),
+    ...(lostBy !== undefined && { lostBy }),
+  }
 }

@@ -7,7 +7,7 @@
 
 import type { Tuple, Zone } from '../../ext/context.ts'
 import type { Address } from '../../net/address.ts'
-import { ipv6Groups, printAddress } from '../../net/address.ts'
+import { ipv6Groups, parseAddress, printAddress } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from './connection.ts'
 import { SctpTrack, sctpStateNames } from './sctp.ts'
@@ -99,3 +99,14 @@ function printPorts({ protocol, sourcePort, destinationPort }: Tuple): string {
       return ''
   }
 }
+
+/**
+ * A line of `/proc/net/nf_conntrack` as `conntrack -L` (1.4.7) has it: no family in front, short IPv6 addresses, no zone where
+ * it is 0, and without the hold that /proc has on what it shows.
+ */
+export const listed = (line: string): string =>
+  line
+    .replace(/^ipv[46] +\d+ /, '')
+    .replace(/(?<=(?:src|dst)=)[0-9a-f:]{39}/g, (long) => printAddress(parseAddress(long)!))
+    .replace(' zone=0 ', ' ')
+    .replace(/(?<=use=)\d+$/, (use) => String(Number(use) - 1))
