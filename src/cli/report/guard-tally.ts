@@ -42,13 +42,15 @@ export class FilterTally {
     for (const { expression } of result.matches) this.failHits[expression]!++
     const failures = result.matches.filter(({ harmless }) => !harmless)
     if (failures.some(({ refused }) => refused !== undefined)) this.refused++
-    if (failures.length > 0) {
+    const someHarmless = result.matches.length > failures.length
+    // a line that one expression says is no failure is none, as fail2ban-regex counts
+    if (failures.length > 0 && !someHarmless && result.ignoredBy === undefined) {
       this.matched++
       this.matchedLines.push(line)
       const [{ id, refused }] = failures as [LineResult['matches'][number]]
       if (id !== undefined && refused === undefined) this.ids.set(id, (this.ids.get(id) ?? 0) + 1)
-    } else if (result.ignoredBy !== undefined || result.matches.length > 0) {
-      if (result.matches.length > 0) this.harmless++
+    } else if (result.ignoredBy !== undefined || someHarmless) {
+      if (someHarmless) this.harmless++
       this.ignored++
       this.ignoredLines.push(line)
     } else {

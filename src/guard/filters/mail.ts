@@ -1,5 +1,5 @@
 /** Mail servers: Postfix, Dovecot, Exim. */
-import { filterText, syslog } from './_text.ts'
+import { filterText } from './_text.ts'
 
 const postfix = `^\\s*(?:\\S+ )?postfix(?:-\\w+)?/(?:\\w+/)?(?:smtpd|postscreen)\\[\\d+\\]: `
 /** A client as Postfix names it: a name that it looked up, and the address. */
