@@ -81,7 +81,12 @@ export const isTimed = ({ rules }: CaseDraft): boolean =>
     tables.some(({ chains }) =>
       chains.some((chain) =>
         chain.rules.some(({ clauses }) =>
-          clauses.some((clause) => clause.startsWith('-m limit') || clause.includes('--seconds')),
+          clauses.some(
+            (clause) =>
+              clause.startsWith('-m limit') ||
+              clause.startsWith('-m hashlimit') ||
+              clause.includes('--seconds'),
+          ),
         ),
       ),
     ),

@@ -1,12 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { matches, targets } from '../../../ext/registry.ts'
 import { SourceText } from '../../../lang/source.ts'
 import { readScenario } from '../../../scenario/read.ts'
 import type { Case } from '../../../scenario/scenario.ts'
 import { caseOf, saveTextOf } from './draft.ts'
 import { generateCase, randomMoments } from './generate.ts'
 import { Random } from './random.ts'
+import { randomRules } from './rules.ts'
 import { scenarioFileOf } from './scenario-file.ts'
+import { drawConversations } from './state/moves.ts'
+import { undrawnMatches, undrawnTargets } from './undrawn.ts'
 
 const taste = { avoidsNftDifferences: false }
 
@@ -123,3 +127,25 @@ test('the variety is there', () => {
   const kinds = new Set(drafts.flatMap((draft) => caseOf(draft).steps.map(({ action }) => action.kind)))
   expect(kinds).toEqual(new Set(['receive', 'send', 'write']))
 })
+
+test('every extension is drawn, but for those with a reason', () => {
+  const seeds = Array.from({ length: 1500 }, (_, at) => at)
+  const rules = [
+    ...seeds.flatMap((seed) => {
+      const random = new Random(seed)
+      return [randomRules(random, 'ipv4', taste), randomRules(random, 'ipv6', taste)]
+    }),
+    ...seeds.slice(0, 200).map((seed) => drawConversations(seed).rules),
+  ]
+  const text = rules.map(saveTextOf).join('')
+  const undrawn = (names: readonly string[], option: string): string[] => {
+    const drawn = new Set([...text.matchAll(new RegExp(`-${option} (\\S+)`, 'g'))].map(([, name]) => name))
+    return names.filter((name) => !drawn.has(name)).sort()
+  }
+  expect(undrawn(names(matches), 'm')).toEqual(Object.keys(undrawnMatches).sort())
+  expect(undrawn(names(targets), 'j')).toEqual(Object.keys(undrawnTargets).sort())
+})
+
+const names = (extensions: readonly { readonly name: string }[]): string[] => [
+  ...new Set(extensions.map(({ name }) => name)),
+]

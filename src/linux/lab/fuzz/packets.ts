@@ -154,9 +154,9 @@ function withExtensions(random: Random, protocol: number, bytes: Uint8Array): [n
     payload = encodeIpv6Extension(next, padding, payload)
     next = destinationOptions
   }
-  if (random.chance(0.2)) {
-    // A routing header of type 4 without segments left.
-    payload = encodeIpv6Extension(next, Uint8Array.of(4, 0, 0, 0, 0, 0), payload)
+  if (random.chance(0.3)) {
+    // A routing header without segments left.
+    payload = encodeIpv6Extension(next, Uint8Array.of(random.pick([4, 4, 0]), 0, 0, 0, 0, 0), payload)
     next = 43
   }
   if (random.chance(0.5)) {

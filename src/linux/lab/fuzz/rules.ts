@@ -6,6 +6,7 @@ import type { Family } from '../../../net/address.ts'
 import { protocolClauses, statefulClauses, statelessClauses } from './clauses.ts'
 import type { ChainDraft, RuleDraft, RulesDraft, TableDraft } from './draft.ts'
 import type { Random } from './random.ts'
+import { randomRareMatch } from './rare-matches.ts'
 import { randomTarget } from './targets.ts'
 import { prefixes } from './world.ts'
 
@@ -75,15 +76,20 @@ function randomTable(random: Random, family: Family, name: TableName, taste: Tas
 function randomRule(random: Random, room: Room, taste: Taste): RuleDraft {
   const target = randomTarget(random, room, taste)
   const clauses = [...baseClauses(random, room)]
-  const protocol = target.needs ?? randomProtocol(random, room.family)
+  const drawn = random.chance(0.15) ? randomRareMatch(random, room) : null
+  const isBoth = target.needs !== undefined && drawn?.needs !== undefined && target.needs !== drawn.needs
+  const rare = isBoth ? null : drawn
+  const needed = target.needs ?? rare?.needs
+  const protocol = needed ?? randomProtocol(random, room.family)
   if (protocol !== null) {
-    const isInverted = target.needs === undefined && random.chance(0.08)
+    const isInverted = needed === undefined && random.chance(0.08)
     clauses.push(`${isInverted ? '! ' : ''}-p ${protocol}`)
     // iptables-nft makes one match of two of the same kind.
     const isDouble = taste.avoidsNftDifferences && target.text.startsWith('-m tcp')
     if (!isInverted && !isDouble && random.chance(0.7))
       clauses.push(...protocolClauses(random, room.family, protocol, taste))
   }
+  if (rare !== null) clauses.push(rare.text)
   if (room.family === 'ipv4' && random.chance(0.04)) clauses.push(random.chance(0.5) ? '-f' : '! -f')
   if (random.chance(0.35)) clauses.push(...statelessClauses(random, room, taste))
   if (random.chance(0.5)) clauses.push(...statefulClauses(random, room, taste))
@@ -107,6 +113,7 @@ function randomProtocol(random: Random, family: Family): string | null {
     [0.3, 'udplite'],
     [0.3, 'gre'],
     [0.2, '99'],
+    [0.2, 'dccp'],
   ])
 }
 

@@ -47,6 +47,7 @@ export function randomTarget(random: Random, room: Room, taste: Taste): TargetDr
     [has('MARK') ? 1.2 : 0, 'MARK'],
     [has('NOTRACK') && room.table === 'raw' ? 1.5 : 0, 'NOTRACK'],
     [room.table === 'mangle' ? 3 : 0, 'change'],
+    [isNat ? 0 : 0.6, 'rare'],
     [has('HMARK') ? 0.3 : 0, 'HMARK'],
     // iptables-nft traces through nf_tables, which tells it elsewhere.
     [has('TRACE') && room.table === 'raw' && !taste.avoidsNftDifferences ? 0.3 : 0, 'TRACE'],
@@ -68,6 +69,8 @@ export function randomTarget(random: Random, room: Room, taste: Taste): TargetDr
       }
     case 'change':
       return change(random, room)
+    case 'rare':
+      return rare(random, room)
     case 'HMARK':
       return {
         text: `-j HMARK --hmark-tuple ${random.pick(['src,dst', 'src,sport,proto', 'dst,dport'])} --hmark-rnd 7 --hmark-mod 3`,
@@ -92,6 +95,35 @@ function change(random: Random, { family }: Room): TargetDraft {
       needs: 'tcp',
     },
     ...(family === 'ipv4' ? [{ text: '-j ECN --ecn-tcp-remove', needs: 'tcp' }] : []),
+  ])
+}
+
+/** Targets that few rulesets have: of most of them only the rule's counter tells. */
+function rare(random: Random, { family, table, hooks }: Room): TargetDraft {
+  const isWithin = (...allowed: readonly string[]): boolean => hooks.every((hook) => allowed.includes(hook))
+  const isMangle = table === 'mangle'
+  return random.pick<TargetDraft>([
+    { text: '-j NFLOG --nflog-group 5' },
+    { text: `-j NFQUEUE --queue-num 7${random.pick([' --queue-bypass', ''])}` },
+    {
+      text: `-j RATEEST --rateest-name r${random.between(1, 2)} --rateest-interval 250ms --rateest-ewmalog 500ms`,
+    },
+    { text: `-j AUDIT --type ${random.pick(['accept', 'drop', 'reject'])}` },
+    ...(isMangle && !hooks.includes('PREROUTING') ? [{ text: '-j CLASSIFY --set-class 1:2' }] : []),
+    ...(isMangle ? [{ text: '-j CHECKSUM --checksum-fill' }] : []),
+    ...(isMangle || table === 'security'
+      ? [{ text: `-j CONNSECMARK --${random.pick(['save', 'restore'])}` }]
+      : []),
+    ...(isMangle && isWithin('PREROUTING')
+      ? [{ text: '-j TPROXY --on-port 80 --tproxy-mark 0x1/0x1', needs: random.pick(['tcp', 'udp']) }]
+      : []),
+    ...(isMangle && family === 'ipv6' && isWithin('INPUT', 'POSTROUTING')
+      ? [{ text: '-j SNPT --src-pfx 2001:db8:2::/64 --dst-pfx 2001:db8:1:8::/64' }]
+      : []),
+    // Beyond the gateway, whose neighbour everybody is.
+    ...(isMangle && family === 'ipv6' && isWithin('PREROUTING', 'OUTPUT')
+      ? [{ text: '-j DNPT --src-pfx 2001:db8:2::/64 --dst-pfx 2001:db8:77::/64' }]
+      : []),
   ])
 }
 

@@ -28,8 +28,8 @@ export function randomTransport(random: Random, family: Family, ends: Ends): Tra
     [0.5, 'sctp'],
     [0.4, 'udplite'],
     [0.3, 'gre'],
-    [0.2, 'dccp'],
-    [0.3, 'unknown'],
+    [0.3, 'dccp'],
+    [0.6, 'unknown'],
   ] as const)
   switch (kind) {
     case 'tcp':
@@ -57,7 +57,10 @@ export function randomTransport(random: Random, family: Family, ends: Ends): Tra
         bytes: encodeDccp({ ...portsOf(random), type: 0, sequence: 1 }, new Uint8Array(4), 20, ends),
       }
     case 'unknown':
-      return { protocol: random.pick([99, 50, 51, 4, 41]), bytes: random.bytes(random.between(0, 40)) }
+      return {
+        protocol: random.pick([99, 50, 51, 108, 135, 4, 41]),
+        bytes: random.bytes(random.between(0, 40)),
+      }
   }
 }
 
