@@ -267,7 +267,11 @@ const rewritesAddresses = ({ rules }: LoadedChain): boolean =>
   rules.some(({ target }) => target.kind === 'extension' && target.definition.rewritesAddresses === true)
 
 const wantsDefragment = ({ rules }: LoadedChain): boolean =>
-  rules.some(({ target }) => target.kind === 'extension' && target.definition.needsDefragment === true)
+  rules.some(
+    ({ matches, target }) =>
+      matches.some(({ definition }) => definition.needsDefragment === true) ||
+      (target.kind === 'extension' && target.definition.needsDefragment === true),
+  )
 
 const targetWantsConntrack = ({ needsConntrack = false }: AnyTarget, data: unknown): boolean =>
   typeof needsConntrack === 'function' ? needsConntrack(data) : needsConntrack

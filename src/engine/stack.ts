@@ -249,8 +249,9 @@ export class Stack {
     const stopped = this.#hooks.run('OUTPUT', skb, null, route.device, journey)
     if (stopped !== null) return stopped
     const now = skb.route
-    // IPv4 takes the copy before the packet itself meets POSTROUTING, IPv6 behind it.
-    const staysHere = this.#parts.family === 'ipv4' ? this.#hearOneself(skb, now, journey) : null
+    // IPv4 takes the copy before the packet itself meets POSTROUTING, IPv6 behind it, of each fragment.
+    const isIpv4 = this.#parts.family === 'ipv4'
+    const staysHere = isIpv4 ? this.#hearOneself(skb, bytesOf(skb.packet), now, journey) : null
     return staysHere ?? this.#leave(skb, now, null, journey)
   }
 
@@ -265,17 +266,16 @@ export class Stack {
   }
 
   /**
-   * Gives the host a copy of what it sends to a group or broadcast address that it listens to: the copy takes
+   * Gives the host a copy of the bytes that it sends to a group or broadcast address that it listens to: the copy takes
    * POSTROUTING on its own, without the socket, and comes in by the device. Not null when the packet itself goes no further.
    *
    * Source: ip_mc_output(), ip6_finish_output2().
    */
-  #hearOneself(skb: HostSkb, route: Route, journey: Journey): Fate | null {
+  #hearOneself(skb: HostSkb, bytes: Uint8Array, route: Route, journey: Journey): Fate | null {
     const staysHere = neverLeaves(skb, route)
     if (!route.isHeardHere) return staysHere ? droppedByHost('it must not leave the host') : null
     const copy = new HostSkb(skb.role !== 'main' ? 'caused' : staysHere ? 'main' : 'copy')
-    const { packet } = skb
-    decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
+    decodeIp(copy.packet, bytes.slice())
     copy.mark = skb.mark
     copy.circumstances = skb.circumstances
     copy.conntrack = skb.conntrack
@@ -307,10 +307,6 @@ export class Stack {
     if (stopped !== null) return stopped
     const { device } = route
     const { packet } = skb
-    if (packet.family === 'ipv6' && cameBy === null && device.kind !== 'loopback') {
-      const staysHere = this.#hearOneself(skb, route, journey)
-      if (staysHere !== null) return staysHere
-    }
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
@@ -323,11 +319,15 @@ export class Stack {
     if (device.kind === 'loopback') return this.#loopBack(skb, pieces, device, journey)
     const nextHop = route.gateway ?? packet.destination
     const linkType = route.isForwardedToAll ? 'BROADCAST' : route.type
+    const mayHear = packet.family === 'ipv6' && cameBy === null
+    let staysHere: Fate | null = null
     for (const piece of pieces) {
+      if (mayHear) staysHere = this.#hearOneself(skb, piece, route, journey)
+      if (staysHere !== null) continue
       const bytes = encodeToNeighbour(piece, nextHop, linkType, device, this.#parts.neighbours)
       journey.send({ if: device.name, bytes })
     }
-    return journey.accepted(`it leaves by ${device.name}`)
+    return staysHere ?? journey.accepted(`it leaves by ${device.name}`)
   }
 
   /** What leaves by `lo` comes in by it, with what the kernel keeps beside the bytes, but without the socket. */

@@ -21,6 +21,8 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
   readonly stateful?: boolean
   /** Whether a rule with it makes the kernel track connections (conntrack hooks registered on demand). */
   readonly needsConntrack?: boolean
+  /** Whether a rule with it makes the kernel put fragments together before PREROUTING, even without tracking. */
+  readonly needsDefragment?: boolean
   /** Per-rule state, made when the rule is loaded (and made anew when its table is replaced). */
   load?(data: Data, host: HostServices): State
   unload?(state: State, host: HostServices): void
@@ -44,7 +46,7 @@ export interface TargetDefinition<Data, State = undefined> extends ExtensionSynt
   readonly stateful?: boolean
   /** Why no rule with it can be run here, although it is read, checked and printed. */
   readonly cannotRun?: string
-  /** Whether a rule with it makes the kernel put fragments together before PREROUTING, even without tracking. */
+  /** As for matches. */
   readonly needsDefragment?: boolean
   /** Whether it gives the packet other addresses at once, for the rules behind it in the table to see. */
   readonly rewritesAddresses?: boolean

@@ -91,4 +91,45 @@ COMMIT
       eth1 udp [2001:db8:1::1]:32107 > [2001:db8:1::7]:7 => drop by host; not delivered; hits mangle/OUTPUT:1
     `,
   },
+  {
+    name: 'who looks for sockets makes the host put fragments together first',
+    host: gateway,
+    rules: {
+      ipv4: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING -m socket
+-A PREROUTING -p udp
+COMMIT
+`,
+    },
+    packets: `
+      eth0 udp 198.51.100.7:4000 > 192.168.1.9:53 frag=0+ payload="abcdefgh" id=7 => drop by host; hits; sent nothing
+      eth0 proto=17 198.51.100.7 > 192.168.1.9 frag=2 payload="abcdefgh" id=7     => accept by policy; hits mangle/PREROUTING:2
+    `,
+  },
+  {
+    name: 'in IPv6 a host hears each fragment of what it tells a group',
+    host: gateway,
+    rules: {
+      ipv6: `
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A INPUT
+-A INPUT -m conntrack --ctstate NEW
+-A OUTPUT
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:2::1]:5 > [ff02::1]:5 frag=0+ payload="abcdefgh" id=7        => drop by host; hits
+      out proto=17 2001:db8:2::1 > ff02::1 frag=2 payload="abcdefghabcdefgh" id=7 => accept by policy; hits filter/OUTPUT:1 filter/INPUT:1 filter/INPUT:2 filter/INPUT:1 filter/INPUT:2
+    `,
+  },
 ]

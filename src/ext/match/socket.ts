@@ -22,6 +22,7 @@ const allowedHooks: readonly Hook[] = ['PREROUTING', 'INPUT']
 export const socket = defineMatch<SocketMatch>()({
   name: 'socket',
   families: bothFamilies,
+  needsDefragment: true,
   doc: 'Match packets that a local socket would get; a host has no sockets here.',
   options: {
     transparent: flag({ doc: 'only transparent sockets' }),
