@@ -8,8 +8,10 @@ import { RulesRefusedError } from '../_load.ts'
 import type { ContestEngine, OpenEngine } from './contest.ts'
 
 export const openEngine: OpenEngine = async (host, rules) => {
+  // The kernel goes by the clock of this machine.
+  const dated = { ...host, startsAtUnixNs: BigInt(Date.now()) * 1_000_000n }
   try {
-    return new WatchedEngine({ name: '', host, rules, steps: [] }, new WatchedChance(host.seed))
+    return new WatchedEngine({ name: '', host: dated, rules, steps: [] }, new WatchedChance(host.seed))
   } catch (error) {
     if (!(error instanceof RulesRefused)) throw error
     throw new RulesRefusedError('the engine', rules[0]!.family, 1, error.message)

@@ -107,6 +107,10 @@ export const rareMatches: Readonly<Record<string, Maker>> = {
     isWithin(room, 'PREROUTING', 'INPUT')
       ? { text: `-m socket ${random.pick(['', '--transparent', '--nowildcard'])}`.trim() }
       : null,
+  // The engine is told what the machine's clock says.
+  time: (random) => ({
+    text: `-m time ${random.pick(['--weekdays Sat,Sun', '! --weekdays Mon', '--monthdays 1,15,21', '--datestart 2024-01-01T00:00:00', '--timestart 06:00 --timestop 18:00', '--timestart 18:00 --timestop 06:00 --contiguous'])}`,
+  }),
   hbh: forIpv6(
     (random) =>
       `-m hbh ${random.pick([`${not(random)}--hbh-len ${random.pick([8, 16])}`, '--hbh-opts 1:4'])}`,

@@ -108,6 +108,8 @@ function rare(random: Random, { family, table, hooks }: Room): TargetDraft {
     {
       text: `-j RATEEST --rateest-name r${random.between(1, 2)} --rateest-interval 250ms --rateest-ewmalog 500ms`,
     },
+    // Its label is one for all namespaces, and one timer for all of them.
+    { text: '-j IDLETIMER --timeout 600 --label postern' },
     { text: `-j AUDIT --type ${random.pick(['accept', 'drop', 'reject'])}` },
     ...(isMangle && !hooks.includes('PREROUTING') ? [{ text: '-j CLASSIFY --set-class 1:2' }] : []),
     ...(isMangle ? [{ text: '-j CHECKSUM --checksum-fill' }] : []),
