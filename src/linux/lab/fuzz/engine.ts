@@ -1,5 +1,6 @@
 /** The engine, as the contest wants it. */
 
+import type { HostConfig } from '../../../engine/config.ts'
 import { type Chance, seededChance } from '../../../engine/random.ts'
 import { EngineJudge } from '../../../scenario/engine-judge.ts'
 import { RulesRefused } from '../../../scenario/rules.ts'
@@ -7,11 +8,14 @@ import type { Case } from '../../../scenario/scenario.ts'
 import { RulesRefusedError } from '../_load.ts'
 import type { ContestEngine, OpenEngine } from './contest.ts'
 
+/** The lab has no IPsec and puts nobody in a class; the kernel goes by the clock of this machine. */
+const circumstancesOfLab: HostConfig['circumstances'] = { classid: 0, 'policy-in': [], 'policy-out': [] }
+
 export const openEngine: OpenEngine = async (host, rules) => {
-  // The kernel goes by the clock of this machine.
-  const dated = { ...host, startsAtUnixNs: BigInt(Date.now()) * 1_000_000n }
+  const startsAtUnixNs = BigInt(Date.now()) * 1_000_000n
+  const known: HostConfig = { ...host, startsAtUnixNs, circumstances: circumstancesOfLab }
   try {
-    return new WatchedEngine({ name: '', host: dated, rules, steps: [] }, new WatchedChance(host.seed))
+    return new WatchedEngine({ name: '', host: known, rules, steps: [] }, new WatchedChance(host.seed))
   } catch (error) {
     if (!(error instanceof RulesRefused)) throw error
     throw new RulesRefusedError('the engine', rules[0]!.family, 1, error.message)

@@ -78,6 +78,19 @@ export const rareMatches: Readonly<Record<string, Maker>> = {
     text: `-m tcpmss ${not(random)}--mss ${random.pick(['1460', '1000:1500', '0:536'])}`,
     needs: 'tcp',
   }),
+  cluster: (random) => ({
+    text: `-m cluster ${not(random)}--cluster-local-nodemask ${random.pick([1, 2, 3])} --cluster-total-nodes 2 --cluster-hash-seed 7`,
+  }),
+  policy: (random, room) =>
+    isWithin(room, ...inward)
+      ? { text: `-m policy --dir in --pol ${random.pick(['none', 'ipsec'])}` }
+      : isWithin(room, 'FORWARD', 'OUTPUT', 'POSTROUTING')
+        ? { text: `-m policy --dir out --pol ${random.pick(['none', 'ipsec'])}` }
+        : null,
+  cgroup: (random, room) =>
+    isWithin(room, 'INPUT', 'OUTPUT', 'POSTROUTING')
+      ? { text: `-m cgroup ${not(random)}--cgroup ${random.pick([0, 1])}` }
+      : null,
   devgroup: (random, room) =>
     isWithin(room, ...inward)
       ? { text: `-m devgroup ${not(random)}--src-group ${random.pick([0, 1])}` }
