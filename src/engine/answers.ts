@@ -60,13 +60,14 @@ export class Answers implements Speaker {
     decodeIp(skb.packet, bytes.slice())
     const { destination } = skb.packet
     const device = deviceToward(destination, cause)
-    const route = routing.output(destination, device)
-    if (route.kind === 'refused') return false
-    const source = routing.sourceFor(route, destination, device)
+    const found = routing.output(destination, device)
+    if (found.kind === 'refused') return false
+    const source = routing.sourceFor(found, destination, device)
     if (!completeEmission(skb.packet, source, sender === 'icmp' ? nextId : null)) return false
-    if (isMartian(skb, route)) return false
-    // Whoever speaks to everybody must be of this host. Source: ip_route_output_key_hash_rcu().
-    if (isToAll(destination) && !routing.isOwn(skb.packet.source)) return false
+    // Whoever speaks to everybody must be of this host, and does so by the device that has his address. Source:
+    // ip_route_output_key_hash_rcu().
+    const route = isToAll(destination) ? routing.reroute(skb.packet.source, destination, found.device) : found
+    if (route.kind === 'refused' || isMartian(skb, route)) return false
     if (sender === 'icmp') skb.socket = kernelSocket
     conntrack.attach(skb, cause)
     if (sender === 'raw') conntrack.close(cause, journey.nowNs)

@@ -44,9 +44,10 @@ export function fragmentsFor(
   mtu: number,
   origin: FragmentOrigin | null,
   nextId: () => number,
-  { wasReceived = true, isHeaderWhole = wasReceived, isDatagram = false }: Past = {},
+  { wasReceived = true, isHeaderWhole = wasReceived, isDatagram = false, pulledBytes = 0 }: Past = {},
 ): readonly Uint8Array[] | 'too-big' {
-  const cuts = isHeaderWhole && hasSplitHeader(packet, origin) ? { ...origin!, pieces: [] } : origin
+  const pulled = Math.max(pulledBytes, isHeaderWhole ? pulledHeader(packet) : 0)
+  const cuts = origin === null ? null : { ...origin, pieces: pullTogether(origin.pieces, pulled) }
   if (isIpv4(packet)) return cutIpv4(packet, mtu, cuts, wasReceived)
   return cutIpv6(packet, mtu, cuts, isDatagram, nextId)
 }
@@ -57,6 +58,8 @@ export interface Past {
   readonly wasReceived?: boolean
   /** Whether somebody needed the whole transport header since. */
   readonly isHeaderWhole?: boolean
+  /** Bytes behind the IP header that were needed in one place. */
+  readonly pulledBytes?: number
   /**
    * A datagram that a socket gave to the kernel for cutting. What else was never cut must not be cut in IPv6: neither
    * what is forwarded nor what a raw socket brought with its header. Source: `ignore_df` of struct sk_buff.
@@ -65,17 +68,34 @@ export interface Past {
 }
 
 /**
- * On arrival the kernel pulls some headers together: TCP's to look for a local socket, SCTP's to check its sum. Where
- * such a header lay in several fragments the cuts are lost (measured). So does translation, of what the host sends, too.
+ * On arrival the kernel pulls some headers together: TCP's to look for a local socket, SCTP's to check its sum. So does
+ * translation, of what the host sends, too.
  *
  * Source: tcp_v4_early_demux(), tcp_v6_early_demux(); sctp_error(), net/netfilter/nf_conntrack_proto_sctp.c;
  * tcp_manip_pkt(), net/netfilter/nf_nat_proto.c.
  */
-function hasSplitHeader(packet: Uint8Array, origin: FragmentOrigin | null): boolean {
+function pulledHeader(packet: Uint8Array): number {
   const headerLength = isIpv4(packet) ? (packet[0]! & 15) * 4 : 40
   const protocol = packet[isIpv4(packet) ? 9 : 6]!
   const pulled = protocol === ipProtocol.tcp ? 20 : protocol === ipProtocol.sctp ? 12 : 0
-  return origin !== null && origin.pieces[0]! < pulled && pulled <= packet.length - headerLength
+  return pulled <= packet.length - headerLength ? pulled : 0
+}
+
+/**
+ * The sizes of the fragments when the first has taken what it lacked from those behind it; none when nothing is left of
+ * them. Source: __pskb_pull_tail().
+ */
+function pullTogether(pieces: readonly number[], bytes: number): readonly number[] {
+  const [first = 0, ...others] = pieces
+  if (bytes <= first) return pieces
+  let lacking = bytes - first
+  const left = others.map((size) => {
+    const taken = Math.min(size, lacking)
+    lacking -= taken
+    return size - taken
+  })
+  const rest = left.filter((size) => size > 0)
+  return rest.length === 0 ? [] : [bytes, ...rest]
 }
 
 function cutIpv4(

@@ -156,6 +156,7 @@ export class HookRunner {
     const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
     if (nat.changesAt(info, hook)) skb.translated = true
+    if (isError) skb.pulledBytes = Math.max(skb.pulledBytes, nat.pulledOfError(packet, info, hook))
     if (endsBefore !== null) {
       for (const line of tellTranslation(endsBefore, endsOf(packet))) journey.tell(line)
     }

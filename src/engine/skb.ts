@@ -30,6 +30,8 @@ export class HostSkb implements Skb {
   isDatagram = false
   /** Whether its addresses or ports were translated. */
   translated = false
+  /** Bytes behind the IP header that a helper had together in one place, or translation, of an ICMP error. */
+  pulledBytes = 0
   /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
   copiedTo: Device | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */

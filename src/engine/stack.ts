@@ -310,7 +310,8 @@ export class Stack {
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
-    const past = { wasReceived, isHeaderWhole: wasReceived || skb.translated, isDatagram: skb.isDatagram }
+    const { isDatagram, pulledBytes } = skb
+    const past = { wasReceived, isHeaderWhole: wasReceived || skb.translated, isDatagram, pulledBytes }
     const pieces = fragmentsFor(whole, device.mtu, skb.origin, nextFragmentId, past)
     if (pieces === 'too-big') {
       this.#answers.complainOfSize(skb, device, journey)

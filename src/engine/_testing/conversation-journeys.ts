@@ -113,6 +113,73 @@ COMMIT
     `,
   },
   {
+    name: 'a host speaks to a group by the device that has the address it speaks from',
+    host: gateway,
+    rules: {
+      ipv4: `
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A OUTPUT -p udp -j REJECT
+COMMIT
+`,
+    },
+    packets: `
+      out udp 224.0.0.1:5 > 192.168.1.1:5 id=7 => reject by filter/OUTPUT:1; sent eth1 icmp 192.168.1.1 > 224.0.0.1
+      out udp 224.0.0.1:5 > 203.0.113.1:5 id=7 => reject by filter/OUTPUT:1; sent eth0 icmp 203.0.113.1 > 224.0.0.1
+    `,
+  },
+  {
+    name: 'errors in fragments are cut as before where what is read of them lies in the first, else behind it',
+    host: gateway,
+    rules: {
+      ipv6: `
+*mangle
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A POSTROUTING -o eth0 -p udp -j SNAT --to-source 2001:db8:1::50
+COMMIT
+`,
+    },
+    packets: `
+      eth1 udp [2001:db8:2::9]:4000 > [2001:db8:99::7]:53 => sent eth0 udp [2001:db8:1::50]:4000 > [2001:db8:99::7]:53
+      eth0 proto=58 2001:db8:77::1 > 2001:db8:1::50 id=1 frag=0+ payload=0104310300000000600000000026113e20010db800010000 => sent nothing
+      eth0 proto=58 2001:db8:77::1 > 2001:db8:1::50 id=1 frag=3+ payload=000000000000005020010db80099000000000000000000070fa000350026845b => sent nothing
+      # Of the third fragment, and of those behind it, nothing is needed.
+      eth0 proto=58 2001:db8:77::1 > 2001:db8:1::50 id=1 frag=7 payload=787878787878787878787878787878787878787878787878787878787878 => sent eth1 icmp6 frag=0+ len=104; sent eth1 icmp6 frag=7 payload="xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    `,
+  },
+  {
+    name: 'a helper has what it reads in one piece, and the host cuts it anew',
+    // The first fragment's line knows no checksum of the whole.
+    host: { ...gateway, sysctls: new Map([['net.netfilter.nf_conntrack_checksum', '0']]) },
+    rules: {
+      ipv6: `
+*raw
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+-A PREROUTING -p tcp -j CT --helper ftp
+COMMIT
+`,
+    },
+    packets: `
+      eth1 tcp [2001:db8:2::9]:53 > [2001:db8:99::7]:4000 ack seq=1 ack=1 => accept by policy
+      eth0 tcp [2001:db8:99::7]:4000 > [2001:db8:2::9]:53 ack seq=1 ack=1 id=1 frag=0+ payload="abcd" => sent nothing
+      eth0 proto=6 2001:db8:99::7 > 2001:db8:2::9 id=1 frag=3+ payload="abcdefgh"                     => sent nothing
+      eth0 proto=6 2001:db8:99::7 > 2001:db8:2::9 id=1 frag=4 payload="abcdefgh"                      => sent eth1 tcp frag=0 payload="abcdabcdefghabcdefgh"; sent no more
+    `,
+  },
+  {
     name: 'in IPv6 a host hears each fragment of what it tells a group',
     host: gateway,
     rules: {

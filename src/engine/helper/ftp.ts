@@ -24,6 +24,7 @@ const mostAttempts = 128
 export function helpFtp(at: HelpedPacket): HelpResult {
   const { packet, transportAt, help, direction, state } = at
   if (state !== 'ESTABLISHED') return passed
+  at.pullTogether()
   if (packet.endOffset < transportAt + 20) return passed
   const payloadAt = transportAt + (packet.u8(transportAt + 12) >>> 4) * 4
   if (payloadAt >= packet.endOffset) return passed

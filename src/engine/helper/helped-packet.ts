@@ -27,6 +27,8 @@ export interface HelpedPacket {
   expect(expectation: Expectation, word: string): ExpectResult
   /** The packet was made longer (or, negative, shorter) by so many bytes. */
   lengthened(bytes: number): void
+  /** The helper wants all the packet's bytes in one place, however it came. Source: skb_linearize(). */
+  pullTogether(): void
   tell(text: string): void
 }
 

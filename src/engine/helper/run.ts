@@ -4,7 +4,6 @@
  *
  * Kernel: nf_confirm(), net/netfilter/nf_conntrack_proto.c, Linux 6.18.
  */
-import type { Skb } from '../../ext/context.ts'
 import { isModelledHelper, type ModelledHelper } from '../../ext/helper-names.ts'
 import { printAddress } from '../../net/address.ts'
 import { connectionStatus, type TrackedConnection, tickAt } from '../conntrack/connection.ts'
@@ -13,6 +12,7 @@ import type { Expectation } from '../conntrack/expectation.ts'
 import { SequenceOffset, shiftSequence } from '../conntrack/sequence.ts'
 import { locateTransport, TransportPlace, tupleOf } from '../conntrack/tuple.ts'
 import type { Nat } from '../nat/nat.ts'
+import type { HostSkb } from '../skb.ts'
 import { helpFtp } from './ftp.ts'
 import { type HelpedPacket, type HelpResult, passed } from './helped-packet.ts'
 import { refreshTcpChecksum } from './mangle.ts'
@@ -37,7 +37,7 @@ export class HelperRunner {
 
   /** Null where the packet may go on, else why not. `isBackByLo`: it was looked at when it left by `lo`. */
   look(
-    skb: Skb,
+    skb: HostSkb,
     isBackByLo: boolean,
     step: { readonly nowNs: bigint; tell(text: string): void },
   ): string | null {
@@ -68,6 +68,9 @@ export class HelperRunner {
       conntrack: this.#conntrack,
       nat: this.#nat,
       tell,
+      pullTogether: () => {
+        skb.pulledBytes = Number.POSITIVE_INFINITY
+      },
       randomBelow: (limit) => (limit === 0 ? 0 : this.#random() % limit),
       expect: (expectation, word) => this.#expect(expectation, word, nowNs, tell),
       lengthened: (difference) => {

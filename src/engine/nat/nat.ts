@@ -13,7 +13,15 @@ import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from '../conntrack/connection.ts'
 import type { Conntrack, ConntrackInfo } from '../conntrack/conntrack.ts'
-import { familyOf, protocolOf, TupleKey, type TupleNode, tupleOf } from '../conntrack/tuple.ts'
+import {
+  familyOf,
+  locateTransport,
+  protocolOf,
+  TransportPlace,
+  TupleKey,
+  type TupleNode,
+  tupleOf,
+} from '../conntrack/tuple.ts'
 import { type Manipulation, manipulate, otherManipulation } from './manipulate.ts'
 import { chooseTuple } from './unique.ts'
 
@@ -106,11 +114,28 @@ export class Nat {
     return connection!.has(natBit[isReply ? otherManipulation(manipulation) : manipulation])
   }
 
+  /**
+   * How many bytes of an ICMP error, counted from its ICMP header, are pulled together to be looked at and changed at a
+   * hook.
+   *
+   * Source: nf_nat_icmp_reply_translation(), nf_nat_icmpv6_reply_translation(), l4proto_manip_pkt().
+   */
+  pulledOfError(packet: Packet, info: ConntrackInfo, hook: Hook): number {
+    const quotedAt = packet.transportOffset + icmpHeaderBytes
+    const { family, bytes, endOffset } = packet
+    const quotedHeader = icmpHeaderBytes + (family === 'ipv4' ? 20 : 40)
+    if (!this.changesAt(info, hook)) return quotedHeader
+    const place = new TransportPlace()
+    if (!locateTransport(place, bytes, family!, quotedAt, endOffset)) return quotedHeader
+    const inner = pulledHeaderBytes(place.protocol, endOffset - place.offset)
+    return Math.max(quotedHeader, place.offset - packet.transportOffset + inner)
+  }
+
   /** The packet that an error quotes went the other way: it is changed back first, then the error's own header. */
   #applyToError(packet: Packet, info: ConntrackInfo, manipulation: Manipulation): boolean {
     const { transportOffset: at, protocol } = packet
     const connection = info.connection!
-    const quotedAt = at + 8
+    const quotedAt = at + icmpHeaderBytes
     if (!netfilterChecksumOk(packet, protocol)) return false
     const isRedirect = packet.u8(at) === (protocol === ipProtocol.icmp ? 5 : 137)
     if (isRedirect && ((connection.status & bothDone) !== bothDone || hasTranslation(connection)))
@@ -138,6 +163,14 @@ export class Nat {
       manipulation,
     )
   }
+}
+
+const icmpHeaderBytes = 8
+
+/** Of a quoted header: at least what has the ports, all of it where its checksum is there. */
+function pulledHeaderBytes(protocol: number, present: number): number {
+  if (protocol === ipProtocol.tcp) return present >= 20 ? 20 : 8
+  return protocol === ipProtocol.sctp && present >= 12 ? 12 : 8
 }
 
 const rangeTo = (address: Address) => ({

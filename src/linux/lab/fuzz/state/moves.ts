@@ -176,8 +176,7 @@ function movesOf(random: Random, flow: Flow, index: number): Move[] {
 }
 
 function dressed(random: Random, flow: number, side: Side, what: What): Move {
-  // Errors come whole: where the quoted headers lie in several pieces, the kernel cuts the packet anew when it translates.
-  const isWhole = what.kind === 'error' || what.kind === 'again' || !random.chance(0.06)
+  const isWhole = what.kind === 'again' || !random.chance(0.06)
   const count = isWhole ? 1 : random.between(2, 3)
   return {
     flow,
