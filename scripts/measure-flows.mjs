@@ -21,11 +21,12 @@ const rules = isMasqueraded
   ? '*nat\n-A POSTROUTING -o eth1 -j MASQUERADE\nCOMMIT\n'
   : '*filter\n-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED\nCOMMIT\n'
 
-const destinations = 16
+/** Behind one address so many flows to a few places would have no ports left. */
+const destinations = isMasqueraded ? 1024 : 16
 /** The first packet of flow number `index`, whose client has 64 of them. */
 function frame(index) {
   const source = addressOf('ipv4', [0x0a000100 + (index >>> 6)])
-  const destination = addressOf('ipv4', [0xc0a80109 + ((index >>> 6) % destinations)])
+  const destination = addressOf('ipv4', [0xc0a80009 + ((index >>> 6) % destinations)])
   const ends = { source, destination }
   const udp = encodeUdp({ sourcePort: 1024 + (index & 63), destinationPort: 53 }, new Uint8Array(4), ends)
   const link = { destination: defaultMac(0), source: Uint8Array.of(2, 0, 0, 0, 9, 9), etherType: 0x0800 }
@@ -50,7 +51,7 @@ async function library() {
   })
   const host = new Host({
     ...bareHost,
-    interfaces: [interfaceOf('eth0', 0, '10.0.0.1/8'), interfaceOf('eth1', 1, '192.168.1.1/24')],
+    interfaces: [interfaceOf('eth0', 0, '10.0.0.1/8'), interfaceOf('eth1', 1, '192.168.0.1/16')],
     forwarding: { ipv4: true, ipv6: true },
     sysctls: new Map([['net.netfilter.nf_conntrack_max', '0']]),
   })
@@ -94,7 +95,7 @@ async function library() {
 const hostFile = `host:
   interfaces:
     eth0: { address: 10.0.0.1/8 }
-    eth1: { address: 192.168.1.1/24 }
+    eth1: { address: 192.168.0.1/16 }
   forwarding: true
   sysctls: { net.netfilter.nf_conntrack_max: "0" }
 rules: ""
