@@ -120,7 +120,7 @@ class HandwrittenDates implements FastDate {
     const date = pair(line, 8)
     const day = (year * 100 + month) * 100 + date
     if (day !== this.#day || month < 1 || date < 1) {
-      if (century !== 20 || year > this.#newestYear || month < 1 || date < 1) return -1
+      if (century !== 20 || year < 2000 || year > this.#newestYear || month < 1 || date < 1) return -1
       const midnight = civilMs(year, month - 1, date)
       if (midnight === null) return -1
       this.#day = day
