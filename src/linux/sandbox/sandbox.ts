@@ -25,7 +25,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { UnavailableError } from '../unavailable.ts'
-import { enterText, initScripts, initScriptText, shimmedNames, shimText } from './shim.ts'
+import { answerSlots, enterText, initScripts, initScriptText, shimmedNames, shimText } from './shim.ts'
 
 /** One call of a program that we answer. */
 export interface Call {
@@ -132,7 +132,9 @@ function prepare(folder: string, root: string): string[] {
   }
   writeFileSync(join(folder, 'enter'), enterText(folder, root))
   for (const each of settingFolders) copySettings(join('/proc/sys', each), join(folder, 'sys', each))
-  if (spawnSync('mkfifo', [join(folder, 'calls')]).status !== 0) throw lacks('mkfifo cannot make a fifo')
+  const answers = Array.from({ length: answerSlots }, (_, at) => join(folder, `answer.${at + 1}`))
+  if (spawnSync('mkfifo', [join(folder, 'calls'), ...answers]).status !== 0)
+    throw lacks('mkfifo cannot make a fifo')
   for (const extra of [['--user', '--map-root-user'], []]) {
     const words = [...extra, '--mount', '--net', '--']
     const marker = join(folder, 'with-user-namespace')
@@ -190,7 +192,7 @@ function serve(folder: string, run: SandboxRun): { end(): Promise<void> } {
   const closed = new Promise<void>((resolve) => stream.on('close', resolve))
   const answers = new Map<string, number>()
   createInterface({ input: stream }).on('line', (line) => {
-    const [, done, call] = /^(done )?([\d-]+)$/.exec(line) ?? []
+    const [, done, call] = /^(done )?([\w-]+)$/.exec(line) ?? []
     if (call === undefined) return
     if (done === undefined) answers.set(call, answerCall(folder, call, run))
     else forget(folder, call, answers)
@@ -226,7 +228,9 @@ function forget(folder: string, call: string, answers: Map<string, number>): voi
   const descriptor = answers.get(call)
   if (descriptor !== undefined) closeSync(descriptor)
   answers.delete(call)
-  for (const kind of ['words', 'input', 'answer', 'out', 'err'])
+  // The fifo of a slot waits for the next call, which may come as soon as the claim is gone.
+  const isSlot = /^\d+$/.test(call)
+  for (const kind of ['words', 'input', 'out', 'err', isSlot ? 'claim' : 'answer'])
     rmSync(join(folder, `${kind}.${call}`), { force: true })
 }
 

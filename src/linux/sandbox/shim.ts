@@ -36,19 +36,34 @@ const startsRules = `case "\${0##*/} $*" in
 esac
 if [ -n "$saved" ] && [ -f "/etc/sysconfig/$saved" ]; then "$saved-restore" < "/etc/sysconfig/$saved" || code=$?; fi`
 
+/** Fifos for answers that are made beforehand; that many calls can wait at once without making one. */
+export const answerSlots = 16
+const slots = Array.from({ length: answerSlots }, (_, at) => at + 1).join(' ')
+
 /**
  * The text of a shim: words, folder and input become files of the exchange folder, one line in its fifo names them,
  * and the answer comes back through a fifo of the call's own.
+ *
+ * A call takes the first free slot: who makes the file of its claim has it (`true`, for a special builtin would end
+ * the shell). Where all are taken it makes a fifo by itself, which takes a process more.
  */
 export const shimText = (folder: string): string => `#!/bin/sh
 d='${folder}'
-call=$$
-while [ -e "$d/words.$call" ]; do call="$call-$$"; done
+call=
+set -C
+for slot in ${slots}; do
+  if { true > "$d/claim.$slot"; } 2>/dev/null; then call=$slot; break; fi
+done
+set +C
+if [ -z "$call" ]; then
+  call="p$$"
+  while [ -e "$d/words.$call" ]; do call="$call-$$"; done
+  mkfifo "$d/answer.$call" || exit 4
+fi
 has_input=0
 ${readsInput}
 if [ $has_input = 1 ]; then cat > "$d/input.$call"; fi
 printf '%s\\0' "\${0##*/}" "$PWD" "$@" > "$d/words.$call"
-mkfifo "$d/answer.$call" || exit 4
 echo "$call" > "$d/calls"
 read code has_out has_err < "$d/answer.$call"
 if [ "$has_out" = 1 ]; then cat "$d/out.$call"; fi
