@@ -281,9 +281,13 @@ export class CommandLine {
     if (this.#takeBang()) problems.error(complain.notInvertible(shortForm(option)), word.span)
     const first = this.#parts.command
     if (first !== null && this.#standsBeside(first.name, name)) {
-      this.#parts.alsoZero = true
-      if (name !== 'zero') this.#parts.command = { ...this.#commandWords(name, word, value), name }
-      else this.#commandWords(name, word, value)
+      const second = this.#commandWords(name, word, value)
+      const zeroing = name === 'zero' ? second : first
+      this.#parts.alsoZero = zeroing.number === null ? true : 'rule'
+      // Both speak of one chain: the last that was named.
+      const { chain, number, index } =
+        second.number === null ? { ...first, chain: second.chain ?? first.chain } : second
+      this.#parts.command = { ...(name === 'zero' ? first : second), chain, number, index }
       return
     }
     if (first !== null) {

@@ -13,7 +13,7 @@ import { protocolNumber } from './names.ts'
 import type { TableName } from './rule.ts'
 import { tableHooks } from './rule.ts'
 import type { Span } from './source.ts'
-import type { OptionEnvironment } from './syntax.ts'
+import type { ExtensionSyntax, OptionEnvironment } from './syntax.ts'
 import type { Word } from './words.ts'
 
 /** An option that a rule can have once, as it was given. */
@@ -73,7 +73,7 @@ export class CommandParts {
   /** Set by `-4` or `-6` in restore text of the other family: the line is not for us. */
   isForOtherFamily = false
   /** `-Z` beside `-L` or `-S`. */
-  alsoZero = false
+  alsoZero: boolean | 'rule' = false
   verbosity = 0
   /** Of `-w`, and `-W` where it stands without. */
   waits = false
@@ -96,6 +96,14 @@ export class CommandParts {
   /** What `-p` said; null for any. */
   get protocol(): OptionEnvironment['protocol'] {
     return this.options.protocol
+  }
+
+  /** Matches and the target named so far, each once, and the match that the protocol would load. */
+  get loaded(): readonly ExtensionSyntax[] {
+    const matches = this.matches.flatMap((use) => (use instanceof ExtensionUse ? [use.syntax] : []))
+    const implied = this.options.impliedSyntax
+    const target = this.target?.kind === 'extension' ? [this.target.use.syntax] : []
+    return [...new Set([...(implied === null ? [] : [implied]), ...matches, ...target])]
   }
 
   /** Whether the rest of the words does not matter. */
@@ -133,7 +141,7 @@ export class CommandParts {
         return
       case 'wait':
       case 'wait-interval':
-        if (restoreTable !== null) problems.error(complain.bannedInRestore('-w'), span)
+        if (restoreTable !== null) problems.error(complain.bannedInRestore('-w', family), span)
         else this.#wait(option.name, word, value)
         return
       case 'ipv4':
@@ -143,6 +151,10 @@ export class CommandParts {
       case 'numeric':
       case 'exact':
       case 'line-numbers':
+        if (this.flags.has(option.name)) {
+          const letter = option.name === 'line-numbers' ? '-0' : shortForm(option)
+          problems.error(complain.repeatedOption(letter), span)
+        }
         this.flags.add(option.name)
         this.seen.set(option.name, { option, word, value: null, second: null, inverted: false, span })
         return
@@ -166,8 +178,8 @@ export class CommandParts {
   }
 
   chooseTable({ text, span: textSpan }: Word, span: Span): void {
-    const { problems, restoreTable } = this.#environment
-    if (restoreTable !== null) problems.error(complain.bannedInRestore('-t'), span)
+    const { problems, restoreTable, family } = this.#environment
+    if (restoreTable !== null) problems.error(complain.bannedInRestore('-t', family), span)
     else if (!tables.some((table) => table === text))
       problems.error(complain.unknownTable(text, tables), textSpan)
   }

@@ -17,7 +17,7 @@ import type { KernelProfile } from './profile.ts'
 import type { Counters, Rule, TableName } from './rule.ts'
 import { buildRules } from './rule-builder.ts'
 import type { Span } from './source.ts'
-import type { KnownSets, Syntax } from './syntax.ts'
+import type { ExtensionSyntax, KnownSets, Syntax } from './syntax.ts'
 import { byteLength, spanOfWords, type Word } from './words.ts'
 
 /** What reading a command needs to know. */
@@ -57,14 +57,15 @@ export type Action =
       /** From `-c`; null leaves them to the kernel, which sets zero. */
       readonly counters: Counters | null
     }
-  /** `-h` or `-V`. */
-  | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'version' }
+  /** `-h`, with the extensions that were loaded before it. */
+  | { readonly kind: 'help'; readonly extensions: readonly ExtensionSyntax[] }
 
 export interface Command {
   readonly table: TableName
   readonly action: Action
-  /** `-Z` beside `-L` or `-S`. */
-  readonly zero: boolean
+  /** `-Z` beside `-L` or `-S`; `rule` where it named one. */
+  readonly zero: boolean | 'rule'
   readonly flags: {
     readonly numeric: boolean
     readonly exact: boolean
@@ -105,6 +106,7 @@ export function parseCommand(
 
 function actionOf(parts: CommandParts, span: Span | null, environment: CommandEnvironment): Action | null {
   const { problems } = environment
+  if (parts.info === 'help') return { kind: 'help', extensions: parts.loaded }
   if (parts.info !== null) return { kind: parts.info }
   const { command } = parts
   if (command === null) {

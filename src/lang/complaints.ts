@@ -1,4 +1,5 @@
 /** The catalogue of what this room says about commands and rules; extensions keep their own words. */
+import type { Family } from '../net/address.ts'
 import { type Refusal, say } from './diagnostic.ts'
 import { oldMatches, oldTargets, otherMatches, otherTargets } from './known-names.ts'
 import { protocolNames } from './names.ts'
@@ -105,9 +106,9 @@ export const illegalOption = (option: string) =>
     said: `Illegal option \`${option}' with this command`,
   })
 
-export const bannedInRestore = (option: string) =>
+export const bannedInRestore = (option: string, family: Family) =>
   say('option/not-in-restore', `${option} is not allowed in iptables-restore text`, {
-    said: `The ${option} option cannot be used in iptables-restore.\n`,
+    said: `The ${option} option cannot be used in ${family === 'ipv4' ? 'iptables' : 'ip6tables'}-restore.\n`,
     notes: option === '-t' ? ['the table is named by the line "*TABLE" above'] : [],
   })
 
@@ -424,7 +425,10 @@ export const interfaceInChain = (option: string, chain: string) =>
   })
 
 export const noFragmentsInIpv6 = () =>
-  say('fragment/ipv6', '-f is for IPv4', { help: '-m frag, or -m ipv6header --header frag' })
+  say('fragment/ipv6', '-f is for IPv4', {
+    said: "`-f' is not supported in IPv6, use -m frag instead",
+    help: '-m frag, or -m ipv6header --header frag',
+  })
 
 /** `fault`: which of them is none, or that there are no two. */
 export const badCounters = (text: string, fault: 'packet' | 'byte' | 'incomplete' | null = null) =>

@@ -87,6 +87,11 @@ export class LoadedOptions {
     return found
   }
 
+  /** The match of the rule's protocol, where none of its options was met yet; null when there is none. */
+  get impliedSyntax(): ExtensionSyntax | null {
+    return this.#impliedUse()?.syntax ?? null
+  }
+
   /** The match that options of the rule's protocol load by themselves; null when there is none or it is loaded. */
   #impliedUse(): ExtensionUse | null {
     const { protocol } = this

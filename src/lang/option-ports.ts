@@ -88,11 +88,11 @@ export function portRange({ service, ...spec }: OptionText & Service): OptionSpe
   )
 }
 
-const refuseReversed = (low: string, high: string): never =>
+const refuseReversed = (low: string, high: string, said = 'invalid portrange (min > max)'): never =>
   refuse('reversed-range', 'runs backwards: the low port comes first', {
     help: `${low}:${high}`,
     fix: `${low}:${high}`,
-    said: 'invalid portrange (min > max)',
+    said,
   })
 
 /**
@@ -153,15 +153,19 @@ function parsePortList(given: string, protocol: string | null): Range[] {
     const right = colon < 0 ? part : part.slice(colon + 1)
     if (left === '' || right === '') {
       return refuse('bad-port', 'has an empty place', {
+        said: "invalid port/service `' specified",
         notes: ['multiport wants both ends of a range; there is no short form'],
         ...(colon < 0 ? {} : { help: `${left || 0}:${right || 65535}` }),
       })
     }
     const low = parsePort(left, protocol, given)
     const high = parsePort(right, protocol, given)
-    if (0 <= colon && high < low) return refuseReversed(right, left)
+    if (0 <= colon && high < low) return refuseReversed(right, left, 'invalid portrange specified')
     if (0 <= colon && low === high) {
-      return refuse('empty-range', `has the range ${part}, whose ends are equal`, { help: left })
+      return refuse('empty-range', `has the range ${part}, whose ends are equal`, {
+        help: left,
+        said: 'invalid portrange specified',
+      })
     }
     return { low, high }
   })

@@ -224,6 +224,9 @@ class RestoreReader {
     if (this.#outside === null) return
     const { span, count } = this.#outside
     this.#outside = null
+    // What does not stand in the one table that is wanted is passed over.
+    const { onlyTable } = this.#options
+    if (onlyTable !== undefined && ![...this.#sections.keys()].some((name) => name === onlyTable)) return
     const line = this.#lineText(span).trim()
     this.#problems.error(complain.outsideTable(line, count), span)
   }

@@ -124,7 +124,13 @@ function ports(spec: OptionText): OptionSpec<readonly Range[]> {
     value: (text, environment) => {
       const { protocol } = environment
       if (!isPorted(protocol && { value: protocol.number, inverted: protocol.inverted }))
-        return refuse('needs-protocol', needsProtocol, { help: needsHelp })
+        return refuse('needs-protocol', needsProtocol, {
+          help: needsHelp,
+          said:
+            protocol === null
+              ? "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'"
+              : 'multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP',
+        })
       return list.value!(text, environment)
     },
   }

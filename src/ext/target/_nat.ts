@@ -106,7 +106,9 @@ function parseAddresses(text: string, family: Family): NonNullable<NatRange['add
   const parse = (part: string): Address => {
     const address = parseAddress(part)
     if (address?.family === family) return address
-    return refuse('bad-address', `has "${part}" where an address should be`)
+    return refuse('bad-address', `has "${part}" where an address should be`, {
+      said: `Bad IP address "${part}"`,
+    })
   }
   const min = parse(dash < 0 ? text : text.slice(0, dash))
   return { min, max: dash < 0 ? min : parse(text.slice(dash + 1)) }

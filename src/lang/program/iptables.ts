@@ -5,11 +5,19 @@
  * Source: `do_command4()`, iptables/iptables.c; the messages were measured.
  */
 import { type Action, type Command, parseCommand } from '../command.ts'
-import type { Refusal } from '../diagnostic.ts'
+import type { Diagnostic, Refusal } from '../diagnostic.ts'
 import { echoRule, type ListingContext, listRules, listTable } from '../listing.ts'
 import { sortedChains } from '../print.ts'
 import { Problems } from '../problems.ts'
-import { type Chain, type Family, newTable, type Rule, type Table, type TableName } from '../rule.ts'
+import {
+  type Chain,
+  type Family,
+  newTable,
+  type Rule,
+  type Table,
+  type TableName,
+  tableHooks,
+} from '../rule.ts'
 import { applyAction, copyTable, isReading, zeroPolicies } from '../ruleset.ts'
 import { refusalsOf } from '../verify.ts'
 import { wordsOfArguments } from '../words.ts'
@@ -30,6 +38,7 @@ import {
   verifyContext,
   version,
 } from './answer.ts'
+import { usage } from './usage.ts'
 
 /** Runs the program. The machine's rules change only when the exit code is 0. */
 export function runIptables(args: readonly string[], family: Family, machine: Machine): Answer {
@@ -61,19 +70,19 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
     restoreTable: null,
     chains: (name) => tableOf(name).chains,
   })
-  // The table is opened once all words are understood.
-  const errors = problems.list.filter(({ severity }) => severity === 'error')
-  const error = errors.find(({ code }) => code !== 'table/unknown') ?? errors[0]
+  const error = firstError(problems)
   if (error !== undefined) {
-    return error.code === 'table/unknown'
-      ? noTable(program, tableNameIn(args))
-      : calledWrongly(program, error)
+    // By then the table has been opened.
+    const name = tableNameIn(args)
+    if (lateErrors.indexOf(error.code) > lateErrors.indexOf('table/unknown') && isTable(name))
+      ruleset.tables.set(name, tableOf(name))
+    return error.code === 'table/unknown' ? noTable(program, name) : calledWrongly(program, error)
   }
   // `-4` to ip6tables, `-6` to iptables.
   if (command === null) return { exitCode: 2, stdout: '', stderr: tryHelp(program) }
   const { action } = command
   if (action.kind === 'version') return done(`${program} v${version} (legacy)\n`)
-  if (action.kind === 'help') return done(usage(program))
+  if (action.kind === 'help') return done(usage(program, action.extensions))
   // Even looking at a table makes it exist, and so does what then fails.
   const before = tableOf(command.table)
   ruleset.tables.set(command.table, before)
@@ -91,9 +100,24 @@ function run(args: readonly string[], family: Family, machine: Machine, problems
 
 const kernelText = ({ code, said }: Refusal): string => said ?? runTimeTexts[code] ?? invalid
 
+/** What iptables finds only once all words are understood, in its order. Source: do_command4(). */
+const lateErrors = ['interface/wrong-chain', 'table/nat-drop', 'table/unknown', 'target/unknown']
+
+/** The error that iptables tells, which is the first it meets. */
+function firstError({ list }: Problems): Diagnostic | undefined {
+  const errors = list.filter(({ severity }) => severity === 'error')
+  const late = lateErrors.map((code) => errors.find((error) => error.code === code))
+  return errors.find(({ code }) => !lateErrors.includes(code)) ?? late.find((error) => error !== undefined)
+}
+
+const isTable = (name: string): name is TableName => Object.hasOwn(tableHooks, name)
+
+/** `filter` where none is named. */
 function tableNameIn(args: readonly string[]): string {
   const at = args.findIndex((word) => /^(-t|--t(a(b(le?)?)?)?)$/.test(word))
-  return args[at + 1] ?? ''
+  if (at >= 0) return args[at + 1] ?? ''
+  const glued = args.find((word) => /^(-t.|--t(a(b(le?)?)?)?=)/.test(word))
+  return glued?.replace(/^(-t|--[a-z]*=)/, '') ?? 'filter'
 }
 
 function carryOut(command: Command, table: Table, program: string, context: ListingContext): Answer {
@@ -107,19 +131,13 @@ function carryOut(command: Command, table: Table, program: string, context: List
   }
   switch (action.kind) {
     case 'list': {
-      const listed = listTable(
-        table,
-        action.chain?.text ?? null,
-        action.number,
-        listingFlags(command),
-        context,
-      )
-      return done(listed + zeroToo(command, table), saidOfPrinted(printedRules(action, table), context))
+      const text = listTable(table, action.chain?.text ?? null, action.number, listingFlags(command), context)
+      return listed(text, command, table, program, context)
     }
     case 'list-rules': {
       const chain = action.chain?.text ?? null
-      const listed = listRules(table, chain, action.number, flags.verbose > 0, context)
-      return done(listed + zeroToo(command, table), saidOfPrinted(printedRules(action, table), context))
+      const text = listRules(table, chain, action.number, flags.verbose > 0, context)
+      return listed(text, command, table, program, context)
     }
     default:
       return done(said)
@@ -138,13 +156,27 @@ function printedRules(
 
 const listingFlags = ({ flags }: Command) => ({ ...flags, verbose: flags.verbose > 0 })
 
-/** `-Z` beside a listing. */
-function zeroToo({ zero, action, flags }: Command, table: Table): string {
-  if (!zero) return ''
-  const chain = 'chain' in action ? action.chain : null
-  const zeroing: Action = { kind: 'zero', chain }
-  applyAction(table, zeroing)
-  return flags.verbose > 0 ? eachChain('Zeroing', chain?.text ?? null, table) : ''
+/** A listing, and what `-Z` beside it does. */
+function listed(
+  text: string,
+  command: Command,
+  table: Table,
+  program: string,
+  context: ListingContext,
+): Answer {
+  const { zero, action, flags } = command
+  if (action.kind !== 'list' && action.kind !== 'list-rules') return done(text)
+  const { chain, number } = action
+  const said = saidOfPrinted(printedRules(action, table), context)
+  if (zero === false) return done(text, said)
+  const zeroing: Action =
+    zero === 'rule' && chain !== null && number !== null
+      ? { kind: 'zero-number', chain, number }
+      : { kind: 'zero', chain }
+  const refusal = applyAction(table, zeroing)
+  if (refusal !== null) return { ...refusedAtRunTime(program, runTimeText(zeroing, refusal)), stdout: text }
+  const told = zeroing.kind === 'zero' && flags.verbose > 0
+  return done(text + (told ? eachChain('Zeroing', chain?.text ?? null, table) : ''), said)
 }
 
 function runTimeText(action: Action, { code }: Refusal): string {
@@ -205,8 +237,4 @@ function eachChain(
 ): string {
   const names = name === null ? sortedChains(table).filter(isMeant) : [{ name }]
   return names.map((each) => `${verb} chain \`${each.name}'\n`).join('')
-}
-
-function usage(program: string): string {
-  return `${program} v${version}\n\nUsage: ${program} -[ACD] chain rule-specification [options]\n`
 }

@@ -114,14 +114,18 @@ function restoreText(
 }
 
 /** Codes of what the kernel or libiptc refuses, which iptables-restore tells by the line alone. */
-const runTimeCodes = /^(chain\/(missing|base|not-empty|in-use)|rule\/|file\/(outside-table|commit-refused)$)/
+const runTimeCodes =
+  /^(chain\/(missing|exists|base|not-empty|in-use|bad-policy|no-policy)|rule\/|file\/(outside-table|commit-refused)$)/
 
 function refusal(program: string, { code, message, said }: Told, line: number, input: string): Answer {
   const failed = (text: string): Answer => ({ exitCode: 1, stdout: '', stderr: `${program}: ${text}\n` })
   if (code === 'file/missing-commit') return failed(`COMMIT expected at line ${input.split('\n').length}`)
   // This one alone is told in whole words and yet ends as a run-time problem.
-  if (code === 'chain/bad-policy' || code === 'chain/no-policy') return failedWith(program, said ?? message)
-  if (runTimeCodes.test(code)) return failed(`line ${line} failed`)
+  const isDeclaration = lineAt(input, line).startsWith(':')
+  if ((code === 'chain/bad-policy' || code === 'chain/no-policy') && isDeclaration)
+    return failedWith(program, said ?? message)
+  if (runTimeCodes.test(code) && !(code === 'chain/exists' && isDeclaration))
+    return failed(`line ${line} failed`)
   const told =
     code === 'table/unknown' ? `${program}: unable to initialize table '${tableAt(input, line)}'` : said
   return calledWrongly(program, { code, message, ...(told === undefined ? {} : { said: told }) }, line)
@@ -133,7 +137,9 @@ const failedWith = (program: string, text: string): Answer => ({
   stderr: `${program} v${version} (legacy): ${text}\n`,
 })
 
-const tableAt = (input: string, line: number): string => (input.split('\n')[line - 1] ?? '').slice(1).trim()
+const lineAt = (input: string, line: number): string => input.split('\n')[line - 1] ?? ''
+
+const tableAt = (input: string, line: number): string => lineAt(input, line).slice(1).trim()
 
 const restoreUsage = (program: string): string =>
   `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]\n`
