@@ -180,6 +180,25 @@ COMMIT
     `,
   },
   {
+    name: 'the choice among destinations is mixed with the words that are chosen already',
+    host: gateway,
+    rules: {
+      ipv6: `
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A OUTPUT -j DNAT --to-destination 2001:db8:2::9-2001:db8:2::a
+COMMIT
+`,
+    },
+    packets: `
+      out udp [2001:db8:2::1]:5 > [ff05::7]:5         => sent eth1 udp [2001:db8:2::1]:5 > [2001:db8:2::9]:5
+      out udp [2001:db8:2::1]:6 > [2001:db8:99::7]:5  => sent eth1 udp [2001:db8:2::1]:6 > [2001:db8:2::9]:5
+    `,
+  },
+  {
     name: 'in IPv6 a host hears each fragment of what it tells a group',
     host: gateway,
     rules: {

@@ -151,7 +151,9 @@ function chooseAddress(tuple: TupleKey, range: NatRange, manipulation: Manipulat
     const span = isBelow ? 0xffffffff : (max.words[at]! - lowest + 1) >>> 0
     const word = (least + scaleTo(hash, span)) >>> 0
     if (word !== max.words[at]!) isBelow = true
-    if (!range.persistent) hash = (hash ^ destination[at]!) >>> 0
+    // Where the destination is chosen, its new words stand there already.
+    const mixed = manipulation === 'destination' ? swapBytes(word) : destination[at]!
+    if (!range.persistent) hash = (hash ^ mixed) >>> 0
     return word
   })
   tuple.setAddress(manipulation, words)
