@@ -1,6 +1,7 @@
 /** Where commands of the guard get their configuration from. */
 import { type GuardConfig, type GuardConfigOptions, readGuardConfig } from '../guard/config/read.ts'
 import { readPosternGuard } from '../guard/config/yaml/read.ts'
+import { ownFilters } from '../guard/filters/index.ts'
 import { decodeText } from '../lang/bytes.ts'
 import { SourceText } from '../lang/source.ts'
 import { machineFiles } from '../linux/config-files.ts'
@@ -20,6 +21,8 @@ export async function readGuardFiles(
     ...(typeof etc === 'string' && { folder: etc }),
     ...(Array.isArray(jail) && { jails: jail }),
     asFail2ban: fail2ban === true,
+    // what fail2ban would not find is not found when its own commands are asked for
+    ...(fail2ban === true ? {} : { filters: ownFilters }),
   }
   if (file !== undefined) {
     const source = new SourceText(file, decodeText(await environment.readFile(file)))

@@ -18,7 +18,8 @@ export const guardTest: Command = {
     'of date. The filter is a name with options, as a jail gives it (sshd[mode=aggressive]), from /etc/fail2ban or ' +
     "of Postern's own; a file; or an expression with <HOST>. Expressions are Python's, as in fail2ban.\n\n" +
     'All expressions are tried on every line, so that each is seen to be needed; --first stops at the first, as the ' +
-    'guard does. Lines without a real address are counted as refused: the guard bans nobody for them.',
+    'guard does. Lines without a real address are counted as refused: the guard bans nobody for them. The exit status ' +
+    'is 1 where nothing matched.',
   arguments: [
     { name: '<log>', doc: 'a file, - for standard input, or one line of a log' },
     { name: '<filter>', doc: 'a filter with its options, a file, or an expression' },
