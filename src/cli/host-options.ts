@@ -1,6 +1,7 @@
 /** `--host`, `--address`, `--route`, `--forwarding`: the machine that packets are run on. */
 import { isMap, parseDocument } from 'yaml'
 import { bareHost, defaultMac, type HostConfig, parseRoute } from '../engine/config.ts'
+import { complaintAboutSets } from '../engine/set/restore.ts'
 import { parsePrefix } from '../net/address.ts'
 import { readHost } from '../scenario/host-file.ts'
 import { hostShape } from '../scenario/schema.ts'
@@ -12,6 +13,10 @@ export const hostOptions: readonly OptionRow[] = [
   { flags: '--address <if=addr>', doc: 'give the host an address: eth0=203.0.113.1/24', repeatable: true },
   { flags: '--route <route>', doc: 'give the host a route: "default via 203.0.113.254"', repeatable: true },
   { flags: '--forwarding', doc: 'let the host forward packets' },
+  {
+    flags: '--sets <file>',
+    doc: 'give the host the sets of ipset: what ipset save prints, or ipset commands',
+  },
 ]
 
 /** The host that the options describe; interfaces and addresses may still be missing. */
@@ -23,7 +28,16 @@ export async function hostOfOptions(options: OptionValues, environment: Environm
     if (typeof route === 'string') throw new UsageError(`--route "${text}": ${route}`)
     host = { ...host, routes: [...host.routes, route] }
   }
+  if (options.sets !== undefined)
+    host = { ...host, sets: await setsOfFile(String(options.sets), environment) }
   return options.forwarding === true ? { ...host, forwarding: { ipv4: true, ipv6: true } } : host
+}
+
+async function setsOfFile(path: string, environment: Environment): Promise<string> {
+  const text = new TextDecoder().decode(await environment.readFile(path))
+  const complaint = complaintAboutSets(text, bareHost.profile.hz)
+  if (complaint !== null) throw new UsageError(`--sets ${path}: ipset says: ${complaint}`)
+  return text
 }
 
 async function hostOfFile(path: string, environment: Environment): Promise<HostConfig> {

@@ -44,8 +44,12 @@ export function readAction(
   }
   const command = file.run!
   const [program = ''] = command.trim().split(/\s+/, 1)
-  if (!/^(.*\/)?ip6?tables$/.test(program)) {
-    complain(['run'], `"${program}" is not iptables or ip6tables`, 'run: "iptables -I INPUT 1 -j DROP"')
+  if (!/^(.*\/)?(ip6?tables|ipset)$/.test(program)) {
+    complain(
+      ['run'],
+      `"${program}" is not iptables, ip6tables or ipset`,
+      'run: "iptables -I INPUT 1 -j DROP"',
+    )
     return null
   }
   return { action: { kind: 'run', command }, text: command }

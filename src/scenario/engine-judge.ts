@@ -2,11 +2,13 @@
 import { Host } from '../engine/host.ts'
 import { type Outcome, printRuleRef } from '../engine/outcome.ts'
 import type { Chance } from '../engine/random.ts'
+import { runIpset } from '../lang/ipset/program.ts'
 import { runCommand } from './command.ts'
 import { durationSeconds } from './duration.ts'
 import { hexOfBytes } from './hex.ts'
 import { loadRules } from './rules.ts'
 import type { Action, Case, EndResult, Judge, Step, StepResult } from './scenario.ts'
+import { setLines } from './set-lines.ts'
 
 export class EngineJudge implements Judge {
   readonly name = 'engine'
@@ -40,7 +42,7 @@ export class EngineJudge implements Judge {
         return { ...common, ...this.#quietResult(error, log === null ? [] : [log]) }
       }
       case 'run':
-        return { ...common, ...this.#quietResult(runCommand(host, action.command), []) }
+        return { ...common, ...this.#quietResult(runCommand(host, action.command, atNs), []) }
       case 'socket':
         return { ...common, ...this.#socketResult(action, atNs) }
     }
@@ -71,6 +73,7 @@ export class EngineJudge implements Judge {
       save,
       conntrack: host.connections(this.#nowNs),
       ...(expectations.length > 0 && { expectations }),
+      ...setLines(runIpset(['save'], '', host.setsAt(this.#nowNs)).stdout),
     }
   }
 

@@ -1,4 +1,5 @@
 /** The `host:` part of a scenario file to a `HostConfig`. */
+
 import {
   type AccountConfig,
   bareHost,
@@ -9,6 +10,7 @@ import {
   parseRoute,
 } from '../engine/config.ts'
 import { heededSysctls, isHeededSysctl } from '../engine/index.ts'
+import { complaintAboutSets } from '../engine/set/restore.ts'
 import { parseSocket, type SocketConfig } from '../engine/sockets/config.ts'
 import { nearest } from '../lang/suggest.ts'
 import { lengthOfMask, type Prefix, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
@@ -27,6 +29,15 @@ export type Complain = (
 export interface TextPart {
   readonly start: number
   readonly end: number
+}
+
+/** Sets that ipset would not take are complained about in its own words, and left out. */
+export function readSets(text: string | undefined, complain: Complain): Pick<HostConfig, 'sets'> {
+  if (text === undefined) return {}
+  const complaint = complaintAboutSets(text, bareHost.profile.hz)
+  if (complaint === null) return { sets: text }
+  complain(['sets'], `ipset says: ${complaint}`)
+  return {}
 }
 
 /** Everything that can be used; what cannot is complained about and left out; `warn` is told what has no effect. */
@@ -56,6 +67,7 @@ export function readHost(file: HostFile, complain: Complain, warn: Complain = ()
     neighbours: readNeighbours(file.neighbours ?? {}, complain),
     sockets: file.sockets === undefined ? null : readSockets(file, complain),
     circumstances: readCircumstances(file.circumstances ?? '', complain),
+    ...readSets(file.sets, complain),
     accounts: (file.nfacct ?? []).flatMap((text, at) => readAccount(text, at, complain)),
     sysctls: new Map(Object.entries(file.sysctls ?? {}).map(([name, value]) => [name, sysctlText(value)])),
   }

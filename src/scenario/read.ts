@@ -10,7 +10,7 @@ import { readAction } from './action.ts'
 import { parseDuration, printDuration } from './duration.ts'
 import { familyOfName } from './family.ts'
 import { FlowReader } from './flow/read.ts'
-import { type Complain, readHost, type TextPart } from './host-file.ts'
+import { type Complain, readHost, readSets, type TextPart } from './host-file.ts'
 import type { Case, CaseStep, Expectation, RulesText, Scenario } from './scenario.ts'
 import { type HostFile, type ScenarioFile, type StepFile, scenarioShape } from './schema.ts'
 import { complaintsOf, type Path } from './shape-complaints.ts'
@@ -114,7 +114,12 @@ class Reader {
     const cases: Case[] = []
     for (const { part, path } of parts) {
       const hostPath = part.host === undefined ? ['host'] : [...path, 'host']
-      const host = this.#readHost(part.host ?? file.host, hostPath)
+      const sets = part.sets ?? file.sets
+      const setsPath = part.sets === undefined ? ['sets'] : [...path, 'sets']
+      const host = {
+        ...this.#readHost(part.host ?? file.host, hostPath),
+        ...(sets !== undefined && (await this.#readSets(sets, setsPath))),
+      }
       const rules = [
         ...(await this.#readRules(
           part.rules ?? file.rules,
@@ -145,6 +150,18 @@ class Reader {
       (inner, message, help) =>
         this.#report(this.#spanOfKey([...path, ...inner]), 'scenario/no-effect', message, help, 'warning'),
     )
+  }
+
+  /** A text of several lines is the sets themselves; else it names a file. */
+  async #readSets(text: string, path: Path): Promise<Pick<HostConfig, 'sets'>> {
+    const complain: Complain = (_inner, message, help) => this.#complain(path, message, help)
+    if (/\n|^\s*(ipset|create|-N|n)\s/.test(text)) return readSets(text, complain)
+    try {
+      return readSets(await this.#loadFile(text), complain)
+    } catch (error) {
+      complain([], `"${text}" cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+      return {}
+    }
   }
 
   async #readRules(text: string | undefined, family: Family, path: Path): Promise<RulesText[]> {

@@ -77,7 +77,7 @@ export type Action =
     }
   /** Text written to /proc/net/xt_recent/LIST in one write. */
   | { readonly kind: 'write'; readonly list: string; readonly text: string }
-  /** An `iptables` or `ip6tables` command. */
+  /** An `iptables`, `ip6tables` or `ipset` command. */
   | { readonly kind: 'run'; readonly command: string }
   /**
    * What a process of the host does with a socket of its own. `connection`: as `StepResult.accepted` named it.
@@ -155,6 +155,8 @@ export interface EndResult {
   readonly conntrack: readonly string[]
   /** The lines of `/proc/net/nf_conntrack_expect`: connections that helpers expect; absent where there are none. */
   readonly expectations?: readonly string[]
+  /** The lines of `ipset save`, without what a kernel draws or sizes by it, each set's elements sorted; absent without sets. */
+  readonly sets?: readonly string[]
 }
 
 /** Whoever decides: the engine, or a kernel. Steps come in order; `close` always follows. */

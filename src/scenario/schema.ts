@@ -60,6 +60,10 @@ export const hostShape = z
       .array(z.string())
       .optional()
       .describe('accounting objects: `http`, `downloads 100000 bytes`, `mail 20 packets` (with a quota)'),
+    sets: z
+      .string()
+      .optional()
+      .describe('the sets of ipset: text as `ipset save` prints it, or ipset commands'),
     sysctls: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
   .describe('the machine that the rules are for')
@@ -133,7 +137,7 @@ export const stepShape = z
       .strictObject({ recent: z.string(), text: z.string() })
       .optional()
       .describe('one write to /proc/net/xt_recent/NAME'),
-    run: z.string().optional().describe('an iptables or ip6tables command'),
+    run: z.string().optional().describe('an iptables, ip6tables or ipset command'),
     flow: z
       .string()
       .optional()
@@ -151,6 +155,10 @@ const caseFields = {
   host: hostShape.optional(),
   rules: rules.optional(),
   rules6: rules.optional().describe('rules for IPv6, when both families are in play'),
+  sets: z
+    .string()
+    .optional()
+    .describe('the sets of ipset: a file beside this one, or a block of `ipset save` text or ipset commands'),
 }
 
 export const scenarioShape = z

@@ -1,5 +1,6 @@
 /** Rules go into the kernel by the real commands, started without a shell. */
 import { spawnSync } from 'node:child_process'
+import { restoreText } from '../../engine/set/restore.ts'
 import { type TableName, tableHooks } from '../../lang/rule.ts'
 import type { Family } from '../../net/address.ts'
 import type { TableCounters } from './_counters.ts'
@@ -121,11 +122,18 @@ function setPolicies(
 /** Runs `iptables ...` or `ip6tables ...` with the chosen backend. */
 export function runIptables(words: readonly string[], backend: Backend): Answer {
   const [name = '', ...args] = words
+  if (/^(?:\/\S*\/)?ipset$/.test(name)) return runTool('ipset', args)
   const tool = /^(?:\/\S*\/)?(iptables|ip6tables)(-save|-restore)?$/.exec(name)
   if (tool === null)
-    throw new Error(`"${name}" is not a command that a step can run; iptables and ip6tables are`)
+    throw new Error(`"${name}" is not a command that a step can run; iptables, ip6tables and ipset are`)
   const family = tool[1] === 'iptables' ? 'ipv4' : 'ipv6'
   return runTool(commandName(family, backend, (tool[2] ?? '') as '' | '-save' | '-restore'), args)
+}
+
+/** Makes the sets of a text; throws where ipset refuses them. */
+export function loadSets(text: string): void {
+  const { status, stderr } = runTool('ipset', ['restore'], restoreText(text))
+  if (status !== 0) throw new Error(`ipset: ${stderr.trim()}`)
 }
 
 /** Lines of a script that are commands, continuation lines joined. */

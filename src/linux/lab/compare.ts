@@ -60,7 +60,8 @@ export function compareEnds(engine: EndResult, kernel: EndResult): string | null
   return (
     differList('counters', saveLines(engine.save), saveLines(kernel.save), (lines) => lines) ??
     differTimed('connections', connectionTime, engine.conntrack, kernel.conntrack) ??
-    differTimed('expectations', expectationTime, engine.expectations ?? [], kernel.expectations ?? [])
+    differTimed('expectations', expectationTime, engine.expectations ?? [], kernel.expectations ?? []) ??
+    differTimed('sets', setTime, engine.sets ?? [], kernel.sets ?? [])
   )
 }
 
@@ -194,6 +195,7 @@ function saveLines(save: string): string[] {
 /** Where a line tells the seconds that are left. */
 const connectionTime = /^(\S+\s+\d+\s+\S+\s+\d+ )(\d+)( .*)$/
 const expectationTime = /^()(\d+)( .*)$/
+const setTime = /^(add .* timeout )([1-9]\d*)(.*)$/
 
 function differTimed(
   what: string,

@@ -11,6 +11,7 @@ import { type Address, addressOf, type Family, parseAddress } from '../../net/ad
 import { type Circumstances, printCircumstances } from '../../net/circumstances.ts'
 import { decodeFrame, decodeIp, ipProtocol, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
+import { setLines } from '../../scenario/set-lines.ts'
 import { errnoName, type Libc, loadLibc, O_CLOEXEC, O_WRONLY } from '../_libc.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from '../_netlink.ts'
 import { makeAccounts } from './_accounts.ts'
@@ -27,6 +28,7 @@ import {
   commandName,
   completeTables,
   loadRules,
+  loadSets,
   runIptables,
   runTool,
   splitWords,
@@ -99,6 +101,7 @@ export class Lab implements Judge {
   /** Monotonic time at which the case began; null before the first step. */
   #startNs: bigint | null = null
   #isClosed = false
+  #hasSets: boolean
   /** Whether any rule may write to the kernel log, which is one for all processes: steps wait for each other's. */
   #mayLog: boolean
 
@@ -124,6 +127,7 @@ export class Lab implements Judge {
   private constructor(libc: Libc, host: HostConfig, rules: readonly RulesText[], options: LabOptions) {
     const { backend, time = 'nominal' } = options
     this.name = `kernel ${backend}`
+    this.#hasSets = host.sets !== undefined
     this.#backend = backend
     this.#families = (['ipv4', 'ipv6'] as const).filter((family) =>
       rules.some((text) => text.family === family),
@@ -134,6 +138,7 @@ export class Lab implements Judge {
     try {
       const { namespace, neighbours } = this.#parts
       ;[this.#counters, this.#arrivals] = namespace.run(() => {
+        if (host.sets !== undefined) loadSets(host.sets)
         for (const { family, source } of rules) loadRules(source.text, family, backend)
         if (backend === 'nft') completeTables(this.#parts.counters.read())
         neighbours.learn(rules.flatMap(({ source }) => addressesIn(source.text)))
@@ -169,6 +174,7 @@ export class Lab implements Judge {
       case 'run': {
         let error: string | null = null
         const words = splitWords(action.command)
+        if (/(^|\/)ipset$/.test(words[0] ?? '')) this.#hasSets = true
         this.#mayLog = true
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
@@ -334,8 +340,15 @@ export class Lab implements Judge {
         save,
         conntrack: this.connections(),
         ...(expectations.length > 0 && { expectations }),
+        ...this.#setLines(),
       }
     })
+  }
+
+  /** A machine without ipset has no sets. */
+  #setLines(): Pick<EndResult, 'sets'> {
+    if (!this.#hasSets) return {}
+    return setLines(runTool('ipset', ['save']).stdout)
   }
 
   /** The lines of `/proc/net/nf_conntrack` at this moment. */
