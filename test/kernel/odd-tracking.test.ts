@@ -215,9 +215,20 @@ async function caseOf({ name, rules, rules6, sysctls, packets }: Story): Promise
   return scenario!.cases[0]!
 }
 
+/** A busy machine takes seconds for what the stories do at once. */
+const withoutSeconds = (report: CaseReport): CaseReport => ({
+  ...report,
+  end: {
+    ...report.end,
+    conntrack: report.end.conntrack.map((line) =>
+      line.replace(/^(ipv[46] +\d+ \w+ +\d+) \d+ /, (_, head) => `${head} 1 `),
+    ),
+  },
+})
+
 /** Verdicts and how many connections there are at the end; else everything. */
 function differenceOf(story: Story, engine: CaseReport, kernel: CaseReport): unknown {
-  if (story.isByChance !== true) return firstDifference(engine, kernel)
+  if (story.isByChance !== true) return firstDifference(withoutSeconds(engine), withoutSeconds(kernel))
   const seen = [engine, kernel].map((report) =>
     [...verdictsOf(report), report.end.conntrack.length].join(' '),
   )
