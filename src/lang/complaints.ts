@@ -86,7 +86,9 @@ export const missingValue = (option: string, metavar: string | null = null) =>
   })
 
 export const twoWords = (option: string, metavar: string) =>
-  say('option/missing-value', `${option} needs two values (${metavar})`)
+  say('option/missing-value', `${option} needs two values (${metavar})`, {
+    said: `${option} requires two args.`,
+  })
 
 export const needlessValue = (option: string, word: string) =>
   say('option/no-value', `${option} takes no value`, { said: `unknown option "${word}"` })

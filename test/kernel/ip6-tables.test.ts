@@ -5,19 +5,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { kernelIsOutOfReach } from '../../src/ext/_testing/kernel.ts'
-import { registry } from '../../src/ext/registry.ts'
 import { SourceText } from '../../src/lang/source.ts'
 import { splitRestoreLine } from '../../src/lang/words.ts'
 import { absent, sharedPath } from '../shared.ts'
 import { expectAlike, type Line, ourAnswers } from './real-programs.ts'
 
 const folder = sharedPath('conformance/iptables/t')
-/** Of `set`, which is asked elsewhere, nothing is made up. */
-const lacking = registry.match('set', 'ipv6') === null ? ['libxt_set.t'] : []
-const files =
-  folder === null
-    ? []
-    : readdirSync(folder).filter((name) => name.startsWith('libxt_') && !lacking.includes(name))
+const files = folder === null ? [] : readdirSync(folder).filter((name) => name.startsWith('libxt_'))
 
 const call = (...args: string[]): Line => ({
   text: ['ip6tables', ...args].join(' '),
