@@ -53,7 +53,9 @@ const documents = [
 
 const loaded = await loadCommands()
 const helps = [...loaded, helpCommand({ names: [], print: () => '' })].flatMap(({ name, examples }) =>
-  examples.map(({ command }) => ({ place: `postern ${name} --help`, cwd: '.', command, output: null })),
+  examples
+    .filter(({ needs }) => needs === undefined)
+    .map(({ command }) => ({ place: `postern ${name} --help`, cwd: '.', command, output: null })),
 )
 
 const first = firstSteps.map(({ command }) => ({ place: 'postern --help', cwd: '.', command, output: null }))

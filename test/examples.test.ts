@@ -148,11 +148,13 @@ describe('nothing is wrong with the rules that the examples offer, or a comment 
 })
 
 test('each folder explains itself, and the index names it', () => {
-  const folders = new Set(files.map(dirname).filter((folder) => folder !== '.'))
+  const folders = new Set(files.map(dirname).filter((folder) => /^[\w-]+$/.test(folder)))
   for (const folder of folders) {
     expect(read('README.md')).toContain(`[${folder}](${folder})`)
     const named = [
-      ...read(`${folder}/README.md`).matchAll(/(?<=[` ])[\w-]+\.(?:v4|scenario\.yaml|pcapng|sh)(?![\w-])/g),
+      ...read(`${folder}/README.md`).matchAll(
+        /(?<=[` ])[\w-]+\.(?:v4|scenario\.yaml|pcapng|sh|log)(?![\w-])/g,
+      ),
     ]
     expect(named.map(([file]) => `${folder}/${file}`).filter((file) => !files.includes(file))).toEqual([])
     expect(named).not.toEqual([])

@@ -20,7 +20,13 @@ export interface Example {
   readonly does: string
   /** Runs as it stands in a checkout, from its root. */
   readonly command: string
+  /** What must be there besides, said to the reader: `a running guard`. Such an example is not run by a test. */
+  readonly needs?: string
 }
+
+/** What an example is for, and what it needs. */
+export const purposeOf = ({ does, needs }: Example): string =>
+  needs === undefined ? does : `${does} (needs ${needs})`
 
 export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 

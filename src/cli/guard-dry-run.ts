@@ -11,7 +11,7 @@ import { type Environment, exit, UsageError } from './environment.ts'
 import { readGuardFiles } from './guard-files.ts'
 import { etcOption, jailsToRun } from './guard-jails.ts'
 import { progressOf } from './progress.ts'
-import { table } from './style.ts'
+import { cutToColumns, table } from './style.ts'
 
 export const guardDryRun: Command = {
   name: 'guard dry-run',
@@ -26,7 +26,13 @@ export const guardDryRun: Command = {
     { flags: '--jail <name>', doc: 'the jail, enabled or not', repeatable: true },
     jsonOption,
   ],
-  examples: [],
+  examples: [
+    {
+      does: "Whom would the article's jail have banned?",
+      command:
+        'postern guard dry-run --etc examples/brute-force/fail2ban --jail ssh-iptables examples/brute-force/auth.log',
+    },
+  ],
   run: runDry,
 }
 
@@ -56,7 +62,7 @@ async function runDry(
   if (options.json) {
     for (const ban of bans) environment.stdout(`${JSON.stringify(ban)}\n`)
     environment.stdout(`${JSON.stringify({ end: true, lines, failures, bans: bans.length })}\n`)
-  } else environment.stdout(report(settings!.name, { lines, failures, bans }))
+  } else environment.stdout(report(settings!.name, { lines, failures, bans }, environment.columns))
   return exit.ok
 }
 
@@ -85,6 +91,7 @@ const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slic
 function report(
   jail: string,
   { lines, failures, bans }: { lines: number; failures: number; bans: readonly Ban[] },
+  columns: number,
 ): string {
   const byId = new Map<string, Ban[]>()
   for (const ban of bans) byId.set(ban.id, [...(byId.get(ban.id) ?? []), ban])
@@ -94,7 +101,7 @@ function report(
     `${all.length}`,
     localSeconds(all[0]!.startMs),
     localSeconds(all.at(-1)!.startMs),
-    (all.at(-1)!.matches.at(-1) ?? '').slice(0, 100),
+    all.at(-1)!.matches.at(-1) ?? '',
   ])
   const said =
     byId.size === 0
@@ -102,7 +109,7 @@ function report(
       : `${jail} would have banned ${byId.size} ${byId.size === 1 ? 'address' : 'addresses'}, ${bans.length} times on ${days.size} ${days.size === 1 ? 'day' : 'days'}`
   const head = [['ADDRESS', 'BANS', 'FIRST', 'LAST', 'LAST LINE']]
   return [
-    ...(rows.length === 0 ? [] : table([...head, ...rows])),
+    ...(rows.length === 0 ? [] : table([...head, ...rows]).map((line) => cutToColumns(line, columns))),
     `${said} (${lines} lines, ${failures} failures)`,
     '',
   ].join('\n')

@@ -49,7 +49,18 @@ export const guardRun: Command = {
     { flags: '--take-over <file>', doc: 'a database of fail2ban whose bans are taken over, once' },
     { flags: '--keep-bans', doc: 'leave bans on the firewall at the end' },
   ],
-  examples: [],
+  examples: [
+    {
+      does: 'Take over where fail2ban stood, in its place',
+      command: 'postern guard run --take-over /var/lib/fail2ban/fail2ban.sqlite3',
+      needs: 'root, and fail2ban stopped',
+    },
+    {
+      does: 'Only say who would be banned',
+      command: 'postern guard run --watch --store /tmp/guard.sqlite3 --socket /tmp/guard.sock',
+      needs: 'logs that may be read; Ctrl-C ends it',
+    },
+  ],
   run: runGuard,
 }
 

@@ -10,7 +10,7 @@ import {
 import { parseTime } from '../guard/config/time.ts'
 import { type Command, jsonOption, type OptionRow, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
-import { table } from './style.ts'
+import { cutToColumns, table } from './style.ts'
 
 const socketOption: OptionRow = {
   flags: '--socket <file>',
@@ -42,7 +42,7 @@ export const jailList: Command = {
     'One line for each jail: failures that still count, addresses that are banned, and both in total.',
   arguments: [],
   options: [socketOption, jsonOption],
-  examples: [],
+  examples: [{ does: 'Who is at work?', command: 'postern jail list', needs: 'a running guard' }],
   run: (_args, options, environment) =>
     asking(options, environment, async (ask) => {
       const jails = (await ask('status')) as JailStatus[]
@@ -68,18 +68,24 @@ export const jailStatus: Command = {
     'The counts of a jail, the files that it follows, and every banned address with the time that is left.',
   arguments: [{ name: '<jail>', doc: 'the name of the jail' }],
   options: [socketOption, jsonOption],
-  examples: [],
+  examples: [
+    {
+      does: 'Who is banned, and for how long?',
+      command: 'postern jail status ssh-iptables',
+      needs: 'a running guard',
+    },
+  ],
   run: ([name = ''], options, environment) =>
     asking(options, environment, async (ask) => {
       const status = (await ask('status', name)) as JailStatus
       environment.stdout(
-        options.json ? `${JSON.stringify(status)}\n` : printStatus(status, environment.nowMs()),
+        options.json ? `${JSON.stringify(status)}\n` : printStatus(status, environment.nowMs(), environment.columns),
       )
       return exit.ok
     }),
 }
 
-function printStatus(status: JailStatus, nowMs: number): string {
+function printStatus(status: JailStatus, nowMs: number, columns: number): string {
   const { name, failed, totalFailed, totalBanned, banned } = status
   const sources = [...status.files, ...status.journal.map((match) => `journal: ${match}`)]
   const lines = [
@@ -93,10 +99,10 @@ function printStatus(status: JailStatus, nowMs: number): string {
     localSeconds(startMs),
     endMs === null ? 'for ever' : `in ${span(endMs - nowMs)}`,
     `${count}`,
-    (matches.at(-1) ?? '').slice(0, 80),
+    matches.at(-1) ?? '',
   ])
   if (rows.length > 0) lines.push('', ...table([['ADDRESS', 'SINCE', 'ENDS', 'BANS', 'LAST LINE'], ...rows]))
-  return `${lines.join('\n')}\n`
+  return `${lines.map((line) => cutToColumns(line, columns)).join('\n')}\n`
 }
 
 /** The two largest units of a span. */
@@ -123,7 +129,9 @@ export const jailReload: Command = {
     'Jails whose settings changed start anew with the bans, failures and places in logs that they had.',
   arguments: [],
   options: [socketOption],
-  examples: [],
+  examples: [
+    { does: 'After an edit of jail.local', command: 'postern jail reload', needs: 'a running guard' },
+  ],
   run: (_args, options, environment) =>
     asking(options, environment, async (ask) => {
       const problems = (await ask('reload')) as string[]
@@ -142,7 +150,13 @@ export const ban: Command = {
     { name: '<address...>', doc: 'addresses' },
   ],
   options: [{ flags: '--for <time>', doc: 'how long: 90, 10m, 1d12h, or -1 for ever' }, socketOption],
-  examples: [],
+  examples: [
+    {
+      does: 'Shut a network out for a day',
+      command: 'postern ban ssh-iptables 198.51.100.0/24 --for 1d',
+      needs: 'a running guard',
+    },
+  ],
   run: ([jail = '', ...addresses], options, environment) =>
     asking(options, environment, async (ask) => {
       const made = (await ask('ban', jail, secondsOf(options.for), ...addresses)) as {
@@ -172,7 +186,13 @@ export const unban: Command = {
     { flags: '--all', doc: 'every address' },
     socketOption,
   ],
-  examples: [],
+  examples: [
+    {
+      does: 'Let somebody in again',
+      command: 'postern unban --jail ssh-iptables 198.51.100.7',
+      needs: 'a running guard',
+    },
+  ],
   run: (addresses, options, environment) =>
     asking(options, environment, async (ask) => {
       const jail = typeof options.jail === 'string' ? options.jail : '*'
@@ -205,7 +225,9 @@ export const allow: Command = {
     { name: '[address...]', doc: 'addresses or networks; without, those that are allowed are listed' },
   ],
   options: [{ flags: '--remove', doc: 'no longer' }, socketOption],
-  examples: [],
+  examples: [
+    { does: 'Never ban this network', command: 'postern allow 192.0.2.0/24', needs: 'a running guard' },
+  ],
   run: (addresses, options, environment) =>
     asking(options, environment, async (ask) => {
       if (addresses.length === 0) {
@@ -232,7 +254,13 @@ export const client: Command = {
     'scripts know. The socket is named with -s, as there.',
   arguments: [{ name: '[words...]', doc: 'a command line of fail2ban-client' }],
   options: [],
-  examples: [],
+  examples: [
+    {
+      does: 'The list of jails, as scripts read it',
+      command: 'postern fail2ban-client status',
+      needs: 'a running guard',
+    },
+  ],
   ownWords: true,
   async run(args, _options, environment) {
     const words = [...args]

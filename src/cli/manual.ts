@@ -3,7 +3,7 @@
  *
  * Format: man(7) macros, as every Linux man-db reads them.
  */
-import type { Command } from './command.ts'
+import { type Command, purposeOf } from './command.ts'
 import { version } from './version.ts'
 
 export interface ManualPage {
@@ -71,13 +71,13 @@ function commandPage(command: Command): ManualPage {
       command.options.map(({ flags, doc }) => [flags, doc]),
     ),
     ...(command.examples.length === 0 ? [] : ['.SH EXAMPLES']),
-    ...command.examples.flatMap(({ does, command: line }) => [
+    ...command.examples.flatMap((example) => [
       '.PP',
-      `${escapeRoff(does)}:`,
+      `${escapeRoff(purposeOf(example))}:`,
       '.PP',
       '.RS 4',
       '.EX',
-      escapeRoff(line),
+      escapeRoff(example.command),
       '.EE',
       '.RE',
     ]),

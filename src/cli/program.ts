@@ -1,6 +1,6 @@
 /** The command line of `postern`, as commander reads it: the names of all commands, and all of the one that is called. */
 import { Command as Commander, CommanderError, Option } from 'commander'
-import type { Command, Example } from './command.ts'
+import { type Command, type Example, purposeOf } from './command.ts'
 import { type CommandEntry, groups } from './commands.ts'
 import { type Environment, exit } from './environment.ts'
 import { version } from './version.ts'
@@ -145,4 +145,4 @@ function groupOf(program: Commander, name: string): Commander {
 const closing = 'postern COMMAND --help tells more; postern help -m recent explains a match.'
 
 const printExamples = (title: string, examples: readonly Example[]): string =>
-  `${title}:\n${examples.map(({ does, command }) => `  # ${does}\n  $ ${command}\n`).join('')}`
+  `${title}:\n${examples.map((example) => `  # ${purposeOf(example)}\n  $ ${example.command}\n`).join('')}`

@@ -3,7 +3,7 @@ import { registry } from '../../ext/registry.ts'
 import { printRuleBody } from '../../lang/print.ts'
 import type { Ruleset } from '../../lang/rule.ts'
 import type { ReplayedPacket } from '../../scenario/replay.ts'
-import { type Palette, paintVerdict, table } from '../style.ts'
+import { cutToColumns, type Palette, paintVerdict, table } from '../style.ts'
 
 interface Row {
   readonly verdict: string
@@ -77,7 +77,7 @@ export function renderTally(tally: Tally, colors: Palette, columns: number): str
       String(bytes).padStart(5),
       tally.ruleText(by),
     ]),
-  ]).map((line) => (columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line))
+  ]).map((line) => cutToColumns(line, columns))
   const [head = '', ...body] = lines
   return [
     colors.bold(head),

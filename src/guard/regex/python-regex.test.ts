@@ -22,7 +22,7 @@ const table: readonly (readonly [string, string, string])[] = [
   ['x(?P<u>(?P<w>\\w+)|(?(w)a|[^:]+)) from (?(w)1|2)', 'xa b from 2', 'xa b from 2|a b|-'],
   ['(?:(a)|b)*', 'ab', 'ab|a'],
   ['(a*)?', 'b', '|'],
-  ['(?:(?P<k>a)|(?P=k)b)+', 'aab', 'aab|a'],
+  ['(?:(?P<k>a)|(?P=k)b)+', 'aab', 'aa|a'],
   ['[]a]+', 'x]a]', ']a]'],
   ['[^]a]+', '];x]', ';x'],
   ['a{,2}b', 'aaab', 'aab'],
