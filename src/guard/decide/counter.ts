@@ -76,8 +76,11 @@ export class FailureMemory {
     this.#limits = limits
   }
 
+  /** Ids that still count. Looks at each, so it is for those who ask, not for every line. */
   get size(): number {
-    return this.#counts.size
+    let size = 0
+    for (const count of this.#counts.values()) if (!this.#isForgotten(count)) size++
+    return size
   }
 
   /** Lets the clock advance: at most every five seconds, what is too old is forgotten. */

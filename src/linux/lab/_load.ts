@@ -86,6 +86,7 @@ export function completeTables(existing: readonly TableCounters[]): void {
  * backend leaves them.
  */
 export function zeroPolicies(existing: readonly TableCounters[], words: readonly string[]): void {
+  if (isIpset(words)) return
   if (words.some((word) => /^(-[LSC]|--(list|list-rules|check))$/.test(word))) return
   const family: Family = /ip6tables/.test(words[0] ?? '') ? 'ipv6' : 'ipv4'
   const at = words.findIndex((word) => word === '-t' || word === '--table')
@@ -119,10 +120,13 @@ function setPolicies(
   }
 }
 
+/** Whether a command is for sets, and no table changes by it. */
+export const isIpset = ([name = '']: readonly string[]): boolean => /^(?:\/\S*\/)?ipset$/.test(name)
+
 /** Runs `iptables ...` or `ip6tables ...` with the chosen backend. */
 export function runIptables(words: readonly string[], backend: Backend): Answer {
   const [name = '', ...args] = words
-  if (/^(?:\/\S*\/)?ipset$/.test(name)) return runTool('ipset', args)
+  if (isIpset(words)) return runTool('ipset', args)
   const tool = /^(?:\/\S*\/)?(iptables|ip6tables)(-save|-restore)?$/.exec(name)
   if (tool === null)
     throw new Error(`"${name}" is not a command that a step can run; iptables, ip6tables and ipset are`)

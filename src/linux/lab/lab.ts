@@ -27,6 +27,7 @@ import {
   type Backend,
   commandName,
   completeTables,
+  isIpset,
   loadRules,
   loadSets,
   runIptables,
@@ -174,7 +175,7 @@ export class Lab implements Judge {
       case 'run': {
         let error: string | null = null
         const words = splitWords(action.command)
-        if (/(^|\/)ipset$/.test(words[0] ?? '')) this.#hasSets = true
+        if (isIpset(words)) this.#hasSets = true
         this.#mayLog = true
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
