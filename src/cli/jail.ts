@@ -79,7 +79,9 @@ export const jailStatus: Command = {
     asking(options, environment, async (ask) => {
       const status = (await ask('status', name)) as JailStatus
       environment.stdout(
-        options.json ? `${JSON.stringify(status)}\n` : printStatus(status, environment.nowMs(), environment.columns),
+        options.json
+          ? `${JSON.stringify(status)}\n`
+          : printStatus(status, environment.nowMs(), environment.columns),
       )
       return exit.ok
     }),
