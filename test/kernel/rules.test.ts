@@ -28,7 +28,9 @@ function ourAnswer({ family, table, chain, text }: RuleLine): string | null {
   if (error !== undefined) return `refused: ${error.code}`
   const loaded = newTable(table)
   loaded.chains.get(chain)!.rules.push(...rules)
-  const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618, sets: new Map() })
+  // The machine has neither sets nor accounting objects nor estimators but those that the rule makes itself.
+  const machine = { sets: new Map(), accounts: new Set<string>(), inForce: [] }
+  const [refusal] = refusalsOf(loaded, { family, syntax: registry, profile: linux618, ...machine })
   if (refusal !== undefined) return `refused: ${refusal.code}`
   // What only asks for help adds nothing.
   if (rules.length === 0) return null
