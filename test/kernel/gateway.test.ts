@@ -120,7 +120,14 @@ describe('a gateway with real programs on both sides', () => {
   it('curl inside, nginx outside: masquerading', async ({ skip }) => {
     if (lack !== null) skip(lack)
     const compared = await compare('rules.v4', async () => {
-      const got = await Promise.all(['desk', 'web'].map((from) => curl(from, 'http://198.51.100.7/page')))
+      // Two clients with one port would let the kernel draw another for the second.
+      const clients = [
+        ['desk', '41001'],
+        ['web', '41002'],
+      ] as const
+      const got = await Promise.all(
+        clients.map(([from, port]) => curl(from, '--local-port', port, 'http://198.51.100.7/page')),
+      )
       expect(got.map((text) => text.length)).toEqual([page.length, page.length])
       expect(await network.run('desk', ['ping', '-c', '1', '198.51.100.7'])).toContain(' 0% packet loss')
     })
