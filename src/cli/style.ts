@@ -36,9 +36,9 @@ export function paintVerdict(colors: Palette, verdict: string, text: string): st
       : colors.red(text)
 }
 
-/** The line as far as the columns reach; all of it where they are 0, because nobody looks at a terminal. */
-export const cutToColumns = (line: string, columns: number): string =>
-  columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line
+/** Text cut to so many columns; 0 leaves it whole. */
+export const cutToColumns = (text: string, columns: number): string =>
+  columns > 0 && text.length > columns ? `${text.slice(0, columns - 1)}…` : text
 
 /** Columns as wide as their widest cell; the last one is not padded. Cells must be free of colours. */
 export function table(rows: readonly (readonly string[])[], gap = '  '): string[] {

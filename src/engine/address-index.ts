@@ -37,7 +37,7 @@ export class AddressIndex {
   /** For the first 16 bits of an address: the interval in which the addresses with these bits begin. */
   readonly #directory: Int32Array
 
-  /** Preconditions: at least one entry; every test is a prefix (`isPrefix`), and they ascend by rule. */
+  /** Preconditions: at least one entry; every mask is that of a prefix, and they ascend by rule. */
   constructor(entries: readonly Entry[]) {
     this.#width = entries[0]!.test.words.length
     const { nodes, edges } = nest(entries)
@@ -80,17 +80,6 @@ export class AddressIndex {
     }
     return false
   }
-}
-
-/** Whether the ones of a mask stand all before its zeros. */
-export function isPrefix(masks: readonly number[]): boolean {
-  let hasEnded = false
-  for (const mask of masks) {
-    const zeros = ~mask >>> 0
-    if (hasEnded ? mask !== 0 : (zeros & (zeros + 1)) !== 0) return false
-    hasEnded ||= zeros !== 0
-  }
-  return true
 }
 
 // --- Building

@@ -7,9 +7,10 @@
  * reads the packet and writes nothing, so counters, state and verdicts are those of the interpreter, which still asks
  * every rule that the cursor comes to.
  */
+import { lengthOfMask } from '../net/address.ts'
 import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
-import { AddressIndex, isPrefix } from './address-index.ts'
+import { AddressIndex } from './address-index.ts'
 import type { AddressTest, InterfaceTest, LoadedRule } from './compile.ts'
 
 /** Below this many rules asking each costs less than looking them up. */
@@ -164,7 +165,7 @@ function keyIn(rule: LoadedRule, dimension: Dimension): string | null {
     case 'source':
     case 'destination': {
       const test = rule[dimension]
-      return test === null || test.inverted || !isPrefix(test.masks) ? null : `${test.words}/${test.masks}`
+      return test === null || test.inverted || !isPrefix(test) ? null : `${test.words}/${test.masks}`
     }
     case 'port':
       return portKeys(rule)?.join() ?? null
@@ -175,6 +176,9 @@ function keyIn(rule: LoadedRule, dimension: Dimension): string | null {
       return rule.protocol === null || rule.protocol.inverted ? null : `${rule.protocol.value}`
   }
 }
+
+const isPrefix = ({ masks }: AddressTest): boolean =>
+  lengthOfMask({ family: masks.length === 1 ? 'ipv4' : 'ipv6', words: masks }) !== null
 
 const exactName = (test: InterfaceTest | null): string | null =>
   test === null || test.inverted || test.isPrefix ? null : test.name

@@ -2,7 +2,7 @@
 import type { Filter, LineResult } from '../../guard/filter/index.ts'
 import type { OptionValues } from '../command.ts'
 import type { Environment } from '../environment.ts'
-import { palette, table } from '../style.ts'
+import { cutToColumns, palette, table } from '../style.ts'
 
 /** Lines of a kind that are kept when not all are asked for. */
 const keptLines = 20
@@ -104,8 +104,12 @@ export function renderTally(tally: FilterTally, options: OptionValues, environme
     if (rows.length === 0) return
     const width = environment.columns - 16
     out.push(colors.bold(title))
-    const cut = (text: string) => (text.length > width ? `${text.slice(0, width - 1)}…` : text)
-    out.push(...table(rows.map(([hits, number, text]) => [`${hits}`.padStart(9), number, cut(text)])), '')
+    const cells = rows.map(([hits, number, text]) => [
+      `${hits}`.padStart(9),
+      number,
+      cutToColumns(text, width),
+    ])
+    out.push(...table(cells), '')
   }
   if (definition.prefregex !== undefined) section('prefix', [[tally.prefixHits, '', definition.prefregex]])
   const hitRows = (list: readonly string[], hits: readonly number[]) =>

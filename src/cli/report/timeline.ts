@@ -4,7 +4,7 @@ import { printDuration } from '../../scenario/duration.ts'
 import type { Mismatch } from '../../scenario/expect.ts'
 import { printOutcome } from '../../scenario/flow/outcome.ts'
 import type { CaseReport, StepReport } from '../../scenario/run.ts'
-import { type Palette, paintVerdict } from '../style.ts'
+import { cutToColumns, type Palette, paintVerdict } from '../style.ts'
 
 /**
  * A line a step: when, verdict, decided by, packet. Steps that part from their expectation carry a mark and, below,
@@ -47,7 +47,7 @@ function renderStep({ step, result, mismatches }: StepReport, layout: Layout): s
   const indent = 2 + 2 + timeWidth + 2
   const room = columns > 0 ? Math.max(8, columns - (indent + 6 + 2 + byWidth + 2)) : 0
   const outcome = result.flow === undefined ? '' : `  → ${printOutcome(result.flow)}`
-  const text = cut(step.text, room === 0 ? 0 : Math.max(8, room - outcome.length))
+  const text = cutToColumns(step.text, room === 0 ? 0 : Math.max(8, room - outcome.length))
   const painted =
     result.verdict === null
       ? colors.blue(verdict.padEnd(6))
@@ -55,17 +55,17 @@ function renderStep({ step, result, mismatches }: StepReport, layout: Layout): s
   const lines = [`  ${mark} ${colors.dim(time)}  ${painted}  ${by}  ${text}${colors.bold(outcome)}`]
   const tellsPackets = verbose || failed || step.number === parted
   for (const { verdict: its, by: itsBy, packet } of tellsPackets ? (result.packets ?? []) : []) {
-    const columnsOfIt = [(its ?? 'done').padEnd(6), decider(itsBy).padEnd(byWidth), cut(packet, room)]
+    const columnsOfIt = [
+      (its ?? 'done').padEnd(6),
+      decider(itsBy).padEnd(byWidth),
+      cutToColumns(packet, room),
+    ]
     lines.push(colors.dim(' '.repeat(indent) + columnsOfIt.join('  ')))
   }
   if (result.error) lines.push(`      ${colors.red(result.error)}`)
   for (const line of result.log) lines.push(colors.dim(`      log: ${line}`))
   return [...lines, ...mismatches.flatMap((mismatch) => renderMismatch(mismatch, colors))]
 }
-
-/** Cut to `room` characters; 0 leaves it whole. */
-const cut = (text: string, room: number): string =>
-  room > 0 && text.length > room ? `${text.slice(0, room - 1)}…` : text
 
 const decider = (by: string | null): string => (by ?? '').replace(/^filter\//, '')
 

@@ -4,20 +4,26 @@ import { memoryFiles } from './files.ts'
 import type { OwnDefinitions } from './jail.ts'
 import { ConfigLibrary, type MergedConfig } from './merged.ts'
 
+/** The names of Postern's own actions; `linux/bans` makes each of them. */
+export const ownActionNames = [
+  'postern',
+  'postern-ipset',
+  'postern-chain',
+  'postern-auto',
+  'postern-nft',
+  'postern-recent',
+  'postern-cut',
+  'postern-mail',
+] as const
+export type OwnActionName = (typeof ownActionNames)[number]
+
 /**
  * Actions that Postern carries out itself (`linux/bans`): its own by their names, and fail2ban's usual ones where the
  * folder has no file of that name, so that an old jail.conf works alone. What stands in brackets holds whatever the jail
  * says.
  */
 export const ownActions: Readonly<Record<string, string>> = {
-  postern: 'postern',
-  'postern-ipset': 'postern-ipset',
-  'postern-chain': 'postern-chain',
-  'postern-auto': 'postern-auto',
-  'postern-nft': 'postern-nft',
-  'postern-recent': 'postern-recent',
-  'postern-cut': 'postern-cut',
-  'postern-mail': 'postern-mail',
+  ...Object.fromEntries(ownActionNames.map((name) => [name, name])),
   iptables: 'postern-chain',
   'iptables-new': 'postern-chain',
   'iptables-multiport': 'postern-chain',

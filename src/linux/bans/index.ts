@@ -6,5 +6,5 @@
 export type { ActionContext, BanAction, BanHow } from './action.ts'
 export type { Fail2banContext } from './fail2ban-action.ts'
 export { fillTags } from './fail2ban-tags.ts'
-export { makeAction, ownActions } from './make-action.ts'
+export { makeAction } from './make-action.ts'
 export { type RunProgram, runProgram } from './run-program.ts'

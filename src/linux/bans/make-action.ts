@@ -1,5 +1,6 @@
 /** Actions by their names and options, as jails ask for them. */
 import { existsSync } from 'node:fs'
+import type { OwnActionName } from '../../guard/config/own.ts'
 import type { ActionSettings } from '../../guard/jail-settings.ts'
 import type { BanAction } from './action.ts'
 import { ChainAction } from './chain-action.ts'
@@ -23,7 +24,7 @@ const chain: Make = ({ name, options }, context, run) =>
   new ChainAction(name, context, ruleOptionsOf(context.jail, options), run)
 
 /** Postern's own actions. `postern` stands for `postern-ipset` where ipset is installed, else for `postern-chain`. */
-const makers: Readonly<Record<string, Make>> = {
+const makers: Readonly<Record<OwnActionName, Make>> = {
   postern: (...given) => (hasProgram('ipset') ? ipset : chain)(...given),
   'postern-ipset': ipset,
   'postern-chain': chain,
@@ -42,15 +43,14 @@ const makers: Readonly<Record<string, Make>> = {
     new MailAction(name, context, mailOptions(options), run),
 }
 
-/** The names of Postern's own actions, for those who read configurations. */
-export const ownActions: readonly string[] = Object.keys(makers)
-
 /** Makes an action: one of Postern's own by its name, else the commands that its options hold. */
 export function makeAction(settings: ActionSettings, context: Fail2banContext, run: RunProgram): BanAction {
-  const make = Object.hasOwn(makers, settings.action) ? makers[settings.action] : undefined
-  if (make !== undefined) return make(settings, context, run)
+  const { action } = settings
+  if (isOwn(action)) return makers[action](settings, context, run)
   return new Fail2banAction(settings.name, context, settings.options, run)
 }
+
+const isOwn = (action: string): action is OwnActionName => Object.hasOwn(makers, action)
 
 function mailOptions(options: ActionSettings['options']): MailOptions {
   const [host = '', port = '25'] = (options.smtp ?? '').split(/:(?=\d+$)/)
