@@ -14,6 +14,13 @@ export type Slots = Int32Array
 /** The bound was reached before an answer was. */
 export const gaveUp = Symbol('gave up')
 
+/** A bit for each round that has matched nothing yet. */
+function roundsBegun(within: readonly number[], registers: Int32Array | null, here: number): number {
+  let bits = 0
+  for (const register of within) bits = 2 * bits + (registers![register] === here ? 1 : 0)
+  return bits
+}
+
 export class Machine {
   readonly #program: Program
   readonly #code: readonly Instruction[]
@@ -22,7 +29,7 @@ export class Machine {
   /** For each instruction and position, the run in which it was tried. */
   #tried = new Int32Array(0)
   #run = 0
-  /** Next free number of a fork; -1 for others. */
+  /** The first of a fork's numbers, one for each state of the rounds around it; -1 for what is no fork. */
   readonly #fork: Int32Array
   readonly #forks: number
 
@@ -31,8 +38,10 @@ export class Machine {
     this.#code = program.code
     this.#fork = new Int32Array(program.code.length).fill(-1)
     let forks = 0
-    program.code.forEach(({ op }, at) => {
-      if (op === 'split') this.#fork[at] = forks++
+    program.code.forEach((instruction, at) => {
+      if (instruction.op !== 'split') return
+      this.#fork[at] = forks
+      forks += 1 << instruction.within.length
     })
     this.#forks = forks
   }
@@ -87,7 +96,7 @@ export class Machine {
           break
         case 'split': {
           if (memory) {
-            const key = this.#fork[at]! * width + here
+            const key = (this.#fork[at]! + roundsBegun(instruction.within, registers, here)) * width + here
             if (this.#tried[key] === run) {
               failed = true
               break

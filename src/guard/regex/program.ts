@@ -10,8 +10,8 @@ export type CharTest = (code: number) => boolean
 
 export type Instruction =
   | { op: 'char'; test: CharTest; code: number | null }
-  /** Goes on at `first`; when that fails, at `second`. */
-  | { op: 'split'; first: number; second: number }
+  /** Goes on at `first`; when that fails, at `second`. `within`: registers of the rounds that it is a part of. */
+  | { op: 'split'; first: number; second: number; within: readonly number[] }
   | { op: 'jump'; to: number }
   /** Notes the position in a slot: 2 * group for its start, one more for its end. */
   | { op: 'save'; slot: number }
@@ -32,11 +32,17 @@ export interface Program {
   readonly code: readonly Instruction[]
   readonly groups: number
   readonly registers: number
-  /** Whether what follows from a place depends on nothing but the place and the position. */
+  /**
+   * Whether what follows from a place depends on nothing but the place, the position, and which of the rounds around
+   * it have matched something yet.
+   */
   readonly memoryless: boolean
 }
 
 const notNewline: CharTest = (code) => code !== 10
+
+/** Rounds within rounds that may match nothing, of which a machine can remember each state. */
+const mostWithin = 4
 
 /** Longer programs are refused. */
 const largestProgram = 100_000
@@ -56,6 +62,8 @@ class Compiler {
   registers = 0
   memoryless = true
   readonly #unroll: number
+  /** Registers of the rounds, in the part that is being written, that may match nothing. */
+  #within: readonly number[] = []
 
   constructor(unroll: number) {
     this.#unroll = unroll
@@ -127,9 +135,30 @@ class Compiler {
 
   #part(head: { op: 'atomic'; next: number } | Extract<Instruction, { op: 'look' }>, body: Node): void {
     const instruction = this.add(head)
+    const around = this.#within
+    this.#within = []
     this.node(body)
+    this.#within = around
     this.add({ op: 'accept' })
     instruction.next = this.code.length
+  }
+
+  #split(): Split {
+    return this.add<Split>({ op: 'split', first: this.code.length + 1, second: 0, within: this.#within })
+  }
+
+  /**
+   * One round of a repeat that may match nothing. After a round that did, Python tries no other but what follows, so
+   * it goes to the end of the repeat, which is to be filled in.
+   */
+  #round(body: Node, register: number): { leave: number } {
+    this.add({ op: 'mark', register })
+    const around = this.#within
+    this.#within = [...around, register]
+    if (this.#within.length > mostWithin) this.memoryless = false
+    this.node(body)
+    this.#within = around
+    return this.add({ op: 'progress', register, leave: 0 })
   }
 
   #choice(branches: readonly Node[]): void {
@@ -139,7 +168,7 @@ class Compiler {
         this.node(branch)
         return
       }
-      const split = this.add({ op: 'split', first: this.code.length + 1, second: 0 })
+      const split = this.#split()
       this.node(branch)
       ends.push(this.add({ op: 'jump', to: 0 }))
       split.second = this.code.length
@@ -158,34 +187,38 @@ class Compiler {
       this.#endless(node)
       return
     }
-    const leaving: { op: 'split'; first: number; second: number }[] = []
+    const leaving: Split[] = []
+    const finished: { leave: number }[] = []
+    // one optional round is over in either case
+    const register = node.max - node.min > 1 && isNullable(node.body) ? this.registers++ : null
     for (let round = node.min; round < node.max; round++) {
-      leaving.push(this.add({ op: 'split', first: this.code.length + 1, second: 0 }))
-      this.node(node.body)
+      leaving.push(this.#split())
+      if (register === null) this.node(node.body)
+      else finished.push(this.#round(node.body, register))
     }
     for (const split of leaving) {
       split.second = this.code.length
       if (node.mode === 'lazy') swap(split)
     }
+    for (const progress of finished) progress.leave = this.code.length
   }
 
   #endless(node: RepeatNode): void {
-    const nullable = widthOf(node.body).min === 0
     const start = this.code.length
-    const split = this.add({ op: 'split', first: start + 1, second: 0 })
-    const register = nullable ? this.registers++ : 0
-    if (nullable) {
-      this.memoryless = false
-      this.add({ op: 'mark', register })
-    }
-    this.node(node.body)
-    const progress = nullable ? this.add({ op: 'progress', register, leave: 0 }) : null
+    const split = this.#split()
+    let progress: { leave: number } | null = null
+    if (isNullable(node.body)) progress = this.#round(node.body, this.registers++)
+    else this.node(node.body)
     this.add({ op: 'jump', to: start })
     split.second = this.code.length
     if (progress !== null) progress.leave = this.code.length
     if (node.mode === 'lazy') swap(split)
   }
 }
+
+type Split = Extract<Instruction, { op: 'split' }>
+
+const isNullable = (node: Node): boolean => widthOf(node).min === 0
 
 function swap(split: { first: number; second: number }): void {
   const { first, second } = split
