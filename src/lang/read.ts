@@ -37,6 +37,8 @@ export interface ReadOptions {
   readonly review?: (ruleset: Ruleset, problems: Problems) => void
   /** Diagnostics kept; the rest is counted. Default 200. */
   readonly limit?: number
+  /** What is in force when a script begins, for scripts that change it. Save text says by itself what is to be. */
+  readonly base?: ReadonlyMap<Family, Ruleset>
   /** Codes of warnings and notes to leave out. */
   readonly silence?: Iterable<string>
 }
@@ -69,8 +71,8 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   } else {
     const text = repairText(source, problems)
     if (format === 'script') {
-      for (const [each, ruleset] of readScript(source, { syntax, profile, problems, text }))
-        rulesets.set(each, ruleset)
+      const script = { syntax, profile, problems, text, ...(options.base && { base: options.base }) }
+      for (const [each, ruleset] of readScript(source, script)) rulesets.set(each, ruleset)
     } else {
       const ruleset = newRuleset(family)
       rulesets.set(family, ruleset)

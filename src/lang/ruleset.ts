@@ -294,6 +294,13 @@ export const copyTable = ({ name, chains }: Table): Table => ({
   chains: new Map([...chains].map(([key, chain]) => [key, { ...chain, rules: [...chain.rules] }])),
 })
 
+/** The same ruleset, to be changed without changing the first. */
+export const copyRuleset = <Given extends Ruleset | undefined>(ruleset: Given): Given =>
+  (ruleset && {
+    family: ruleset.family,
+    tables: new Map([...ruleset.tables].map(([name, table]) => [name, copyTable(table)])),
+  }) as Given
+
 /**
  * Whether the kernel holds two rules for the same: equal conditions, the same sequence of matches with equal data,
  * and the same target. Counters and places do not matter.

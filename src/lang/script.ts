@@ -11,7 +11,7 @@ import type { KernelProfile } from './profile.ts'
 import { readRestore } from './restore.ts'
 import type { Family, Ruleset } from './rule.ts'
 import { newRuleset } from './rule.ts'
-import { applyAction, useTable } from './ruleset.ts'
+import { applyAction, copyRuleset, useTable } from './ruleset.ts'
 import { ScriptAsides } from './script-asides.ts'
 import * as complain from './script-complaints.ts'
 import {
@@ -35,6 +35,8 @@ export interface ScriptOptions {
   readonly problems: Problems
   /** Read in place of the source's text: repaired, of the same length. */
   readonly text?: string
+  /** What is in force when the script begins; it is left as it is. Default: nothing. */
+  readonly base?: ReadonlyMap<Family, Ruleset>
 }
 
 /** One simple command: its words, and what feeds it. */
@@ -310,7 +312,8 @@ class ScriptReader {
       this.#succeeded = true
       return
     }
-    const ruleset = this.#rulesets.get(family) ?? newRuleset(family)
+    const ruleset =
+      this.#rulesets.get(family) ?? copyRuleset(this.#options.base?.get(family)) ?? newRuleset(family)
     this.#rulesets.set(family, ruleset)
     if (kind === 'restore') {
       this.#restore(ruleset, program, simple)

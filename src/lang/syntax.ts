@@ -103,6 +103,10 @@ export interface MemoryUse {
   readonly asks: boolean
   /** Whether it asks how often, which makes sense only where something writes. */
   readonly counts: boolean
+  /** How old in seconds what it asks for may be; null for any age. */
+  readonly windowSeconds: number | null
+  /** How many stamps it asks for; 1 where it asks for the address alone. */
+  readonly hits: number
 }
 
 /** How `iptables -L` asks for the text of an extension. */

@@ -129,12 +129,14 @@ export const recent = defineMatch<Recent, RecentList>()({
       ` mask: ${printMask(data.mask, family === 'ipv4')}`,
     ].join(''),
 
-  remembers: ({ name, mode, hitcount }) => ({
+  remembers: ({ name, mode, hitcount, seconds }) => ({
     list: name,
     defaultList,
     writes: mode === 'set',
     asks: mode === 'rcheck' || mode === 'update',
     counts: hitcount > 0,
+    windowSeconds: seconds === 0 ? null : seconds,
+    hits: Math.max(1, hitcount),
   }),
 
   advise: ({ rttl }) =>
