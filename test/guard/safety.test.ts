@@ -1,5 +1,5 @@
 /** What an attacker writes into a log: lines that name a stranger, lines that stock expressions never finish, no addresses. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { memoryFiles } from '../../src/guard/config/files.ts'
 import { readFilter } from '../../src/guard/config/read-filter.ts'
@@ -8,6 +8,7 @@ import type { FilterDefinition } from '../../src/guard/filter-definition.ts'
 import { ownFilters } from '../../src/guard/filters/index.ts'
 import { machineFiles } from '../../src/linux/config-files.ts'
 import { absent, sharedPath } from '../shared.ts'
+import { hostileLines } from './hostile-lines.ts'
 
 const stock = existsSync('/etc/fail2ban/filter.d') ? '/etc/fail2ban' : sharedPath('conformance/fail2ban/etc')
 const withoutStock =
@@ -193,5 +194,52 @@ describe('lines that a stock expression never finishes', () => {
     expect(filter.process(line, { nowMs })).toEqual([])
     filter.explain(line, { nowMs })
     expect(performance.now() - start).toBeLessThan(3000)
+  })
+})
+
+describe('lines made to keep an expression busy', () => {
+  const names =
+    stock === null ? [] : readdirSync(`${stock}/filter.d`).filter((file) => /(?<!common)\.conf$/.test(file))
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+
+  // a search that is given up is counted in steps, so this does not depend on the machine
+  it.skipIf(stock === null)(`are searched to the end by every stock filter${withoutStock}`, () => {
+    let slowest = 0
+    for (const name of names) {
+      for (const mode of name === 'sshd.conf' ? ['', '[mode=aggressive]'] : ['']) {
+        const definition = stockDefinition(`${name.slice(0, -5)}${mode}`)
+        const filter = createFilter(definition)
+        for (const line of hostileLines(definition, { each: 3, length: 8192, seed })) {
+          const start = performance.now()
+          filter.process(line, { nowMs })
+          slowest = Math.max(slowest, performance.now() - start)
+        }
+        expect(filter.gaveUp, `${name}, seed ${seed}`).toBe(0)
+      }
+    }
+    expect(slowest, `seed ${seed}`).toBeLessThan(2000)
+  })
+
+  it('are given up where nothing but a bound ends the search, and the next line is read', () => {
+    const { prefregex: _, ...definition } = {
+      ...ownDefinition('sshd'),
+      failregex: [
+        ...Array.from({ length: 30 }, (_, at) => `^ (?:(a+)\\1*)+\\d{${at + 1}}<ADDR>$`),
+        '^ refused <ADDR>$',
+      ],
+    }
+    const filter = createFilter(definition)
+    const start = performance.now()
+    // thirty expressions share what one line may take; those after them get nothing
+    expect(idsOf(filter, [`2026-11-21 18:30:00 ${'a'.repeat(300)}`])).toEqual([])
+    expect(performance.now() - start).toBeLessThan(3000)
+    expect(filter.gaveUp).toBeGreaterThan(25)
+    expect(idsOf(filter, [`2026-11-21 18:30:00 refused ${attacker}`])).toEqual([attacker])
+  })
+
+  it('are cut: what comes after 8192 characters is not seen', () => {
+    const { prefregex: _, ...definition } = { ...ownDefinition('sshd'), failregex: ['refused <ADDR>'] }
+    const line = (length: number) => `2026-11-21 18:30:00 ${'x'.repeat(length)} refused ${attacker}`
+    expect(idsOf(createFilter(definition), [line(8000), line(9000), line(1_000_000)])).toEqual([attacker])
   })
 })

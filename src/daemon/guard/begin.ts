@@ -6,4 +6,4 @@ import { beginAt, type Content } from '../../linux/follow/index.ts'
 export const beginOf =
   (filter: Filter, fromMs: number, nowMs: number) =>
   (content: Content): number =>
-    beginAt(content, fromMs, (line) => filter.explain(line.slice(0, 8192), { nowMs }).timeMs ?? null)
+    beginAt(content, fromMs, (line) => filter.explain(line, { nowMs }).timeMs ?? null)

@@ -13,8 +13,6 @@ export interface DryRunResult {
   readonly bans: readonly Ban[]
 }
 
-const longestLine = 8192
-
 /** A jail that bans nobody and reads what it is given. */
 export class DryRun {
   readonly #filter
@@ -39,7 +37,7 @@ export class DryRun {
   read(lines: readonly string[]): void {
     this.#lines += lines.length
     for (const line of lines) {
-      for (const failure of this.#filter.process(line.slice(0, longestLine), { nowMs: this.#nowMs })) {
+      for (const failure of this.#filter.process(line, { nowMs: this.#nowMs })) {
         this.#failures++
         this.#clockMs = Math.max(this.#clockMs, failure.timeMs)
         this.#decider.tick(this.#clockMs)

@@ -25,8 +25,6 @@ import { localSeconds } from './guard-log.ts'
 import { jailTag } from './jail-tags.ts'
 import type { Services } from './services.ts'
 
-/** Characters of a line that the filter sees. */
-const longestLine = 8192
 /** Failed batches in a row after which a jail gives up. */
 const mostErrors = 100
 /** How often actions are asked whether all is in place, in milliseconds. */
@@ -36,8 +34,11 @@ const checkAgainMs = 3_000
 /** How often names in `ignoreip` are looked up, and how long the start waits for them, in milliseconds. */
 const resolveEveryMs = 300_000
 const resolveFirstMs = 5_000
-/** Milliseconds of work after which others get their turn. */
+/** Milliseconds of work after which others get their turn, and after how many lines the clock is looked at. */
 const turnMs = 20
+const turnLines = 8
+/** How often something that may be so for every line is told, in milliseconds. */
+const tellAgainMs = 3_600_000
 
 export class JailRunner {
   readonly settings: JailSettings
@@ -53,6 +54,9 @@ export class JailRunner {
   #pumping: Promise<void> | null = null
   #again = false
   #errors = 0
+  /** Searches given up that were told of, and when. */
+  #toldGaveUp = 0
+  #toldGaveUpMs = Number.NEGATIVE_INFINITY
   #resolvedMs = Number.NEGATIVE_INFINITY
   /** Bans that the jail's `ignorecommand` is asked about. */
   #asking: Promise<unknown> = Promise.resolve()
@@ -208,13 +212,13 @@ export class JailRunner {
       try {
         const batch = this.#follower.poll(this.#services.now())
         if (batch === null) return
-        this.#take(batch.lines, batch.catchingUp)
+        await this.#take(batch.lines, batch.catchingUp)
         this.#errors = 0
       } catch (error) {
         if (this.#fail(error as Error)) return
       }
       if (Date.now() - startedMs < turnMs) continue
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      await nextTurn()
       startedMs = Date.now()
     }
   }
@@ -228,8 +232,33 @@ export class JailRunner {
     return true
   }
 
-  #take(lines: readonly string[], catchingUp: boolean): void {
-    this.#together(() => lines.flatMap((line) => this.#failures(line, catchingUp)))
+  /** A line may take a hundred milliseconds, if somebody made it to: others get their turn between lines. */
+  async #take(lines: readonly string[], catchingUp: boolean): Promise<void> {
+    const failures: Failure[] = []
+    let startedMs = Date.now()
+    for (const [at, line] of lines.entries()) {
+      const found = this.#failures(line, catchingUp)
+      if (found.length > 0) failures.push(...found)
+      if (at % turnLines !== 0 || Date.now() - startedMs < turnMs) continue
+      await nextTurn()
+      startedMs = Date.now()
+    }
+    this.#together(() => failures)
+    this.#tellGaveUp()
+  }
+
+  #tellGaveUp(): void {
+    const { gaveUp } = this.#filter
+    const nowMs = this.#services.now()
+    if (gaveUp === this.#toldGaveUp || nowMs < this.#toldGaveUpMs + tellAgainMs) return
+    const count = gaveUp - this.#toldGaveUp
+    this.#toldGaveUp = gaveUp
+    this.#toldGaveUpMs = nowMs
+    this.#say(
+      'WARNING',
+      'filter',
+      `${count} searches took too long and were given up: such lines count as not matching`,
+    )
   }
 
   /** Failures and positions are kept as one; what was decided is carried out then. */
@@ -248,9 +277,8 @@ export class JailRunner {
 
   #failures(line: string, catchingUp: boolean, timeMs?: number): Failure[] {
     const nowMs = this.#services.now()
-    const text = line.length > longestLine ? line.slice(0, longestLine) : line
     const context = timeMs === undefined ? { nowMs } : { nowMs, timeMs }
-    const found = this.#filter.process(text, context)
+    const found = this.#filter.process(line, context)
     if (found.length === 0) return found
     const { findTimeSeconds } = this.settings
     return found.flatMap((failure) => {
@@ -407,6 +435,8 @@ export class JailRunner {
     this.#services.log.say(level, speaker, `[${this.settings.name}] ${message}`)
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** What stands in for an action where nothing may be done to the machine: the log says all. */
 const unarmed = {

@@ -4,7 +4,12 @@
  * Read first: jail.conf(5), "datepattern". The text around a pattern follows fail2ban 1.0.2: word boundaries at both
  * ends unless `**`, `{UNB}`, an anchor or a blank says otherwise, `{^LN-BEG}` for the beginning of a line.
  */
-import { compilePython, type PythonMatch, type PythonRegex } from '../regex/python-regex.ts'
+import {
+  compilePython,
+  type PythonMatch,
+  type PythonRegex,
+  type SearchBudget,
+} from '../regex/python-regex.ts'
 import { type DateContext, momentOf } from './fields.ts'
 import { expandTokens, hasWords, nameOfPattern, tokenPatterns } from './tokens.ts'
 
@@ -21,6 +26,9 @@ export interface DateTemplate {
   /** The moment a match stands for, in milliseconds since 1970, or null where it is no date after all. */
   moment(match: PythonMatch, context: DateContext): number | null
 }
+
+/** What all templates together may take for one line; filled before each (`line-date.ts`). Templates are shared by filters. */
+export const dateBudget: SearchBudget = { steps: 0 }
 
 type WordBegin = boolean | 'start'
 
@@ -92,7 +100,7 @@ function bounded(
   const lineBegin = /^(?:\^|\((?:\?:)?\^(?!\|))/.test(body)
   const lineEnd = /(?<![\\|])\$\)?$/.test(body)
   body = body.replace(/^\(*\*\*/, dropStars).replace(/(?<!\\)\*\*\)*$/, dropStars)
-  const regex = compilePython(flags + body, { keep: [1, 2] })
+  const regex = compilePython(flags + body, { keep: [1, 2], budget: dateBudget })
   return { regex, lineBegin, lineEnd, byWords: begin }
 }
 
@@ -109,7 +117,7 @@ function epoch(long: boolean, bound: 'start' | false, weight: number): DateTempl
       ? `(?:^|(?<=^\\[)|(?<=\\baudit\\())(${digits})(?=\\b|\\W|$)`
       : `^(?:\\W{0,2})?(${digits})(?=\\b|\\W|$)`
   const name = long ? 'LongEpoch' : 'Epoch'
-  const regex = compilePython(source, { keep: [1] })
+  const regex = compilePython(source, { keep: [1], budget: dateBudget })
   return {
     name: bound === false ? name : lineBeginMark + name,
     pattern: null,

@@ -1,5 +1,10 @@
 /** One expression of a filter: compiled, searched over a buffer of lines, with its groups by name. */
-import { compilePython, type PythonMatch, type PythonRegex } from '../regex/python-regex.ts'
+import {
+  compilePython,
+  type PythonMatch,
+  type PythonRegex,
+  type SearchBudget,
+} from '../regex/python-regex.ts'
 import { resolveTags } from './tags.ts'
 
 /** A line cut at its date: the text around it, the date's own text, and the line as it stood in the log. */
@@ -15,6 +20,8 @@ export interface ExpressionOptions {
   readonly usedns: string
   /** Whether `^` and `$` stand for lines of a longer buffer. */
   readonly multiline: boolean
+  /** What all expressions of the filter may take for one line. */
+  readonly budget: SearchBudget
 }
 
 /** Groups from which an id can come, the first that is set; `mlfid` promises one later. */
@@ -28,11 +35,11 @@ export class Expression {
   readonly #merged: readonly { readonly from: string; readonly to: string; readonly tuple: boolean }[]
 
   /** @throws PythonSyntaxError where Python would refuse it, Error where it is empty. */
-  constructor(written: string, { usedns, multiline }: ExpressionOptions) {
+  constructor(written: string, { usedns, multiline, budget }: ExpressionOptions) {
     this.written = written
     const source = resolveTags(written, usedns)
     if (source.trim() === '') throw new Error('the expression is empty')
-    this.regex = compilePython(source, { flags: { multiline } })
+    this.regex = compilePython(source, { flags: { multiline }, budget })
     this.#merged = [...this.regex.names.keys()].sort().flatMap((from) => {
       const found = /^(alt|tuple)_(.*?)(?:_\d+)?$/.exec(from)
       const to = found?.[2]

@@ -9,12 +9,13 @@ import { utc } from '../dates/zone.ts'
 import { zoneMinutes } from '../dates/zone-names.ts'
 import type { Failure } from '../failure.ts'
 import type { FilterDefinition } from '../filter-definition.ts'
-import type { PythonMatch } from '../regex/python-regex.ts'
+import type { PythonMatch, SearchBudget } from '../regex/python-regex.ts'
 import { Connections, type Facts } from './connection.ts'
 import { Contradictions } from './contradiction.ts'
 import { bufferText, type CutLine, Expression, type Groups, splitLines } from './expression.ts'
 import { Gate } from './gate.ts'
 import { type Subject, subjectOf } from './id.ts'
+import { lineBudget, longestBuffer, longestLine } from './limits.ts'
 import { type Dated, LineDates } from './line-date.ts'
 import type { Filter, FilterMatch, FilterOptions, FilterProblem, LineContext, LineResult } from './types.ts'
 
@@ -57,6 +58,7 @@ class RunningFilter implements Filter {
   readonly #strict: boolean
   readonly #connections = new Connections()
   readonly #contradictions = new Contradictions()
+  readonly #budget: SearchBudget = { steps: lineBudget }
   #lines: readonly CutLine[] = []
 
   constructor(definition: FilterDefinition, options: FilterOptions) {
@@ -77,7 +79,8 @@ class RunningFilter implements Filter {
     return this.#dates.detector.hits
   }
 
-  process(line: string, context: LineContext): Failure[] {
+  process(whole: string, context: LineContext): Failure[] {
+    const line = whole.length > longestLine ? whole.slice(0, longestLine) : whole
     const dated = this.#date(line, context)
     if (this.#gate !== null && !this.#gate.test(dated.text)) return []
     const work = this.#work(line, dated, context)
@@ -89,7 +92,8 @@ class RunningFilter implements Filter {
     return failures
   }
 
-  explain(line: string, context: LineContext): LineResult {
+  explain(whole: string, context: LineContext): LineResult {
+    const line = whole.length > longestLine ? whole.slice(0, longestLine) : whole
     const dated = this.#date(line, context)
     this.#gate?.test(dated.text)
     const work = this.#work(line, dated, context)
@@ -136,7 +140,11 @@ class RunningFilter implements Filter {
   #read(option: FilterProblem['option'], written: string, index: number): Expression | null {
     const multiline = option === 'failregex' && this.definition.maxlines > 1
     try {
-      const expression = new Expression(written, { usedns: this.definition.usedns, multiline })
+      const expression = new Expression(written, {
+        usedns: this.definition.usedns,
+        multiline,
+        budget: this.#budget,
+      })
       if (option === 'failregex' && !expression.givesId && !this.#prefix?.givesId) {
         throw new Error('it has no <HOST> or other tag that gives an id')
       }
@@ -184,8 +192,9 @@ class RunningFilter implements Filter {
     const work: Work = { hits: [], ignoredBy: null, prefixMatched: null, text: dated.text }
     const cut: CutLine = { text: dated.text, whole: line }
     const { maxlines } = this.definition
-    const original: readonly CutLine[] = maxlines > 1 ? [...this.#lines, cut].slice(-maxlines) : [cut]
+    const original = maxlines > 1 ? newestLines([...this.#lines, cut], maxlines) : [cut]
     this.#lines = original
+    this.#budget.steps = lineBudget
     let buffer = bufferText(original)
     if (this.#ignoreFirst && this.#isIgnored(buffer, work)) return work
     let prefixGroups: Groups | null = null
@@ -276,6 +285,14 @@ class RunningFilter implements Filter {
     work.ignoredBy = found
     return true
   }
+}
+
+/** The last lines, as many as may be held against an expression together. */
+function newestLines(lines: readonly CutLine[], most: number): readonly CutLine[] {
+  let from = Math.max(0, lines.length - most)
+  let length = lines.slice(from).reduce((sum, { text }) => sum + text.length, 0)
+  for (; length > longestBuffer && from < lines.length - 1; from++) length -= lines[from]!.text.length
+  return lines.slice(from)
 }
 
 /** A name that a resolver could know: letters, digits, hyphens and dots, not a number all through. */

@@ -2,7 +2,9 @@
 import { type DateDetector, detectorOf } from '../dates/detector.ts'
 import { type FastDate, fastDateOf } from '../dates/fast.ts'
 import type { DateContext } from '../dates/fields.ts'
+import { dateBudget } from '../dates/template.ts'
 import type { Zone } from '../dates/zone.ts'
+import { lineBudget } from './limits.ts'
 
 export interface Dated {
   /** What is left when the date is cut out. */
@@ -53,6 +55,7 @@ export class LineDates {
   }
 
   #search(line: string, nowMs: number): Dated {
+    dateBudget.steps = lineBudget
     const found = this.detector.find(line, nowMs)
     if (found === null) return { ...this.#undated(line, nowMs), template: null }
     const { start, end, template } = found

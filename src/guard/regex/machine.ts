@@ -14,6 +14,36 @@ export type Slots = Int32Array
 /** The bound was reached before an answer was. */
 export const gaveUp = Symbol('gave up')
 
+/** Forks times positions that are remembered at most: 64 MB. Larger searches have nothing but the bound of their steps. */
+const mostTried = 1 << 24
+
+/**
+ * For each fork and position, the last run in which it was tried. One search is over before the next begins, so that all
+ * machines share it: a hostile line that sends each of a thousand expressions here costs the memory of one.
+ */
+const tried = {
+  runs: new Int32Array(0),
+  run: 0,
+
+  /** Makes room; false where it would be too much. */
+  holds(size: number): boolean {
+    if (size > mostTried) return false
+    if (tried.runs.length < size) {
+      tried.runs = new Int32Array(Math.min(mostTried, 2 * size))
+      tried.run = 0
+    }
+    return true
+  },
+
+  newRun(): number {
+    if (tried.run === 0x7fffffff) {
+      tried.runs.fill(0)
+      tried.run = 0
+    }
+    return ++tried.run
+  },
+}
+
 /** A bit for each round that has matched nothing yet. */
 function roundsBegun(within: readonly number[], registers: Int32Array | null, here: number): number {
   let bits = 0
@@ -26,9 +56,8 @@ export class Machine {
   readonly #code: readonly Instruction[]
   #text: Uint32Array = new Uint32Array(0)
   #steps = 0
-  /** For each instruction and position, the run in which it was tried. */
-  #tried = new Int32Array(0)
-  #run = 0
+  /** Whether forks remember where they failed. */
+  #memory = false
   /** The first of a fork's numbers, one for each state of the rounds around it; -1 for what is no fork. */
   readonly #fork: Int32Array
   readonly #forks: number
@@ -46,19 +75,17 @@ export class Machine {
     this.#forks = forks
   }
 
+  /** Steps that the last search left of those it was given. */
+  get stepsLeft(): number {
+    return Math.max(0, this.#steps)
+  }
+
   /** The first match at or after `from`, as Python's `search` finds it. */
   search(text: Uint32Array, from: number, steps: number): Slots | null | typeof gaveUp {
     this.#text = text
     this.#steps = steps
-    if (this.#program.memoryless) {
-      const size = this.#forks * (text.length + 1)
-      if (this.#tried.length < size || this.#run > 0x3fffffff) {
-        this.#tried = new Int32Array(Math.max(size, this.#tried.length))
-        this.#run = 0
-      }
-      this.#run++
-    }
-    const run = this.#run
+    this.#memory = this.#program.memoryless && tried.holds(this.#forks * (text.length + 1))
+    const run = tried.newRun()
     const slots = new Int32Array(2 * (this.#program.groups + 1)).fill(-1)
     const onlyStart = this.#code[0]!.op === 'assert' && this.#code[0].what === 'start'
     for (let start = from; start <= (onlyStart ? Math.min(0, text.length) : text.length); start++) {
@@ -76,7 +103,8 @@ export class Machine {
   #match(start: number, position: number, slots: Slots, run: number): number {
     const code = this.#code
     const text = this.#text
-    const memory = this.#program.memoryless
+    const memory = this.#memory
+    const { runs } = tried
     const width = text.length + 1
     /** Triples: an instruction to go on at, with its position; or ~slot with the value to put back. */
     const stack: number[] = []
@@ -97,11 +125,11 @@ export class Machine {
         case 'split': {
           if (memory) {
             const key = (this.#fork[at]! + roundsBegun(instruction.within, registers, here)) * width + here
-            if (this.#tried[key] === run) {
+            if (runs[key] === run) {
               failed = true
               break
             }
-            this.#tried[key] = run
+            runs[key] = run
           }
           stack.push(instruction.second, here)
           at = instruction.first
@@ -134,7 +162,7 @@ export class Machine {
         case 'look': {
           const from = instruction.back === null ? here : here - instruction.back
           const before = slots.slice()
-          const found = from >= 0 && this.#match(at + 1, from, slots, this.#newRun()) >= 0
+          const found = from >= 0 && this.#match(at + 1, from, slots, tried.newRun()) >= 0
           if (found !== instruction.negated) {
             if (instruction.negated) slots.set(before)
             else this.#remember(stack, before, slots)
@@ -147,7 +175,7 @@ export class Machine {
         }
         case 'atomic': {
           const before = slots.slice()
-          const end = this.#match(at + 1, here, slots, this.#newRun())
+          const end = this.#match(at + 1, here, slots, tried.newRun())
           if (end < 0) failed = true
           else {
             this.#remember(stack, before, slots)
@@ -184,10 +212,6 @@ export class Machine {
     }
   }
 
-  #newRun(): number {
-    return ++this.#run
-  }
-
   #undo(stack: number[], slots: Slots, registers: Int32Array | null): number {
     while (stack.length > 0) {
       const value = stack.pop()!
@@ -212,6 +236,7 @@ export class Machine {
     const start = slots[2 * group]!
     const end = slots[2 * group + 1]!
     if (start < 0 || end < start || here + end - start > this.#text.length) return -1
+    this.#steps -= (end - start) >> 3
     for (let offset = 0; offset < end - start; offset++) {
       const wanted = this.#text[start + offset]!
       const found = this.#text[here + offset]!

@@ -30,12 +30,23 @@ export interface CompileOptions {
   readonly keep?: readonly number[] | 'all'
   /** Always use the machine: for tests. */
   readonly machineOnly?: boolean
+  /** What searches may take together until somebody fills it again; by default each has `fullBudget` for itself. */
+  readonly budget?: SearchBudget
 }
 
-/** Steps of the machine after which a search gives up: well below a second. */
-const mostSteps = 5_000_000
+/** Steps of the machine that are left for searches; a search without any is given up. */
+export interface SearchBudget {
+  steps: number
+}
+
+/** Steps of the machine that are over in well below a second. */
+export const fullBudget = 5_000_000
 /** Steps of a JavaScript expression that are over in some ten milliseconds. */
 const quickSteps = 2_000_000
+/** Steps of a JavaScript expression in the time of one step of the machine. */
+const stepsInStep = 4
+/** Steps of a JavaScript expression that nobody counts. */
+const fewSteps = 20_000
 
 /** @throws PythonSyntaxError where Python would refuse the expression. */
 export function compilePython(pattern: string, options: CompileOptions = {}): PythonRegex {
@@ -55,7 +66,10 @@ export class PythonRegex {
   gaveUp = 0
   readonly #kept: ReadonlySet<number>
   readonly #forms: { [F in Form]?: Compiled | null } = {}
+  /** Length of texts for which JavaScript is quick enough, and so quick that its steps are not counted. */
   readonly #longest: number
+  readonly #short: number
+  readonly #budget: SearchBudget | null
   #machine: Machine | null = null
 
   constructor(pattern: string, options: CompileOptions) {
@@ -63,7 +77,9 @@ export class PythonRegex {
     this.tree = parsePython(pattern, { ...noFlags, ...options.flags })
     this.#kept = keptGroups(this.tree, options.keep ?? [])
     this.degree = costDegree(this.tree.root, this.tree.groups)
-    this.#longest = longestQuick(this.degree)
+    this.#longest = longestWithin(quickSteps, this.degree)
+    this.#short = longestWithin(fewSteps, this.degree)
+    this.#budget = options.budget ?? null
     this.required = requiredTexts(this.tree.root)
     if (options.machineOnly) {
       this.inexpressible = 'asked for'
@@ -86,7 +102,7 @@ export class PythonRegex {
 
   /** The first match at or after a position, or null. */
   search(text: string, from = 0): PythonMatch | null {
-    if (this.inexpressible === null && text.length <= this.#longest) {
+    if (this.inexpressible === null && (text.length <= this.#short || this.#affords(text.length))) {
       const form = this.#form(isAscii(text) ? 'ascii' : 'unicode')
       if (form !== null) {
         const found = searchCompiled(form, text, from)
@@ -95,6 +111,16 @@ export class PythonRegex {
       }
     }
     return this.#searchMachine(text, from)
+  }
+
+  /** Whether JavaScript may search a text of this length; what it could take is taken from the budget. */
+  #affords(length: number): boolean {
+    if (length > this.#longest) return false
+    if (this.#budget === null || this.degree === 1) return true
+    const steps = length ** this.degree / factorial(this.degree) / stepsInStep
+    if (this.#budget.steps < steps) return false
+    this.#budget.steps -= steps
+    return true
   }
 
   #form(form: Form): Compiled | null {
@@ -114,8 +140,14 @@ export class PythonRegex {
 
   #searchMachine(text: string, from: number): PythonMatch | null {
     this.#machine ??= new Machine(programOf(this.tree.root, this.tree.groups))
+    const budget = this.#budget ?? { steps: fullBudget }
+    if (budget.steps <= 0) {
+      this.gaveUp++
+      return null
+    }
     const points = codePoints(text)
-    const slots = this.#machine.search(points.codes, points.indexOf(from), mostSteps)
+    const slots = this.#machine.search(points.codes, points.indexOf(from), budget.steps)
+    budget.steps = this.#machine.stepsLeft
     if (slots === gaveUp) this.gaveUp++
     if (slots === null || slots === gaveUp) return null
     const unit = (slot: number): number => points.unitOf(slots[slot]!)
@@ -232,12 +264,16 @@ function keptGroups({ root, groups, names }: PythonTree, keep: readonly number[]
   return kept
 }
 
-/** The longest text that an expression of some degree d searches quickly: about length^d / d! steps. */
-function longestQuick(degree: number): number {
+/** The longest text that an expression of some degree d searches within so many steps: about length^d / d! of them. */
+function longestWithin(steps: number, degree: number): number {
   if (degree === Number.POSITIVE_INFINITY) return -1
-  let factorial = 1
-  for (let factor = 2; factor <= degree; factor++) factorial *= factor
-  return (quickSteps * factorial) ** (1 / degree)
+  return (steps * factorial(degree)) ** (1 / degree)
+}
+
+function factorial(number: number): number {
+  let product = 1
+  for (let factor = 2; factor <= number; factor++) product *= factor
+  return product
 }
 
 function codePoints(text: string): {
