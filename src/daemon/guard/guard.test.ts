@@ -56,6 +56,7 @@ function newGuard(): Guard {
     isSession: (address) => address === '203.0.113.77',
     ownAddresses: () => ['127.0.0.1'],
     enforce: true,
+    nameOf: async (address) => (address === '192.0.2.1' ? 'host.example.org' : null),
     chance: () => 0,
   })
 }
@@ -191,6 +192,86 @@ describe('a guard', () => {
     await guard.settle()
     expect(banned()).toEqual(['192.0.2.2'])
     expect(done()).toEqual(['start', 'ban ssh 192.0.2.2 root'])
+  })
+
+  it('asks ignorecommand about each failure that no list allows, with its tags, before it counts', async () => {
+    const command = `echo "<ip> <F-USER> <failures> <ip-host>" >> ${at('asked')}; test <ip> = 192.0.2.1`
+    guard.start([jail('ssh', { ignoreCommand: command })])
+    for (const address of ['192.0.2.1', '192.0.2.200', '192.0.2.2', '192.0.2.1', '192.0.2.2']) failed(address)
+    await guard.settle()
+    expect(readFileSync(at('asked'), 'utf8').trimEnd().split('\n').sort()).toEqual([
+      '192.0.2.1 root 1 host.example.org',
+      '192.0.2.1 root 1 host.example.org',
+      '192.0.2.2 root 1 None',
+      '192.0.2.2 root 1 None',
+    ])
+    expect(guard.jail('ssh')!.decider.totalFailed).toBe(2)
+    failed('192.0.2.2')
+    await guard.settle()
+    expect(banned()).toEqual(['192.0.2.2'])
+  })
+
+  it('keeps what ignorecommand said as ignorecache wants it, and counts where the command is broken', async () => {
+    const ignoreCommand = `echo <F-USER>/<ip> >> ${at('asked')}; test <ip> = 192.0.2.1`
+    guard.start([
+      jail('ssh', { ignoreCommand, ignoreCache: 'key="<F-USER>@<ip>", max-count=2, max-time=1m' }),
+      jail('broken', { ignoreCommand: '/no/such/program <ip>' }),
+    ])
+    const asked = () => readFileSync(at('asked'), 'utf8').trimEnd().split('\n').length
+    for (let count = 0; count < 5; count++) failed('192.0.2.1')
+    await guard.settle()
+    expect(asked()).toBe(1)
+    await pass(61)
+    failed('192.0.2.1')
+    await guard.settle()
+    expect(asked()).toBe(2)
+    for (const address of ['192.0.2.2', '192.0.2.3', '192.0.2.1']) failed(address)
+    await guard.settle()
+    expect(asked()).toBe(5)
+    for (let count = 0; count < 3; count++) failed('192.0.2.9', 'broken')
+    await guard.settle()
+    expect(banned('broken')).toEqual(['192.0.2.9'])
+    expect(log).toContain('[broken] ignorecommand ended with status 127')
+    expect(guard.start([jail('odd', { ignoreCache: 'max-count=2' })])).toEqual([
+      { jail: 'odd', message: 'ignorecache "max-count=2" has no key, such as key="<ip>"' },
+    ])
+  })
+
+  it('tells actions of all bans of an address, in its jail and in others', async () => {
+    const actionban = `printf "%s;" <ip-rev> <ip-host> <failures> <ipjailfailures> <ipfailures> "<ipjailmatches>" "<ipmatches>" >> ${at('told')}; echo >> ${at('told')}`
+    const actions = [{ name: 'tell', action: 'tell', options: { actionban } }]
+    guard.start([jail('ssh', { actions, maxRetry: 1 }), jail('ftp', { actions, maxRetry: 1 })])
+    failed('192.0.2.1')
+    await guard.settle()
+    await pass(61)
+    failed('192.0.2.1')
+    await guard.settle()
+    await pass(1)
+    failed('192.0.2.1', 'ftp')
+    failed('2001:db8::1', 'ftp')
+    await guard.settle()
+    const line = (seconds: number) =>
+      `2025-10-09 08:5${seconds >= 40 ? 4 : 3}:${(20 + seconds) % 60} sshd: Failed for root from 192.0.2.1`
+    expect(readFileSync(at('told'), 'utf8').trimEnd().split(';\n')).toEqual([
+      `1.2.0.192.;host.example.org;1;1;1;${line(0)};${line(0)}`,
+      `1.2.0.192.;host.example.org;1;2;2;${line(0)}\n${line(61)};${line(0)}\n${line(61)}`,
+      `1.2.0.192.;host.example.org;1;1;3;${line(62)};${line(0)}\n${line(61)}\n${line(62)}`,
+      expect.stringMatching(/^1(\.0){23}\.8\.b\.d\.0\.1\.0\.0\.2\.;None;1;1;1;/),
+    ])
+  })
+
+  it('says once a day that the time of new lines is wrong, and counts them as written now', async () => {
+    guard.start([jail()])
+    await guard.settle()
+    const line = (ms: number) =>
+      `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} sshd: Failed for root from 192.0.2.1\n`
+    writeFileSync(at('ssh.log'), '')
+    await guard.settle()
+    for (let count = 0; count < 3; count++) appendFileSync(at('ssh.log'), line(nowMs - 7_200_000))
+    await guard.settle()
+    expect(banned()).toEqual(['192.0.2.1'])
+    expect(guard.jail('ssh')!.decider.bans.get('192.0.2.1')!.startMs).toBe(nowMs)
+    expect(log.match(/a line has a time 7200 s before now/g)).toHaveLength(1)
   })
 
   it('puts back what somebody took away', async () => {

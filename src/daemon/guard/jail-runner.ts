@@ -10,19 +10,21 @@ import { AllowList, type Decision, JailDecider, lineTime } from '../../guard/dec
 import type { Failure } from '../../guard/failure.ts'
 import { createFilter, type Filter } from '../../guard/filter/index.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
-import { fillTags, makeAction } from '../../linux/bans/index.ts'
+import { banTag, makeAction } from '../../linux/bans/index.ts'
 import {
   decoderOf,
   type FilePosition,
   followJournal,
   type JournalFollower,
+  type JournalLine,
   LogFollower,
 } from '../../linux/follow/index.ts'
 import { ActionQueue } from './action-queue.ts'
 import { hasNames, resolveNames } from './allowed-names.ts'
 import { beginOf } from './begin.ts'
 import { localSeconds } from './guard-log.ts'
-import { jailTag } from './jail-tags.ts'
+import { IgnoreCheck } from './ignore-check.ts'
+import { type JailTagContext, jailTag, nameByResolver } from './jail-tags.ts'
 import type { Services } from './services.ts'
 
 /** Failed batches in a row after which a jail gives up. */
@@ -39,6 +41,11 @@ const turnMs = 20
 const turnLines = 8
 /** How often something that may be so for every line is told, in milliseconds. */
 const tellAgainMs = 3_600_000
+const tellOddTimeMs = 86_400_000
+/** Times that are so far off are told of, in milliseconds. */
+const oddTimeMs = 60_000
+/** How many failures `ignorecommand` is asked about at once. */
+const askedAtOnce = 8
 
 export class JailRunner {
   readonly settings: JailSettings
@@ -47,8 +54,11 @@ export class JailRunner {
   readonly #filter: Filter
   readonly #allowed: AllowList
   readonly #actions: readonly ActionQueue[]
+  readonly #ignoreCheck: IgnoreCheck | null
+  readonly #tagContext: JailTagContext
   #follower: LogFollower | null = null
   #journal: JournalFollower | null = null
+  #journalWork: Promise<void> = Promise.resolve()
   #stopWatching: (() => void) | null = null
   #cursor: string | null = null
   #pumping: Promise<void> | null = null
@@ -57,9 +67,8 @@ export class JailRunner {
   /** Searches given up that were told of, and when. */
   #toldGaveUp = 0
   #toldGaveUpMs = Number.NEGATIVE_INFINITY
+  #toldOddTimeMs = Number.NEGATIVE_INFINITY
   #resolvedMs = Number.NEGATIVE_INFINITY
-  /** Bans that the jail's `ignorecommand` is asked about. */
-  #asking: Promise<unknown> = Promise.resolve()
   #checkedMs = 0
   #isStopped = false
 
@@ -78,6 +87,8 @@ export class JailRunner {
       isSession: (address) => services.allowed.allows(address) !== null || services.isSession(address),
       chance: () => services.chance(),
     })
+    this.#tagContext = { decider: this.decider, store, nameOf: services.nameOf ?? nameByResolver }
+    this.#ignoreCheck = this.#makeIgnoreCheck()
     this.#actions = settings.actions.map((action) => this.#queueOf(action))
   }
 
@@ -128,7 +139,7 @@ export class JailRunner {
     this.#stopWatching?.()
     this.#journal?.stop()
     await this.#pumping
-    await this.#asking
+    await this.#journalWork
     this.#follower?.close()
     if (lift) for (const action of this.#actions) action.stop([...this.decider.bans])
     await Promise.all(this.#actions.map((action) => action.idle()))
@@ -163,7 +174,7 @@ export class JailRunner {
       if (made.kind === 'already' && made.prolonged) store.record(made.ban)
       return made
     })
-    this.#act([decision], true)
+    this.#act([decision])
     return decision
   }
 
@@ -202,7 +213,7 @@ export class JailRunner {
 
   async idle(): Promise<void> {
     await this.#pumping
-    await this.#asking
+    await this.#journalWork
     await Promise.all(this.#actions.map((action) => action.idle()))
   }
 
@@ -212,7 +223,10 @@ export class JailRunner {
       try {
         const batch = this.#follower.poll(this.#services.now())
         if (batch === null) return
-        await this.#take(batch.lines, batch.catchingUp)
+        await this.#take(
+          batch.lines.map((text) => ({ text })),
+          batch.catchingUp,
+        )
         this.#errors = 0
       } catch (error) {
         if (this.#fail(error as Error)) return
@@ -233,18 +247,89 @@ export class JailRunner {
   }
 
   /** A line may take a hundred milliseconds, if somebody made it to: others get their turn between lines. */
-  async #take(lines: readonly string[], catchingUp: boolean): Promise<void> {
+  async #take(
+    lines: readonly { readonly text: string; readonly timeMs?: number }[],
+    catchingUp: boolean,
+    cursor = this.#cursor,
+  ): Promise<void> {
     const failures: Failure[] = []
     let startedMs = Date.now()
-    for (const [at, line] of lines.entries()) {
-      const found = this.#failures(line, catchingUp)
+    for (const [at, { text, timeMs }] of lines.entries()) {
+      const found = this.#failures(text, catchingUp, timeMs)
       if (found.length > 0) failures.push(...found)
       if (at % turnLines !== 0 || Date.now() - startedMs < turnMs) continue
       await nextTurn()
       startedMs = Date.now()
     }
-    this.#together(() => failures)
+    const counted =
+      this.#ignoreCheck === null ? failures : await this.#notIgnored(failures, this.#ignoreCheck)
+    this.#cursor = cursor
+    this.#together(counted)
     this.#tellGaveUp()
+  }
+
+  /** Failures that neither a list nor the jail's `ignorecommand` wants ignored, in order. */
+  async #notIgnored(failures: readonly Failure[], check: IgnoreCheck): Promise<Failure[]> {
+    const counted: Failure[] = []
+    for (let at = 0; at < failures.length; at += askedAtOnce) {
+      const asked = failures.slice(at, at + askedAtOnce)
+      const answers = await Promise.all(
+        asked.map((failure) => {
+          const ban = this.#asBan(failure)
+          const tagOf = (tag: string) => banTag(tag, ban, false) ?? jailTag(tag, ban, this.#tagContext)
+          return check.ignores({ tagOf, groups: ban.groups }, () => this.#isAllowed(failure))
+        }),
+      )
+      for (const [index, failure] of asked.entries()) if (!answers[index]) counted.push(failure)
+    }
+    return counted
+  }
+
+  /** What the lists say; a failure that they ignore is told of as any other. */
+  #isAllowed(failure: Failure): boolean {
+    const ignored = this.decider.wouldIgnore(failure)
+    if (ignored !== null) this.#tellIgnored(ignored)
+    return ignored !== null
+  }
+
+  /** A failure in the place of a ban, for tags. */
+  #asBan({ id, address, timeMs, attempts, matches, groups }: Failure): Ban {
+    return {
+      jail: this.name,
+      id,
+      ...(address === undefined ? {} : { address }),
+      startMs: timeMs,
+      seconds: this.settings.banTimeSeconds,
+      count: this.#services.store.earlier(id, this.name)?.count ?? 0,
+      failures: attempts,
+      matches,
+      groups,
+    }
+  }
+
+  #makeIgnoreCheck(): IgnoreCheck | null {
+    const { ignoreCommand, ignoreCache } = this.settings
+    if (ignoreCommand === undefined && ignoreCache === undefined) return null
+    return new IgnoreCheck({
+      command: ignoreCommand ?? null,
+      cache: ignoreCache ?? null,
+      run: this.#services.run,
+      now: () => this.#services.now(),
+      onTrouble: (message) => this.#say('ERROR', 'filter', message),
+    })
+  }
+
+  /** Once a day: the machine's clock, the log's, or a time zone is wrong. */
+  #tellOddTime(offMs: number, nowMs: number): void {
+    if (Math.abs(offMs) <= oddTimeMs + 999 || nowMs < this.#toldOddTimeMs + tellOddTimeMs) return
+    this.#toldOddTimeMs = nowMs
+    const seconds = Math.trunc(Math.abs(offMs) / 1000)
+    this.#say(
+      'WARNING',
+      'filter',
+      `a line has a time ${seconds} s ${offMs < 0 ? 'before' : 'after'} now, and was written just now: is a clock or a time ` +
+        'zone wrong? Such lines count as written now',
+    )
   }
 
   #tellGaveUp(): void {
@@ -262,10 +347,10 @@ export class JailRunner {
   }
 
   /** Failures and positions are kept as one; what was decided is carried out then. */
-  #together(read: () => readonly Failure[]): void {
+  #together(failures: readonly Failure[]): void {
     const { store, now } = this.#services
     const decisions = store.together(() => {
-      const made = read().map((failure) => this.#decide(failure, now()))
+      const made = failures.map((failure) => this.#decide(failure, now()))
       const { changed, forgotten } = this.decider.takeChanges()
       store.saveFailures(this.name, changed, forgotten)
       const files = this.#follower?.positions() ?? []
@@ -283,6 +368,7 @@ export class JailRunner {
     const { findTimeSeconds } = this.settings
     return found.flatMap((failure) => {
       const time = lineTime(failure.timeMs, { nowMs, findTimeSeconds, catchingUp })
+      if (!catchingUp) this.#tellOddTime(failure.timeMs - nowMs, nowMs)
       return time === null ? [] : [{ ...failure, timeMs: time }]
     })
   }
@@ -290,8 +376,7 @@ export class JailRunner {
   #decide(failure: Failure, nowMs: number): Decision {
     const decision = this.decider.failure(failure, nowMs)
     if (decision.kind === 'ignored') {
-      const why = decision.entry ?? decision.why
-      this.#say('INFO', 'filter', `Ignore ${decision.id} by ${why}`)
+      this.#tellIgnored(decision)
       return decision
     }
     const id = decision.kind === 'counted' ? decision.id : decision.ban.id
@@ -300,8 +385,12 @@ export class JailRunner {
     return decision
   }
 
-  /** `byHand`: nobody is asked whether the address should be ignored. */
-  #act(decisions: readonly Decision[], byHand = false): void {
+  #tellIgnored(decision: Decision): void {
+    if (decision.kind !== 'ignored') return
+    this.#say('INFO', 'filter', `Ignore ${decision.id} by ${decision.entry ?? decision.why}`)
+  }
+
+  #act(decisions: readonly Decision[]): void {
     const bans: Ban[] = []
     for (const decision of decisions) {
       if (decision.kind === 'banned') {
@@ -317,10 +406,7 @@ export class JailRunner {
       } else if (decision.kind === 'expired')
         this.#say('INFO', 'actions', `Ignore ${decision.ban.id}, expired bantime`)
     }
-    if (bans.length === 0) return
-    const { ignoreCommand } = this.settings
-    if (byHand || ignoreCommand === undefined) this.#enforce(bans)
-    else this.#asking = Promise.all([this.#asking, this.#enforceUnlessIgnored(bans, ignoreCommand)])
+    if (bans.length > 0) this.#enforce(bans)
   }
 
   #enforce(bans: readonly Ban[]): void {
@@ -330,25 +416,6 @@ export class JailRunner {
         this.#say('NOTICE', 'actions', `Increase Ban ${id} (${count} # ${seconds}s)`)
     }
     for (const action of this.#actions) action.ban(bans, false)
-  }
-
-  /** Asks the jail's `ignorecommand` about each: where it ends with 0, nothing happens to the address. */
-  async #enforceUnlessIgnored(bans: readonly Ban[], command: string): Promise<void> {
-    for (const ban of bans) {
-      const tagOf = (tag: string): string | undefined =>
-        tag === 'ip' ? (ban.address ?? ban.id) : tag === 'fid' ? ban.id : undefined
-      const filled = fillTags(command, tagOf, ban.groups)
-      const { status } = await this.#services.run('/bin/sh', ['-c', filled.command], {
-        variables: filled.variables,
-      })
-      if (this.decider.bans.get(ban.id) !== ban) continue
-      if (status !== 0) this.#enforce([ban])
-      else {
-        this.decider.unban(ban.id)
-        this.#services.store.end(this.name, ban.id)
-        this.#say('INFO', 'filter', `Ignore ${ban.id} by command`)
-      }
-    }
   }
 
   /** Looks up what the names in `ignoreip` stand for. */
@@ -401,19 +468,21 @@ export class JailRunner {
       cursor: this.#cursor,
       sinceMs: nowMs - this.settings.findTimeSeconds * 1000,
       onBatch: ({ lines, cursor }) => {
-        try {
-          this.#together(() => {
-            this.#cursor = cursor
-            // The journal's own times are right: nothing in it is odd for being late.
-            return lines.flatMap(({ text, timeMs }) => this.#failures(text, true, timeMs))
-          })
-          this.#errors = 0
-        } catch (error) {
-          if (this.#fail(error as Error)) this.#journal?.stop()
-        }
+        this.#journalWork = this.#takeJournal(lines, cursor)
+        return this.#journalWork
       },
       onTrouble: (message) => this.#say('WARNING', 'filter', `journalctl: ${message}`),
     })
+  }
+
+  async #takeJournal(lines: readonly JournalLine[], cursor: string): Promise<void> {
+    try {
+      // The journal's own times are right: nothing in it is odd for being late.
+      await this.#take(lines, true, cursor)
+      this.#errors = 0
+    } catch (error) {
+      if (this.#fail(error as Error)) this.#journal?.stop()
+    }
   }
 
   #queueOf(settings: JailSettings['actions'][number]): ActionQueue {
@@ -423,7 +492,7 @@ export class JailRunner {
       nowMs: now,
       say: (level: 'info' | 'warning' | 'error', message: string) =>
         this.#say(level.toUpperCase() as 'INFO', 'actions', message),
-      tagOf: (tag: string, ban: Ban) => jailTag(tag, ban, this.decider),
+      tagOf: (tag: string, ban: Ban) => jailTag(tag, ban, this.#tagContext),
     }
     const action = makeAction(settings, context, run)
     return new ActionQueue(enforce ? action : { ...unarmed, name: settings.name }, (error) =>

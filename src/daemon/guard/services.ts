@@ -21,6 +21,8 @@ export interface Services {
   ownAddresses(): readonly string[]
   /** Without it, actions are not carried out: the log says what would be done. */
   readonly enforce: boolean
+  /** The name of an address; without it, the machine's resolver is asked. */
+  nameOf?(address: string): Promise<string | null>
   /** Numbers of [0, 1). */
   chance(): number
 }

@@ -100,6 +100,14 @@ export class JailDecider {
     return this.#ban(this.#banOf(subject, failure, count), nowMs)
   }
 
+  /** Whether a failure would not count, and why: nothing is counted. */
+  wouldIgnore(failure: Failure): Decision | null {
+    const subject = subjectOf(failure, this.settings)
+    return subject === null
+      ? { kind: 'ignored', id: failure.id, why: 'not-an-address' }
+      : this.#ignores(subject)
+  }
+
   /** Bans by hand: no counting, and the allow-list does not hold it up. `seconds` overrides the jail's time. */
   banByHand(id: string, nowMs: number, seconds?: number): Decision {
     const subject = subjectOf({ id, timeMs: nowMs, attempts: 1, matches: [], groups: {} }, this.settings)

@@ -60,11 +60,11 @@ describe('tags', () => {
     expect(fillOptions('<a>', options, 'inet6')).toBe('6-x')
     expect(() => fillOptions('<a>', { a: '<b>', b: '<a>' }, null)).toThrow('without end')
   })
-  it('from logs are never text of a command', () => {
+  it('from logs are never text of a command', async () => {
     const evil = '"; reboot; $(reboot) `reboot` \' <ip>\n#'
-    const { command, variables } = fillTags(
+    const { command, variables } = await fillTags(
       'echo "<matches>" <ip> <F-USER> <F-NONE>|<other>',
-      (tag) => (tag === 'ip' ? '192.0.2.1' : tag === 'matches' ? evil : undefined),
+      (tag) => (tag === 'ip' ? Promise.resolve('192.0.2.1') : tag === 'matches' ? evil : undefined),
       { user: 'a b' },
     )
     expect(command).toBe('echo "$f2bV_matches" 192.0.2.1 a b |<other>')

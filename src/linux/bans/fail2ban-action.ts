@@ -9,14 +9,15 @@ import { hostname } from 'node:os'
 import type { Ban } from '../../guard/ban.ts'
 import type { ActionContext, BanAction, BanHow } from './action.ts'
 import { networkOfBan } from './action.ts'
-import { type ActionOptions, fillOptions, fillTags, optionOf } from './fail2ban-tags.ts'
+import { banTag } from './ban-tags.ts'
+import { type ActionOptions, fillOptions, fillTags, optionOf, type TagValue } from './fail2ban-tags.ts'
 import { ActionFailed, type RunProgram } from './run-program.ts'
 
 type ShellFamily = 'inet4' | 'inet6'
 
 export interface Fail2banContext extends ActionContext {
   /** Tags that tell of the jail or of other jails: `jail.banned`, `ipmatches`, ...; undefined where it is none. */
-  readonly tagOf?: (tag: string, ban: Ban) => string | undefined
+  readonly tagOf?: (tag: string, ban: Ban) => TagValue
 }
 
 export class Fail2banAction implements BanAction {
@@ -98,7 +99,7 @@ export class Fail2banAction implements BanAction {
     const family = this.#familyOf(ban)
     const command = this.#command(option, family)
     if (command === '') return
-    const filled = fillTags(command, (tag) => this.#tag(tag, ban, restored), ban.groups)
+    const filled = await fillTags(command, (tag) => this.#tag(tag, ban, restored), ban.groups)
     const first = await this.#shell(filled.command, filled.variables)
     if (first.status === 0) return
     const mayRepair = option !== 'actionunban' || meansYes(this.#options.actionrepair_on_unban ?? '')
@@ -148,30 +149,8 @@ export class Fail2banAction implements BanAction {
     })
   }
 
-  #tag(tag: string, ban: Ban, restored: boolean): string | undefined {
-    const network = networkOfBan(ban)
-    switch (tag) {
-      case 'ip':
-        return network?.text ?? ban.address ?? ban.id
-      case 'fid':
-        return ban.id
-      case 'family':
-        return network === null ? '' : network.family === 'ipv6' ? 'inet6' : 'inet4'
-      case 'failures':
-        return `${ban.failures}`
-      case 'time':
-        return `${ban.startMs / 1000}`
-      case 'bantime':
-        return `${Math.trunc(ban.seconds)}`
-      case 'bancount':
-        return `${ban.count}`
-      case 'matches':
-        return ban.matches.join('\n')
-      case 'restored':
-        return restored ? '1' : '0'
-      default:
-        return this.#context.tagOf?.(tag, ban)
-    }
+  #tag(tag: string, ban: Ban, restored: boolean): TagValue {
+    return banTag(tag, ban, restored) ?? this.#context.tagOf?.(tag, ban)
   }
 }
 

@@ -46,18 +46,27 @@ const special = /[\\#&;`|*?~<>^()[\]{}$'"\n\r!]/
 /** Characters of the longest value: an environment takes 128 KiB a variable. */
 const longestValue = 30_000
 
+/** What a tag stands for; some take a while to find out. Undefined: it is none. */
+export type TagValue = string | undefined | Promise<string | undefined>
+
+/** The tags of a text, each once. */
+export const tagsIn = (text: string): ReadonlySet<string> =>
+  new Set([...text.matchAll(tagPattern)].map(([, tag]) => tag!))
+
 /**
  * Puts what a ban tells into a command: `<ip>`, `<matches>`, `<F-USER>`. Captured groups that a failure lacks are
  * empty; other unknown tags stay as they are.
  */
-export function fillTags(
+export async function fillTags(
   command: string,
-  tagOf: (tag: string) => string | undefined,
+  tagOf: (tag: string) => TagValue,
   groups: Readonly<Record<string, string>>,
-): FilledCommand {
+): Promise<FilledCommand> {
+  const values = new Map<string, string | undefined>()
+  for (const tag of tagsIn(command)) values.set(tag, await tagOf(tag))
   const variables: Record<string, string> = {}
   const filled = command.replace(tagPattern, (whole, tag: string) => {
-    const value = tag === 'br' ? '\n' : tag === 'sp' ? ' ' : (tagOf(tag) ?? groupOf(tag, groups))
+    const value = tag === 'br' ? '\n' : tag === 'sp' ? ' ' : (values.get(tag) ?? groupOf(tag, groups))
     if (value === undefined) return whole
     if (tag === 'br' || tag === 'sp') return value
     return asWord(tag, value, variables)

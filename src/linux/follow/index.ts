@@ -7,7 +7,13 @@
 export { beginAt } from './begin.ts'
 export { type Batch, FileFollower, lateMs } from './file-follower.ts'
 export { expandGlob } from './glob.ts'
-export { followJournal, type JournalBatch, type JournalFollower, journalLine } from './journal.ts'
+export {
+  followJournal,
+  type JournalBatch,
+  type JournalFollower,
+  type JournalLine,
+  journalLine,
+} from './journal.ts'
 export { LogFollower, type LogPattern } from './log-follower.ts'
 export type { Content, FilePosition } from './position.ts'
 export { decoderOf } from './source.ts'

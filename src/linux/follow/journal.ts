@@ -28,7 +28,8 @@ export interface JournalOptions {
   readonly cursor: string | null
   /** On the first start: from when on, in milliseconds since 1970. */
   readonly sinceMs: number
-  onBatch(batch: JournalBatch): void
+  /** Nothing more is read until it is done with. */
+  onBatch(batch: JournalBatch): void | Promise<void>
   /** journalctl ended or could not be started; it is started again after a while. */
   onTrouble(message: string): void
   /** The program, for tests. */
@@ -81,7 +82,11 @@ export function followJournal(options: JournalOptions): JournalFollower {
       const last = found.at(-1)
       if (last === undefined || isStopped) return
       cursor = last.cursor
-      options.onBatch({ lines: found, cursor })
+      const taken = options.onBatch({ lines: found, cursor })
+      if (taken === undefined) return
+      const { stdout } = child!
+      stdout!.pause()
+      void taken.then(() => stdout!.resume())
     })
     child.stderr!.on('data', (bytes: Buffer) => {
       said = `${said}${bytes}`.slice(-1000)

@@ -2,7 +2,7 @@
 import type { Database } from './sqlite.ts'
 
 /** Goes up when the tables change; a database of a later version is refused. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 const tables = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS bans (
   matches TEXT NOT NULL,
   groups TEXT NOT NULL,
   in_force INTEGER NOT NULL,
+  -- What the bans before the newest one told: how many failures, and their matches, a JSON array a line.
+  earlier_failures INTEGER NOT NULL DEFAULT 0,
+  earlier_matches TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (jail, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS bans_id ON bans (id);
@@ -45,4 +48,9 @@ export function prepareDatabase(database: Database): void {
     database.prepare("INSERT INTO meta VALUES ('version', ?)").run(`${schemaVersion}`)
   else if (Number(version) > schemaVersion)
     throw new Error(`the database is of version ${version}; this Postern knows ${schemaVersion}`)
+  else if (Number(version) < 2) {
+    database.exec('ALTER TABLE bans ADD COLUMN earlier_failures INTEGER NOT NULL DEFAULT 0')
+    database.exec("ALTER TABLE bans ADD COLUMN earlier_matches TEXT NOT NULL DEFAULT ''")
+    database.prepare("UPDATE meta SET value = ? WHERE key = 'version'").run(`${schemaVersion}`)
+  }
 }

@@ -29,6 +29,49 @@ const banOf = (id: string, more: Partial<Ban> = {}): Ban => ({
 })
 
 describe('the store', () => {
+  it('adds up what the bans of an id told, each once', () => {
+    const store = new GuardStore(':memory:')
+    expect(store.told('192.0.2.1', null)).toBeNull()
+    for (let count = 0; count < 4; count++) {
+      const ban = banOf('192.0.2.1', { startMs: nowMs + count, matches: ['x', 'y"\\', `${count}`] })
+      store.record(ban)
+      // a ban that is prolonged is no new one
+      store.record({ ...ban, seconds: 9000 })
+    }
+    store.record(banOf('192.0.2.1', { jail: 'ftp', startMs: nowMs + 9, failures: 1, matches: ['last'] }))
+    expect(store.told('192.0.2.1', 'sshd')).toEqual({
+      failures: 20,
+      matches: ['0', 'x', 'y"\\', '1', 'x', 'y"\\', '2', 'x', 'y"\\', '3'],
+    })
+    expect(store.told('192.0.2.1', null)).toMatchObject({ failures: 21 })
+    expect(store.told('192.0.2.1', null)!.matches.at(-1)).toBe('last')
+    store.record(banOf('192.0.2.1', { jail: 'ftp', startMs: nowMs + 10, matches: ['z'.repeat(20_000)] }))
+    store.record(banOf('192.0.2.1', { jail: 'ftp', startMs: nowMs + 11 }))
+    expect(store.told('192.0.2.1', 'ftp')).toEqual({ failures: 11, matches: ['a line'] })
+  })
+
+  it('takes up a database of version 1', () => {
+    const path = join(folder, 'old')
+    const old = openDatabase(path)
+    old.exec(
+      "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL); INSERT INTO meta VALUES ('version', '1')",
+    )
+    old.exec(
+      'CREATE TABLE bans (jail TEXT NOT NULL, id TEXT NOT NULL, address TEXT, start_ms INTEGER NOT NULL, seconds REAL NOT ' +
+        'NULL, count INTEGER NOT NULL, failures INTEGER NOT NULL, matches TEXT NOT NULL, groups TEXT NOT NULL, in_force ' +
+        'INTEGER NOT NULL, PRIMARY KEY (jail, id)) WITHOUT ROWID',
+    )
+    old.exec(
+      `INSERT INTO bans VALUES ('sshd', '192.0.2.1', NULL, ${nowMs}, 600, 1, 5, '["a line"]', '{"user":"root"}', 1)`,
+    )
+    old.close()
+    const store = new GuardStore(path)
+    expect(store.bansInForce('sshd')).toEqual([banOf('192.0.2.1')])
+    expect(store.told('192.0.2.1', null)).toEqual({ failures: 5, matches: ['a line'] })
+    store.close()
+    new GuardStore(path).close()
+  })
+
   it('gives back what it was given, after it was closed', () => {
     const path = join(folder, 'db')
     const store = new GuardStore(path)
@@ -97,7 +140,7 @@ describe('the store', () => {
       const Database = require('libsql')
       const db = new Database(${JSON.stringify(path)})
       db.pragma('journal_mode = WAL'); db.pragma('synchronous = NORMAL')
-      const put = db.prepare("INSERT INTO bans VALUES ('sshd', ?, NULL, 0, -1, 1, 1, '[]', '{}', 1)")
+      const put = db.prepare("INSERT INTO bans VALUES ('sshd', ?, NULL, 0, -1, 1, 1, '[]', '{}', 1, 0, '')")
       for (let n = 0; ; n++) { db.exec('BEGIN IMMEDIATE'); put.run('id' + n); db.exec('COMMIT'); require('fs').writeSync(1, n + '\\n') }
     `
     const writer = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })

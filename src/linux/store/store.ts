@@ -12,6 +12,22 @@ export interface JailPositions {
   readonly cursor: string | null
 }
 
+/** Characters of earlier matches that are kept of an id. */
+const longestEarlier = 16_384
+/** Matched lines that are told of all bans of an id together: fail2ban's `dbmaxmatches` where nobody sets it. */
+const mostTold = 10
+
+/** A ban that began anew hands on what the one before told; one that was prolonged does not. */
+const writeBan = `
+INSERT INTO bans (jail, id, address, start_ms, seconds, count, failures, matches, groups, in_force)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (jail, id) DO UPDATE SET
+  earlier_failures = earlier_failures + iif(start_ms = excluded.start_ms, 0, failures),
+  earlier_matches = iif(start_ms = excluded.start_ms, earlier_matches,
+    substr(earlier_matches || char(10) || matches, -${longestEarlier})),
+  address = excluded.address, start_ms = excluded.start_ms, seconds = excluded.seconds, count = excluded.count,
+  failures = excluded.failures, matches = excluded.matches, groups = excluded.groups, in_force = excluded.in_force`
+
 /** The store of one guard: only one process may write it. */
 export class GuardStore implements BanHistory {
   readonly #database: Database
@@ -45,6 +61,27 @@ export class GuardStore implements BanHistory {
     return row === undefined || row.count === null
       ? null
       : { count: Number(row.count), startMs: Number(row.start_ms) }
+  }
+
+  /**
+   * What all bans of an id told together, in a jail or (null) in all: how many failures, and the newest of their matches;
+   * null where there was none.
+   */
+  told(
+    id: string,
+    jail: string | null,
+  ): { readonly failures: number; readonly matches: readonly string[] } | null {
+    const rows =
+      jail === null
+        ? this.#sql('SELECT * FROM bans WHERE id = ? ORDER BY start_ms').all(id)
+        : this.#sql('SELECT * FROM bans WHERE id = ? AND jail = ?').all(id, jail)
+    if (rows.length === 0) return null
+    return {
+      failures: rows.reduce((sum, row) => sum + Number(row.failures) + Number(row.earlier_failures), 0),
+      matches: rows
+        .flatMap((row) => [...linesOf(String(row.earlier_matches)), ...linesOf(String(row.matches))])
+        .slice(-mostTold),
+    }
   }
 
   /** Keeps a ban as in force, in place of an earlier one of its id. */
@@ -133,7 +170,7 @@ export class GuardStore implements BanHistory {
     { jail, id, address, startMs, seconds, count, failures, matches, groups }: Ban,
     inForce: boolean,
   ): void {
-    this.#sql('INSERT OR REPLACE INTO bans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+    this.#sql(writeBan).run(
       jail,
       id,
       address ?? null,
@@ -155,6 +192,16 @@ export class GuardStore implements BanHistory {
     return statement
   }
 }
+
+/** Lines of JSON arrays; the first may have been cut at its head. */
+const linesOf = (text: string): string[] =>
+  text.split('\n').flatMap((line) => {
+    try {
+      return JSON.parse(line) as string[]
+    } catch {
+      return []
+    }
+  })
 
 function banOf(row: SqlRow): Ban {
   return {
