@@ -31,7 +31,7 @@ export function ensureInstalled() {
 /** Builds when `dist` is missing or older than a source file. */
 export function ensureBuilt() {
   ensureInstalled()
-  const stamp = join(root, 'dist', 'program', 'main.js')
+  const stamp = join(root, 'dist', 'program', 'main.cjs')
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= newestChangeMs(join(root, 'src'))) return
   console.error('postern: building')
   run(process.execPath, [join(root, 'scripts', 'build.mjs')], { stdio: ['ignore', 2, 2] })

@@ -6,7 +6,7 @@ import { repositoryRoot } from './shared.ts'
 
 /** Why the program cannot be run as it stands; null when it is built and fresh. `npm test` builds before it tests. */
 export function builtLack(): string | null {
-  const built = statSync(join(repositoryRoot, 'dist/program/main.js'), { throwIfNoEntry: false })
+  const built = statSync(join(repositoryRoot, 'dist/program/main.cjs'), { throwIfNoEntry: false })
   if (built === undefined) return 'not built: npm run build'
   return built.mtimeMs < newestChangeMs(join(repositoryRoot, 'src')) ? 'build is stale: npm run build' : null
 }

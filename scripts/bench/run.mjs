@@ -3,10 +3,11 @@ import { loadavg } from 'node:os'
 import { ensureBuilt } from '../ensure.mjs'
 import { loading } from './loading.mjs'
 import { run } from './measure.mjs'
+import { startup } from './startup.mjs'
 
 ensureBuilt()
 const asJson = process.argv.includes('--json')
-for (const benchmark of [loading(1_000), loading(10_000), loading(100_000, 3)]) {
+for (const benchmark of [loading(1_000), loading(10_000), loading(100_000, 3), startup()]) {
   const result = { ...run(benchmark), load: Number(loadavg()[0].toFixed(1)) }
   if (asJson) console.log(JSON.stringify(result))
   else if (result.skipped) console.log(`${result.name}: skipped, ${result.skipped}`)

@@ -94,12 +94,15 @@ function stateIn(
   return { state: environment.variable('POSTERN_STATE') || undefined, args: words }
 }
 
+/** By hand: asking for a date in words loads tables of all languages, for 20 ms. */
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
 /** As ctime(3) prints it, in local time. */
 export function dateText(ms: number): string {
   const date = new Date(ms)
   const two = (value: number) => String(value).padStart(2, '0')
   const day = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][date.getDay()]
-  const month = date.toLocaleString('en', { month: 'short' })
+  const month = months[date.getMonth()]
   const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
   return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${date.getFullYear()}`
 }

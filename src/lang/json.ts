@@ -2,52 +2,56 @@
  * Rules as JSON: the same model with every word of an option on its own, for programs that would rather not parse
  * iptables-save text. One document holds the rules of one family.
  */
-import { z } from 'zod'
 import type { Refusal } from './diagnostic.ts'
 import { say } from './diagnostic.ts'
 import { type PrintContext, printRuleBody, sortedChains } from './print.ts'
 import type { Chain, Counters, Rule, Ruleset } from './rule.ts'
+import { described, listOf, oneOf, optional, orNull, record, type TypeOf, text } from './shape.ts'
 import { SourceText } from './source.ts'
 import { quoteText, splitRestoreLine } from './words.ts'
 
-const counters = z
-  .strictObject({ packets: z.string().regex(/^\d{1,20}$/), bytes: z.string().regex(/^\d{1,20}$/) })
-  .describe('64-bit counts, as decimal text')
+const count = text({ pattern: /^\d{1,20}$/ })
 
-const chain = z.strictObject({
-  name: z.string().min(1),
-  policy: z.enum(['ACCEPT', 'DROP']).nullable().describe('null for a chain of the user'),
-  counters: counters.optional().describe('of the policy'),
-  rules: z.array(
-    z.strictObject({
-      words: z
-        .array(z.string())
-        .describe(
-          'what stands behind `-A CHAIN`, a word each: `["-p", "tcp", "-m", "tcp", "--dport", "22"]`',
-        ),
-      counters: counters.optional(),
+const counters = described(record({ packets: count, bytes: count }), '64-bit counts, as decimal text')
+
+const chain = record({
+  name: text({ minLength: 1 }),
+  policy: described(orNull(oneOf('ACCEPT', 'DROP')), 'null for a chain of the user'),
+  counters: described(optional(counters), 'of the policy'),
+  rules: listOf(
+    record({
+      words: described(
+        listOf(text()),
+        'what stands behind `-A CHAIN`, a word each: `["-p", "tcp", "-m", "tcp", "--dport", "22"]`',
+      ),
+      counters: optional(counters),
     }),
   ),
 })
 
-const document = z
-  .strictObject({
-    family: z.enum(['ipv4', 'ipv6']),
-    tables: z
-      .array(
-        z.strictObject({
-          name: z.enum(['raw', 'mangle', 'nat', 'filter', 'security']),
-          chains: z.array(chain).describe('base chains in hook order, then those of the user by name'),
+const document = described(
+  record({
+    family: oneOf('ipv4', 'ipv6'),
+    tables: described(
+      listOf(
+        record({
+          name: oneOf('raw', 'mangle', 'nat', 'filter', 'security'),
+          chains: described(listOf(chain), 'base chains in hook order, then those of the user by name'),
         }),
-      )
-      .describe('in the order of iptables-save'),
-  })
-  .describe('rules of one family, as `postern fmt --to json` prints them')
+      ),
+      'in the order of iptables-save',
+    ),
+  }),
+  'rules of one family, as `postern fmt --to json` prints them',
+)
 
-export type RulesDocument = z.infer<typeof document>
+export type RulesDocument = TypeOf<typeof document>
 
 /** The JSON schema of rules. */
-export const rulesJsonSchema = (): object => z.toJSONSchema(document)
+export const rulesJsonSchema = (): object => ({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  ...document.schema,
+})
 
 /** `counters: false` leaves them out. */
 export function rulesToJson(
@@ -84,13 +88,10 @@ export function saveTextOfJson(
 ): { readonly family: Ruleset['family']; readonly text: string } | { readonly refusal: Refusal } {
   const parsed = parseJson(text)
   if ('refusal' in parsed) return parsed
-  const checked = document.safeParse(parsed.value)
-  if (!checked.success) {
-    const [issue] = checked.error.issues
-    const path = issue!.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
-    return { refusal: say('json/shape', `${path.replace(/^\./, '') || 'the document'}: ${issue!.message}`) }
-  }
-  const { family, tables } = checked.data
+  const fault = document.fault(parsed.value, '')
+  if (fault !== null)
+    return { refusal: say('json/shape', `${fault.path || 'the document'}: ${fault.message}`) }
+  const { family, tables } = parsed.value as RulesDocument
   const sections = tables.map(({ name, chains }) => {
     const heads = chains.map((each) => `:${each.name} ${each.policy ?? '-'} ${countersText(each.counters)}\n`)
     const rules = chains.flatMap((each) =>
@@ -112,7 +113,7 @@ function parseJson(text: string): { readonly value: unknown } | { readonly refus
   }
 }
 
-const countersText = (given: z.infer<typeof counters> | undefined): string =>
+const countersText = (given: TypeOf<typeof counters> | undefined): string =>
   `[${given?.packets ?? 0}:${given?.bytes ?? 0}]`
 
 const quoteWord = (word: string): string => (/^[^\s"\\']+$/.test(word) ? word : quoteText(word))

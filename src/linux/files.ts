@@ -1,21 +1,19 @@
 /** Files that several processes write: replaced as a whole, one writer at a time. */
-import { createHash } from 'node:crypto'
-import { open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { createServer, type Server } from 'node:net'
+import { promises, realpathSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 
 /**
  * Replaces a file as a whole: written beside it, brought to the disk, renamed. Keeps its mode. Throws as node:fs does.
  */
 export async function replaceFile(path: string, data: Uint8Array): Promise<void> {
   const beside = `${path}.${process.pid}.new`
-  const mode = await stat(path).then(
+  const mode = await promises.stat(path).then(
     (before) => before.mode & 0o7777,
     () => null,
   )
   try {
-    const file = await open(beside, 'w', 0o644)
+    const file = await promises.open(beside, 'w', 0o644)
     try {
       await file.writeFile(data)
       if (mode !== null) await file.chmod(mode)
@@ -23,9 +21,9 @@ export async function replaceFile(path: string, data: Uint8Array): Promise<void>
     } finally {
       await file.close()
     }
-    await rename(beside, path)
+    await promises.rename(beside, path)
   } catch (error) {
-    await rm(beside, { force: true })
+    await promises.rm(beside, { force: true })
     throw error
   }
 }
@@ -40,9 +38,8 @@ const retryMs = 3
  * however that ends, and leaves nothing behind. It is as wide as a network namespace. The folder must exist.
  */
 export async function exclusively<T>(path: string, action: () => Promise<T>): Promise<T> {
-  const real = join(await realpath(dirname(path)), basename(path))
-  const name = `\0postern-${createHash('sha256').update(real).digest('hex').slice(0, 32)}`
-  const lock = await acquire(name)
+  const real = join(realpathSync(dirname(path)), basename(path))
+  const lock = await acquire(`\0postern-${hashOf(real)}`)
   try {
     return await action()
   } finally {
@@ -50,7 +47,17 @@ export async function exclusively<T>(path: string, action: () => Promise<T>): Pr
   }
 }
 
+/** FNV-1a, 64 bits, in hexadecimal. Where two paths have the same, they wait for each other without need. */
+function hashOf(path: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of Buffer.from(path)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  }
+  return hash.toString(16).padStart(16, '0')
+}
+
 async function acquire(name: string): Promise<Server> {
+  const { createServer } = await import('node:net')
   for (;;) {
     const server = createServer((socket) => socket.destroy())
     try {
@@ -61,7 +68,7 @@ async function acquire(name: string): Promise<Server> {
       return server
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-      await pause(retryMs + Math.random() * retryMs)
+      await new Promise((resolve) => setTimeout(resolve, retryMs + Math.random() * retryMs))
     }
   }
 }
