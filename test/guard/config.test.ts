@@ -73,8 +73,8 @@ describe('mistakes are told with their place', () => {
       'jail.conf:6:3 error unknown-action: there is no action "b" «b»',
     ],
     [
-      jail.replace('= a', '= smtp.py'),
-      'jail.conf:4:10 error python-action: "smtp.py" is a program in Python, which is not run «smtp.py»',
+      jail.replace('= a', '= own.py'),
+      'jail.conf:4:10 error python-action: "own.py" is a program in Python, which is not run «own.py»',
     ],
     [
       jail.replace('logpath', 'logpaht'),
@@ -97,6 +97,28 @@ describe('mistakes are told with their place', () => {
     const config = read({ 'jail.conf': text })
     expect(said(config.diagnostics)).toContain(message)
     expect(config.fatal).toBe(fatal ?? false)
+  })
+
+  it("takes fail2ban's own mailer for Postern's", () => {
+    const config = read({
+      'jail.conf': jail.replace('= a', '= smtp.py[host="mail:587", user=u, matches=ipmatches]'),
+    })
+    expect(said(config.diagnostics)).toEqual([])
+    expect(config.jails[0]!.settings.actions).toEqual([
+      {
+        name: 'smtp',
+        action: 'postern-mail',
+        options: {
+          smtp: 'mail:587',
+          user: 'u',
+          sender: 'fail2ban',
+          sendername: 'Fail2Ban',
+          whois: 'no',
+          tellstart: 'yes',
+          lines: 'ipmatches',
+        },
+      },
+    ])
   })
 
   it('draws a caret below it', () => {

@@ -233,20 +233,7 @@ class SettingsReader {
 
   action(action: ResolvedJail['actions'][number]): ActionSettings[] {
     this.origins.set(`action.${action.name}`, { ...action.from, key: spanOf(action.from) })
-    if (action.kind === 'python') {
-      this.#say(
-        errorOf(
-          'python-action',
-          spanOf(action.from),
-          `"${action.from.text}" is a program in Python, which is not run`,
-          {
-            notes: ['the other actions of the jail stand'],
-            help: action.path.endsWith('/smtp.py') ? 'sendmail-whois, or sendmail' : null,
-          },
-        ),
-      )
-      return []
-    }
+    if (action.kind === 'python') return this.#pythonAction(action)
     const options: Record<string, string> = {}
     for (const [option, { value, from }] of action.settings) {
       if (value === null) continue
@@ -255,7 +242,39 @@ class SettingsReader {
     }
     return [{ name: action.name, action: action.file, options }]
   }
+
+  /** fail2ban's own mailer is done by Postern's; any other program in Python is not run. */
+  #pythonAction({
+    name,
+    path,
+    json,
+    from,
+  }: ResolvedJail['actions'][number] & { kind: 'python' }): ActionSettings[] {
+    if (path.endsWith('/smtp.py')) {
+      return [
+        { name, action: 'postern-mail', options: optionsOfSmtp(JSON.parse(json) as Record<string, string>) },
+      ]
+    }
+    this.#say(
+      errorOf('python-action', spanOf(from), `"${from.text}" is a program in Python, which is not run`, {
+        notes: ['the other actions of the jail stand'],
+        help: 'a file of action.d that calls a program',
+      }),
+    )
+    return []
+  }
 }
+
+/** The options of fail2ban's smtp.py as those of `postern-mail`; its defaults are others. */
+const optionsOfSmtp = ({ host = 'localhost', matches = 'no', ...others }: Record<string, string>) => ({
+  sender: 'fail2ban',
+  sendername: 'Fail2Ban',
+  whois: 'no',
+  tellstart: 'yes',
+  ...others,
+  smtp: host,
+  lines: matches,
+})
 
 const logtypes = ['file', 'journal', 'short', 'rfc5424'] as const
 

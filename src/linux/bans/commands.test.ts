@@ -1,14 +1,18 @@
 /** fail2ban's actions as they are, with a shell; mail and whois with local servers. */
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createSecureContext, TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { missingTools } from '../../../test/tools.ts'
 import type { Ban } from '../../guard/ban.ts'
-import { Fail2banAction } from './fail2ban-action.ts'
+import { Fail2banAction, type Fail2banContext } from './fail2ban-action.ts'
 import { fillOptions, fillTags } from './fail2ban-tags.ts'
 import { makeAction } from './make-action.ts'
 import { runProgram } from './run-program.ts'
+import { type SmtpServer, sendBySmtp } from './smtp.ts'
 
 let folder = ''
 const servers: Server[] = []
@@ -196,14 +200,14 @@ describe('mail', () => {
   }
   const whoisServer = () =>
     serve((socket, line) => socket.end(`netname: TEST-${line}\r\nabuse: abuse@example.net\r\n`))
-  const mail = (options: Record<string, string>) =>
+  const mail = (options: Record<string, string>, its: Fail2banContext = context) =>
     makeAction(
       {
         name: 'mail',
         action: 'postern-mail',
         options: { dest: 'root, admin@example.net', sender: 'root@localhost', ...options },
       },
-      context,
+      its,
       runProgram,
     )
 
@@ -240,6 +244,22 @@ describe('mail', () => {
     expect(mails.length).toBe(3)
   })
 
+  it('tells of the beginning and the end, and of all lines of an address, when asked', async () => {
+    const by = { smtp: `127.0.0.1:${await smtp()}`, whois: 'no', tellstart: 'yes', lines: 'ipmatches' }
+    const each = mail(by, { ...context, tagOf: (tag) => (tag === 'ipmatches' ? 'old\nnew' : undefined) })
+    await each.start()
+    await each.ban([banOf('192.0.2.1', { matches: ['new'] })], first)
+    await each.stop([])
+    expect(
+      mails.map((lines) => lines.find((line) => line.startsWith('Subject'))!.split(' from ')[0]),
+    ).toEqual([
+      'Subject: [Postern] ssh: started',
+      'Subject: [Postern] ssh: banned 192.0.2.1',
+      'Subject: [Postern] ssh: stopped',
+    ])
+    expect(mails[1]!.join('\n')).toContain('Lines:\n\nold\nnew\n')
+  })
+
   it('goes to sendmail, and no line of a log becomes a header or an option', async () => {
     const program = join(folder, 'sendmail')
     writeFileSync(program, `#!/bin/sh\necho "$@" > ${folder}/args\ncat > ${folder}/mail\n`, { mode: 0o755 })
@@ -253,5 +273,157 @@ describe('mail', () => {
     await expect(
       mail({ smtp: `127.0.0.1:${refusing}`, whois: 'no' }).ban([banOf('192.0.2.1')], first),
     ).rejects.toThrow('554 no mail here')
+  })
+})
+
+const withoutTls = missingTools('openssl')
+
+describe.skipIf(withoutTls !== null)(`mail over TLS${withoutTls === null ? '' : ` (${withoutTls})`}`, () => {
+  let certificate = ''
+  let key = ''
+  beforeEach(() => {
+    const [keyFile, file] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
+    execFileSync('openssl', [...words, ...names, '-keyout', keyFile, '-out', file], { stdio: 'pipe' })
+    certificate = readFileSync(file, 'utf8')
+    key = readFileSync(keyFile, 'utf8')
+  })
+
+  interface Behaviour {
+    /** What the server offers before and after TLS. */
+    readonly bare?: readonly string[]
+    readonly secure?: readonly string[]
+    /** TLS from the first byte. */
+    readonly implicit?: boolean
+    /** Said in the clear right behind the answer to STARTTLS. */
+    readonly injected?: string
+  }
+
+  /** A mail server that notes what it hears, `*` in front of what came over TLS; its port. */
+  async function serveMail(heard: string[], behaviour: Behaviour): Promise<number> {
+    const { bare = ['STARTTLS'], secure = ['AUTH PLAIN LOGIN'], implicit = false, injected = '' } = behaviour
+    const talk = (socket: Socket, isSecure: boolean): void => {
+      const mark = isSecure ? '* ' : ''
+      let inData = false
+      let wants = 0
+      let rest = ''
+      const reply: (line: string) => string | null = (line) => {
+        if (inData) {
+          if (line === '.') inData = false
+          return line === '.' ? '250 taken' : null
+        }
+        if (wants > 0) return --wants > 0 ? '334 UGFzc3dvcmQ6' : '235 welcome'
+        if (line.startsWith('EHLO')) {
+          const offers = ['here', ...(isSecure ? secure : bare)]
+          return offers.map((offer, at) => `250${at === offers.length - 1 ? ' ' : '-'}${offer}`).join('\r\n')
+        }
+        if (line === 'DATA') inData = true
+        if (line === 'AUTH LOGIN') wants = 2
+        if (line === 'AUTH LOGIN') return '334 VXNlcm5hbWU6'
+        if (line.startsWith('AUTH PLAIN')) return '235 welcome'
+        return line === 'DATA' ? '354 go on' : line === 'QUIT' ? '221 bye' : '250 fine'
+      }
+      const onData = (bytes: Buffer): void => {
+        const lines = (rest + bytes.toString()).split('\r\n')
+        rest = lines.pop()!
+        for (const line of lines) {
+          if (!inData) heard.push(mark + line)
+          if (line === 'STARTTLS') {
+            socket.off('data', onData)
+            socket.write(`220 go ahead\r\n${injected}`)
+            const safe = secured(socket)
+            talk(safe, true)
+            return
+          }
+          const answer = reply(line)
+          if (answer !== null) socket.write(`${answer}\r\n`)
+        }
+      }
+      socket.on('data', onData)
+      socket.on('error', () => {})
+    }
+    const secured = (socket: Socket): TLSSocket =>
+      new TLSSocket(socket, {
+        isServer: true,
+        secureContext: createSecureContext({ key, cert: certificate }),
+      }).on('error', () => {}) as TLSSocket
+    const server = createServer((plain) => {
+      plain.on('error', () => {})
+      const socket = implicit ? secured(plain) : plain
+      socket.write('220 hello\r\n')
+      talk(socket, implicit)
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return (server.address() as { port: number }).port
+  }
+
+  const login = { user: 'me', password: 'secret' }
+  const send = (port: number, more: Partial<SmtpServer>): Promise<void> =>
+    sendBySmtp(
+      { host: 'localhost', port, timeoutMs: 5000, ...more },
+      { sender: 'a@example.net', recipients: ['b@example.net'] },
+      'Subject: x\n\ntext\n',
+    )
+  const plainLogin = `AUTH PLAIN ${Buffer.from('\0me\0secret').toString('base64')}`
+
+  it('turns to TLS where it is offered, and logs in by PLAIN or LOGIN over it alone', async () => {
+    const heard: string[] = []
+    await send(await serveMail(heard, {}), { ca: certificate, login })
+    expect(heard.map((line) => line.replace(/^(\*? ?EHLO).*/, '$1'))).toEqual([
+      'EHLO',
+      'STARTTLS',
+      '* EHLO',
+      `* ${plainLogin}`,
+      '* MAIL FROM:<a@example.net>',
+      '* RCPT TO:<b@example.net>',
+      '* DATA',
+      '* QUIT',
+    ])
+    heard.length = 0
+    await send(await serveMail(heard, { secure: ['AUTH LOGIN'] }), { ca: certificate, login })
+    expect(heard.slice(3, 6)).toEqual(['* AUTH LOGIN', '* bWU=', '* c2VjcmV0'])
+  })
+
+  it('speaks TLS from the first byte where it is told to', async () => {
+    const heard: string[] = []
+    await send(await serveMail(heard, { implicit: true }), { tls: 'implicit', ca: certificate, login })
+    expect(heard[1]).toBe(`* ${plainLogin}`)
+  })
+
+  it('tells no password to a server that it cannot trust, and takes TLS for what it is without one', async () => {
+    const heard: string[] = []
+    await expect(send(await serveMail(heard, {}), { login })).rejects.toThrow(/self.signed/)
+    await expect(send(await serveMail(heard, {}), { tls: 'starttls' })).rejects.toThrow(/self.signed/)
+    await expect(send(await serveMail(heard, { bare: [] }), { tls: 'starttls' })).rejects.toThrow(
+      'no STARTTLS',
+    )
+    await expect(send(await serveMail(heard, { secure: [] }), { ca: certificate, login })).rejects.toThrow(
+      'no login',
+    )
+    const injected = '250 AUTH PLAIN\r\n'
+    await expect(send(await serveMail(heard, { injected }), { ca: certificate, login })).rejects.toThrow(
+      'before TLS began',
+    )
+    expect(heard.join('\n')).not.toContain('AUTH')
+    await send(await serveMail(heard, {}), {})
+    expect(heard.at(-1)).toBe('* QUIT')
+  })
+
+  it('sends a password readable on this machine, or when told to', async () => {
+    const heard: string[] = []
+    const port = await serveMail(heard, { bare: ['AUTH PLAIN'] })
+    await send(port, { login })
+    expect(heard).toContain(plainLogin)
+    await expect(send(port, { host: 'ip6-localhost.invalid', login })).rejects.toThrow()
+    const action = (options: Record<string, string>) =>
+      makeAction({ name: 'mail', action: 'postern-mail', options }, context, runProgram)
+    expect(() => action({ smtp: 'mail', tls: 'maybe' })).toThrow('tls=maybe: it is one of auto, starttls')
+    writeFileSync(join(folder, 'password'), 'secret\n')
+    heard.length = 0
+    const files = { passwordfile: join(folder, 'password'), user: 'me' }
+    await action({ smtp: `127.0.0.1:${port}`, whois: 'no', ...files }).ban([banOf('192.0.2.1')], first)
+    expect(heard).toContain(plainLogin)
   })
 })

@@ -4,8 +4,9 @@
  */
 import { hostname } from 'node:os'
 import type { Ban } from '../../guard/ban.ts'
-import type { ActionContext, BanAction, BanHow } from './action.ts'
+import type { BanAction, BanHow } from './action.ts'
 import { networkOfBan } from './action.ts'
+import type { Fail2banContext } from './fail2ban-action.ts'
 import { ActionFailed, type RunProgram } from './run-program.ts'
 import { type SmtpServer, sendBySmtp } from './smtp.ts'
 import { type WhoisOptions, whois } from './whois.ts'
@@ -18,11 +19,16 @@ export interface MailOptions {
   readonly by: SmtpServer | { readonly sendmail: string }
   /** Whom to ask about addresses; null asks nobody. */
   readonly whois: WhoisOptions | null
-  /** Whether the lines of the log are in the mail. */
-  readonly lines: boolean
+  /** Which lines of the log are in the mail: those of the ban, of all bans of the address, of all in the jail, or none. */
+  readonly lines: MailLines
+  /** Whether somebody is told that the jail began or ended. */
+  readonly tellStart: boolean
   /** Mails in an hour at most. */
   readonly perHour: number
 }
+
+export const mailLines = ['matches', 'ipmatches', 'ipjailmatches', 'no'] as const
+export type MailLines = (typeof mailLines)[number]
 
 const hourMs = 3_600_000
 /** How many of the bans that are told together are named. */
@@ -30,7 +36,7 @@ const mostNamed = 50
 
 export class MailAction implements BanAction {
   readonly name: string
-  readonly #context: ActionContext
+  readonly #context: Fail2banContext
   readonly #options: MailOptions
   readonly #run: RunProgram
   /** When the mails of the last hour went out, oldest first. */
@@ -38,7 +44,7 @@ export class MailAction implements BanAction {
   /** Bans that nobody was told of yet. */
   #held: Ban[] = []
 
-  constructor(name: string, context: ActionContext, options: MailOptions, run: RunProgram) {
+  constructor(name: string, context: Fail2banContext, options: MailOptions, run: RunProgram) {
     this.name = name
     this.#context = context
     this.#options = options
@@ -46,7 +52,8 @@ export class MailAction implements BanAction {
   }
 
   async start(): Promise<void> {
-    // Mail needs nothing to be there.
+    const { jail } = this.#context
+    if (this.#options.tellStart) await this.#send('started', `Hi,\n\nThe jail ${jail} has been started.\n`)
   }
 
   async ban(bans: readonly Ban[], { restored }: BanHow): Promise<void> {
@@ -74,6 +81,8 @@ export class MailAction implements BanAction {
     if (this.#held.length > 0)
       await this.#send(`banned ${this.#held.length} more`, tellHeld(this.#held).join('\n'))
     this.#held = []
+    const { jail } = this.#context
+    if (this.#options.tellStart) await this.#send('stopped', `Hi,\n\nThe jail ${jail} has been stopped.\n`)
   }
 
   #mayBeSent(): boolean {
@@ -94,7 +103,10 @@ export class MailAction implements BanAction {
       const said = await whois(network.text.split('/')[0]!, this.#options.whois)
       parts.push(`Here is more information about ${network.text}:\n\n${said.trim()}\n`)
     }
-    if (this.#options.lines && ban.matches.length > 0) parts.push(`Lines:\n\n${ban.matches.join('\n')}\n`)
+    const { lines } = this.#options
+    const matches = ban.matches.join('\n')
+    const text = lines === 'no' ? '' : lines === 'matches' ? matches : await this.#context.tagOf?.(lines, ban)
+    if (text) parts.push(`Lines:\n\n${text}\n`)
     return parts.join('\n')
   }
 

@@ -1,5 +1,5 @@
 /** Actions by their names and options, as jails ask for them. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { OwnActionName } from '../../guard/config/own.ts'
 import type { ActionSettings } from '../../guard/jail-settings.ts'
 import type { BanAction } from './action.ts'
@@ -7,11 +7,12 @@ import { ChainAction } from './chain-action.ts'
 import { ConntrackAction } from './conntrack-action.ts'
 import { Fail2banAction, type Fail2banContext, meansYes } from './fail2ban-action.ts'
 import { IpsetAction } from './ipset-action.ts'
-import { MailAction, type MailOptions } from './mail-action.ts'
+import { MailAction, type MailLines, type MailOptions, mailLines } from './mail-action.ts'
 import { NftAction } from './nft-action.ts'
 import { RecentAction } from './recent-action.ts'
 import { ruleOptionsOf } from './rule-words.ts'
 import type { RunProgram } from './run-program.ts'
+import { type SmtpServer, type SmtpTls, smtpTls } from './smtp.ts'
 
 type Make = (settings: ActionSettings, context: Fail2banContext, run: RunProgram) => BanAction
 
@@ -53,15 +54,35 @@ export function makeAction(settings: ActionSettings, context: Fail2banContext, r
 const isOwn = (action: string): action is OwnActionName => Object.hasOwn(makers, action)
 
 function mailOptions(options: ActionSettings['options']): MailOptions {
-  const [host = '', port = '25'] = (options.smtp ?? '').split(/:(?=\d+$)/)
   const [server = '', whoisPort = '43'] = (options.whois ?? 'whois.iana.org').split(/:(?=\d+$)/)
   return {
     recipients: (options.dest ?? 'root').split(/[\s,]+/).filter((word) => word !== ''),
     sender: options.sender ?? 'postern',
     senderName: options.sendername ?? 'Postern',
-    by: host === '' ? { sendmail: options.sendmail ?? '/usr/sbin/sendmail' } : { host, port: Number(port) },
+    by: options.smtp ? smtpOf(options) : { sendmail: options.sendmail ?? '/usr/sbin/sendmail' },
     whois: server === '' || server === 'no' ? null : { server, port: Number(whoisPort) },
-    lines: meansYes(options.lines ?? 'yes'),
+    lines: linesOf(options.lines ?? 'yes'),
+    tellStart: meansYes(options.tellstart ?? 'no'),
     perHour: Number(options.perhour ?? 60),
+  }
+}
+
+function linesOf(text: string): MailLines {
+  return mailLines.find((word) => word === text) ?? (meansYes(text) ? 'matches' : 'no')
+}
+
+/** `smtp=HOST:PORT`, with `tls`, `user` and `password` (or `passwordfile`), and `cafile`. */
+function smtpOf(options: ActionSettings['options']): SmtpServer {
+  const [host = '', port] = (options.smtp ?? '').split(/:(?=\d+$)/)
+  const tls: SmtpTls | undefined = smtpTls.find((word) => word === (options.tls ?? 'auto'))
+  if (tls === undefined) throw new Error(`tls=${options.tls}: it is one of ${smtpTls.join(', ')}`)
+  const textIn = (path: string): string => readFileSync(path, 'utf8')
+  const password = options.passwordfile ? textIn(options.passwordfile).trimEnd() : options.password
+  return {
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: port === undefined ? (tls === 'implicit' ? 465 : 25) : Number(port),
+    tls,
+    ...(options.user && password ? { login: { user: options.user, password } } : {}),
+    ...(options.cafile ? { ca: textIn(options.cafile) } : {}),
   }
 }
