@@ -3,13 +3,13 @@
  * state, live counters.
  */
 import type { Device, HostServices } from '../ext/context.ts'
-import type { AnyMatch, AnyTarget } from '../ext/define.ts'
+import type { AnyMatch, AnyTarget, Asked } from '../ext/define.ts'
 import type { Registry } from '../ext/registry.ts'
 import type { Hook, MatchUse, Negatable, Rule, Table, TableName, UnknownUse } from '../lang/rule.ts'
 import { hooks, tableHooks } from '../lang/rule.ts'
 import type { Prefix } from '../net/address.ts'
 import { ChainIndex } from './chain-index.ts'
-import type { Fate } from './journey.ts'
+import type { DecidedFate } from './journey.ts'
 import type { RuleRef } from './outcome.ts'
 
 /** Packets and bytes; counted as plain numbers on top of what the text gave, to stay exact and quick. */
@@ -47,6 +47,8 @@ export interface AddressTest {
 }
 
 export interface InterfaceTest {
+  /** What was found of devices, by their index: 1 holds, 2 does not, 0 for those that nobody asked about. */
+  readonly known: Uint8Array
   /** Without the `+`. */
   readonly name: string
   /** Whether only the beginning counts (`eth+`). */
@@ -84,10 +86,12 @@ export interface LoadedRule {
   /** `-f`: whether only later fragments (true) or only the rest (false) pass; null when not asked. */
   readonly wantsFragment: boolean | null
   readonly matches: readonly LoadedMatch[]
+  /** All matches in one, compiled; null where there are none. */
+  readonly asked: Asked | null
   /** Set once all chains of the table are there. */
   target: LoadedTarget
   /** What was last told of its decision, for people. */
-  fate: Fate | null
+  fate: DecidedFate | null
 }
 
 export interface LoadedChain {
@@ -100,7 +104,7 @@ export interface LoadedChain {
   /** Of the policy. */
   readonly counters: LiveCounters
   /** What was told of its policy, for people. */
-  fate: Fate | null
+  fate: DecidedFate | null
   /** Null where every rule has to be asked; made when packets have walked the chain a few times. */
   index: ChainIndex | null
   /** How often it was walked without an index; -1 once that is settled. */
@@ -214,6 +218,7 @@ function loadRule(
     protocol: rule.protocol,
     wantsFragment: rule.fragment === null ? null : !rule.fragment.inverted,
     matches,
+    asked: compileMatches(matches, host),
     target: loadTarget(rule, registry, host),
     fate: null,
   }
@@ -225,6 +230,23 @@ function loadMatch(use: MatchUse | UnknownUse, registry: Registry, host: HostSer
     throw new Error(`match ${use.name} was loaded without its extension`)
   }
   return { use, definition, data: use.data, state: definition.load?.(use.data, host) }
+}
+
+/** The matches of a rule as one function, which asks them from left to right. */
+function compileMatches(matches: readonly LoadedMatch[], host: HostServices): Asked | null {
+  const asked = matches
+    .filter(({ definition }) => definition.isRemark !== true)
+    .map(({ definition, data, state }): Asked => {
+      const compiled = definition.compile?.(data, state, host) ?? null
+      return compiled ?? ((skb, context) => definition.evaluate(data, skb, context, state))
+    })
+  const [first, second, third] = asked
+  if (first === undefined) return null
+  if (second === undefined) return first
+  if (third === undefined) return (skb, context) => first(skb, context) && second(skb, context)
+  if (asked.length === 3)
+    return (skb, context) => first(skb, context) && second(skb, context) && third(skb, context)
+  return (skb, context) => asked.every((one) => one(skb, context))
 }
 
 function loadTarget({ target }: Rule, registry: Registry, host: HostServices): LoadedTarget {
@@ -290,8 +312,15 @@ function interfaceTest(condition: Negatable<string> | null): InterfaceTest | nul
   if (condition === null) return null
   const { value, inverted } = condition
   const isPrefix = value.endsWith('+')
-  return { name: isPrefix ? value.slice(0, -1) : value, isPrefix, inverted }
+  return {
+    name: isPrefix ? value.slice(0, -1) : value,
+    isPrefix,
+    inverted,
+    known: new Uint8Array(knownDevices),
+  }
 }
+
+const knownDevices = 16
 
 /** No device at all (in OUTPUT nothing came in) has an empty name. Source: nulldevname. */
 export function interfaceMatches(
@@ -300,4 +329,13 @@ export function interfaceMatches(
 ): boolean {
   const actual = device?.name ?? ''
   return (isPrefix ? actual.startsWith(name) : actual === name) !== inverted
+}
+
+/** As `interfaceMatches`; the names of devices do not change while rules are loaded. */
+export function interfaceHolds(test: InterfaceTest, device: Device | null): boolean {
+  const index = device === null ? 0 : device.index
+  if (index >= knownDevices) return interfaceMatches(test, device)
+  const { known } = test
+  if (known[index] === 0) known[index] = interfaceMatches(test, device) ? 1 : 2
+  return known[index] === 1
 }

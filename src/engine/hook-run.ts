@@ -6,7 +6,7 @@
  */
 import type { Device, Emission, HostServices, NatRange, TargetResult, Translator } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
-import { type Address, parseAddress, printAddress, sameAddress } from '../net/address.ts'
+import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { netfilterChecksumOk } from '../net/checksum.ts'
 import { decodeIp } from '../net/decode.ts'
 import type { Packet } from '../net/packet.ts'
@@ -25,12 +25,14 @@ import { manipulationAt } from './nat/nat.ts'
 import { endsOf, tellTranslation } from './nat/tell.ts'
 import type { StackParts } from './parts.ts'
 import type { HostSkb } from './skb.ts'
-import { type Place, traverse } from './traverse.ts'
+import { type Place, TableContext, traverse } from './traverse.ts'
 
 export class HookRunner {
   plan: HookPlan = planHooks([], false)
   readonly #parts: StackParts
   readonly #answers: Answers
+  /** Places that nobody is at: packets that cause others are at several. */
+  readonly #idle: HookPlace[] = []
   /** In IPv4 the local stack and conntrack share the table of fragments, in IPv6 each has its own. */
   readonly #localFragments: Reassembler
   readonly #trackedFragments: Reassembler
@@ -59,12 +61,14 @@ export class HookRunner {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
     const steps = this.plan[hook]
     if (steps.length === 0) return null
-    const place = new HookPlace(hook, cameBy, leavesBy, this.#parts.services, this.#answers, skb, journey)
-    for (let at = 0; at < steps.length; at++) {
-      const stopped = this.#take(steps[at]!, skb, place, journey)
-      if (stopped !== null) return stopped
+    const place = this.#idle.pop() ?? new HookPlace(this.#parts.services, this.#answers)
+    place.begin(hook, cameBy, leavesBy, skb, journey)
+    let stopped: Fate | null = null
+    for (let at = 0; stopped === null && at < steps.length; at++) {
+      stopped = this.#take(steps[at]!, skb, place, journey)
     }
-    return null
+    this.#idle.push(place)
+    return stopped
   }
 
   #take(step: HookStep, skb: HostSkb, place: HookPlace, journey: Journey): Fate | null {
@@ -82,7 +86,7 @@ export class HookRunner {
         if (isNew && hook === 'PREROUTING' && !skb.untracked) {
           skb.checksumVerified = conntrack.settings.numbers.checksum !== 0 && isSummed(skb.packet)
         }
-        if (conntrack.in(skb, hook, journey.nowNs) === 'drop') {
+        if (conntrack.in(skb, hook, journey.nowNs, journey.jiffies) === 'drop') {
           return droppedByHost('the table of connections is full')
         }
         if (isNew && journey.trace !== null) tellConnection(skb, journey)
@@ -92,7 +96,7 @@ export class HookRunner {
         const isBackByLo = hook === 'INPUT' && skb.device?.kind === 'loopback'
         const refused = this.#parts.helpers.look(skb, isBackByLo, journey)
         if (refused !== null) return droppedByHost(refused)
-        return conntrack.confirm(skb, journey.nowNs) === 'drop'
+        return conntrack.confirm(skb, journey.nowNs, journey.jiffies) === 'drop'
           ? droppedByHost('another packet began the same connection meanwhile')
           : null
       }
@@ -152,10 +156,11 @@ export class HookRunner {
       conntrack.endConnection(skb)
       return droppedByHost('it leaves by another device than the one its connection is masqueraded by')
     }
-    const before = hook === 'PREROUTING' && nat.changesAt(info, hook) ? new RoutingKey(skb) : null
+    const changes = nat.changesAt(info, hook)
+    const before = changes && hook === 'PREROUTING' ? new RoutingKey(skb) : null
     const endsBefore = journey.trace === null ? null : endsOf(packet)
     if (!nat.apply(packet, info, hook)) return droppedByHost('its translation cannot be written into it')
-    if (nat.changesAt(info, hook)) skb.translated = true
+    if (changes) skb.translated = true
     if (isError) skb.pulledBytes = Math.max(skb.pulledBytes, nat.pulledOfError(packet, info, hook))
     if (endsBefore !== null) {
       for (const line of tellTranslation(endsBefore, endsOf(packet))) journey.tell(line)
@@ -212,6 +217,10 @@ export class HookRunner {
   /** For the local stack. Null when the packet is whole. */
   makeWhole(skb: HostSkb, journey: Journey): Fate | null {
     return this.#reassemble(skb, this.#localFragments, 'local', journey)
+  }
+
+  get hasFragments(): boolean {
+    return !this.#localFragments.isEmpty || !this.#trackedFragments.isEmpty
   }
 
   /** Fragments whose others did not come in time, and the device that the last one came by. */
@@ -306,46 +315,51 @@ const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null
 class RoutingKey {
   readonly #mark: number
   readonly #tos: number
-  readonly #destination: Address
+  readonly #first: number
+  /** Of an IPv6 address, the words behind the first. */
+  readonly #rest: readonly number[]
 
   constructor({ packet, mark }: HostSkb) {
     this.#mark = mark
     this.#tos = packet.tos
-    this.#destination = packet.destination
+    this.#first = packet.u32(packet.destinationOffset)
+    this.#rest = packet.family === 'ipv4' ? nothing : packet.destination.words.slice(1)
   }
 
   isOf({ packet, mark }: HostSkb): boolean {
+    const { destinationOffset: at } = packet
     return (
-      mark === this.#mark && packet.tos === this.#tos && sameAddress(packet.destination, this.#destination)
+      mark === this.#mark &&
+      packet.tos === this.#tos &&
+      packet.u32(at) === this.#first &&
+      this.#rest.every((word, index) => packet.u32(at + 4 + 4 * index) === word)
     )
   }
 }
 
-/** One packet at one hook. */
+/** One packet at one hook; afterwards another one at another. */
 class HookPlace implements Place {
+  in: Device | null = null
   nat: Translator | null = null
-  readonly hook: Hook
-  readonly in: Device | null
-  readonly out: Device | null
+  hook: Hook = 'PREROUTING'
+  out: Device | null = null
   readonly host: HostServices
+  readonly context: TableContext
   readonly #answers: Answers
-  readonly #skb: HostSkb
-  readonly #journey: Journey
+  #skb!: HostSkb
+  #journey!: Journey
 
-  constructor(
-    hook: Hook,
-    cameBy: Device | null,
-    leavesBy: Device | null,
-    host: HostServices,
-    answers: Answers,
-    skb: HostSkb,
-    journey: Journey,
-  ) {
+  constructor(host: HostServices, answers: Answers) {
+    this.host = host
+    this.context = new TableContext(this)
+    this.#answers = answers
+  }
+
+  begin(hook: Hook, cameBy: Device | null, leavesBy: Device | null, skb: HostSkb, journey: Journey): void {
+    this.nat = null
     this.hook = hook
     this.in = cameBy
     this.out = leavesBy
-    this.host = host
-    this.#answers = answers
     this.#skb = skb
     this.#journey = journey
   }

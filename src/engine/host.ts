@@ -52,6 +52,8 @@ const families: readonly Family[] = ['ipv4', 'ipv6']
 export interface PacketOptions {
   /** Told of everything that happens, as it happens. */
   readonly trace?: TraceSink
+  /** Ask rules one by one by the interpreter, which is the reference, as for a trace. Slower, and the same outcome. */
+  readonly isInterpreted?: boolean
   /** The packet's mark before any table sees it. */
   readonly mark?: number
   /** What is said of it that it does not say itself. */
@@ -89,6 +91,9 @@ export class Host {
   readonly #registry: Registry
   readonly #shared = new SharedThings()
   readonly #received = new ReceiveBuffer()
+  /** Of the step at hand: one after the other, so that one of each will do. */
+  readonly #journey = new Journey()
+  readonly #skb = new HostSkb('main')
   readonly #accounts: ReadonlyMap<string, Account>
   readonly #random: () => number
   readonly #conntrack: Conntrack
@@ -244,15 +249,17 @@ export class Host {
 
   /** A frame arrives on a device; one that does not exist throws. */
   receive(frame: Uint8Array, device: string, nowNs: bigint, options: PacketOptions = {}): Outcome {
-    const journey = this.#begin(nowNs, options)
     const arrivesOn = this.interfaces.named(device)
     if (arrivesOn === null) throw new Error(`the host has no interface ${device}`)
-    const skb = new HostSkb('main')
+    const journey = this.#begin(nowNs, options)
+    const skb = this.#skb.reset()
     skb.device = arrivesOn
     skb.mark = (options.mark ?? 0) >>> 0
     skb.circumstances = options.circumstances ?? nothingSaid
-    decodeFrame(skb.packet, withoutPriorityTags(this.#received.copy(frame)))
+    const own = this.#received.copy(frame)
     const { packet } = skb
+    decodeFrame(packet, withoutPriorityTags(own))
+    skb.frame = own
     if (packet.vlanCount > 0)
       return journey.outcome(droppedByHost('it is for a VLAN that is not there'), null)
     if (packet.linkOffset >= 0 && packet.defect !== 'link-truncated') {
@@ -260,7 +267,9 @@ export class Host {
     }
     if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
     if (packet.family === null) return journey.outcome(droppedByHost(defectText[packet.defect!]), null)
-    return this.#finish(skb, journey, this.#stackOf(packet).receive(skb, journey))
+    const outcome = this.#finish(skb, journey, this.#stackOf(packet).receive(skb, journey))
+    if (skb.frame === null) this.#received.giveAway(own)
+    return outcome
   }
 
   /**
@@ -271,7 +280,7 @@ export class Host {
    */
   send(bytes: Uint8Array, nowNs: bigint, options: SendOptions = {}): Outcome {
     const journey = this.#begin(nowNs, options)
-    const skb = new HostSkb('main')
+    const skb = this.#skb.reset()
     skb.socket = options.socket ?? root
     skb.mark = (options.mark ?? 0) >>> 0
     skb.circumstances = options.circumstances ?? nothingSaid
@@ -328,17 +337,19 @@ export class Host {
   }
 
   /** What time has brought about since the last step comes first. */
-  #begin(nowNs: bigint, { trace, suppositions }: PacketOptions): Journey {
-    const journey = new Journey(
+  #begin(nowNs: bigint, { trace, suppositions, isInterpreted = false }: PacketOptions): Journey {
+    const journey = this.#journey
+    journey.begin(
       nowNs,
-      this.config.profile.hz,
+      this.jiffiesAt(nowNs),
       trace ?? null,
+      isInterpreted,
       this.#localStack !== null,
       suppositions,
     )
     const { ipv4, ipv6 } = this.#families
-    ipv4.stack.expireFragments(journey)
-    ipv6.stack.expireFragments(journey)
+    if (ipv4.stack.hasFragments) ipv4.stack.expireFragments(journey)
+    if (ipv6.stack.hasFragments) ipv6.stack.expireFragments(journey)
     return journey
   }
 
@@ -359,7 +370,8 @@ export class Host {
   }
 
   #stackOf({ family }: Packet): Stack {
-    return this.#families[family!].stack
+    const { ipv4, ipv6 } = this.#families
+    return family === 'ipv4' ? ipv4.stack : ipv6.stack
   }
 
   // --- Listings

@@ -3,18 +3,32 @@
 import type { OpenQuestion } from '../ext/context.ts'
 import type { TableName } from '../lang/rule.ts'
 import type { LoadedChain, LoadedRule } from './compile.ts'
-import { tickAt } from './conntrack/connection.ts'
 import type { Outcome, RuleRef, SentFrame, TraceSink, Verdict } from './outcome.ts'
 import { printRuleRef } from './outcome.ts'
 import type { HostSkb } from './skb.ts'
 import { noSuppositions, type Supposition, Suppositions } from './suppositions.ts'
 
-/** The end of a packet's way, or of its way through one table. */
+/** The end of a packet's way. */
 export interface Fate {
   readonly verdict: Verdict
   /** As `Outcome.by`. */
   readonly by: string
   readonly why: string
+}
+
+/** The end of a packet's way through one table. */
+export interface DecidedFate extends Fate {
+  /** Of accepted packets, by where they went then: made once, since most go the same ways. */
+  readonly ways: Map<string, Fate>
+}
+
+function wayOn({ by, why, ways }: DecidedFate, where: string): Fate {
+  let fate = ways.get(where)
+  if (fate === undefined) {
+    fate = { verdict: 'accept', by, why: `${why}; ${where}` }
+    ways.set(where, fate)
+  }
+  return fate
 }
 
 /** What a table said. */
@@ -36,13 +50,20 @@ export type Decision =
       readonly chain: LoadedChain
     }
 
+const unopposed: DecidedFate = {
+  verdict: 'accept',
+  by: 'host',
+  why: 'no rule stands in its way',
+  ways: new Map(),
+}
+
 const unreadable = 'cannot read this packet, so it is dropped at once'
 
 /** Whether the reason of an outcome is that a match could not read the packet. */
 export const isUnreadable = (why: string | undefined): boolean => why?.endsWith(unreadable) === true
 
 /** The decision in a form for people. */
-export function fateOf(decision: Decision): Fate {
+export function fateOf(decision: Decision): DecidedFate {
   const decider =
     decision.kind === 'policy' ? decision.chain : decision.kind === 'rule' ? decision.rule : null
   if (decider === null) return describe(decision)
@@ -50,7 +71,9 @@ export function fateOf(decision: Decision): Fate {
   return decider.fate
 }
 
-function describe(decision: Decision): Fate {
+const describe = (decision: Decision): DecidedFate => ({ ...fateFor(decision), ways: new Map() })
+
+function fateFor(decision: Decision): Fate {
   const { verdict } = decision
   if (decision.kind === 'policy') {
     const { table, chain } = decision
@@ -70,18 +93,29 @@ function describe(decision: Decision): Fate {
 
 const nothing: readonly never[] = Object.freeze([])
 
-/** The list itself, unless it is the empty one that all share. */
+/** The list itself, unless it is the empty one that all share, or short: an array that has to grow makes room for many. */
 function withOneMore<T>(list: readonly T[], one: T): readonly T[] {
-  if (list.length === 0) return [one]
-  ;(list as T[]).push(one)
-  return list
+  switch (list.length) {
+    case 0:
+      return [one]
+    case 1:
+      return [list[0]!, one]
+    case 2:
+      return [list[0]!, list[1]!, one]
+    default:
+      ;(list as T[]).push(one)
+      return list
+  }
 }
 
 export class Journey {
-  readonly nowNs: bigint
-  readonly jiffies: number
-  readonly trace: TraceSink | null
-  readonly suppositions: Suppositions
+  nowNs = 0n
+  /** `nowNs` in timer ticks. */
+  jiffies = 0
+  trace: TraceSink | null = null
+  /** Whether rules are asked one by one by the reference interpreter, as a trace wants to hear of them. */
+  isInterpreted = false
+  suppositions: Suppositions = noSuppositions
   /** The first question that nobody answered and nothing supposed decides. */
   openQuestion: OpenQuestion | null = null
   hits: readonly RuleRef[] = nothing
@@ -91,7 +125,7 @@ export class Journey {
   #backlog: HostSkb[] | null = null
   delivered = false
   /** What listening sockets got: connections that stand now, and datagrams. Null for a host without sockets. */
-  readonly taken: string[] | null
+  taken: string[] | null = null
   /** Who dropped the first of the local stack's answers that was dropped. */
   lostBy: string | null = null
   /** The first packet that a process sent by its socket in this step. */
@@ -100,18 +134,32 @@ export class Journey {
   #filterDecision: Decision | null = null
   #lastDecision: Decision | null = null
 
-  constructor(
+  /** Forgets the step before. */
+  begin(
     nowNs: bigint,
-    hz: number,
+    jiffies: number,
     trace: TraceSink | null,
-    hasSockets = false,
-    suppositions: readonly Supposition[] = [],
-  ) {
+    isInterpreted: boolean,
+    hasSockets: boolean,
+    suppositions: readonly Supposition[] = nothing,
+  ): void {
     this.suppositions = suppositions.length === 0 ? noSuppositions : new Suppositions(suppositions)
     this.taken = hasSockets ? [] : null
     this.nowNs = nowNs
-    this.jiffies = tickAt(nowNs, hz)
+    this.jiffies = jiffies
     this.trace = trace
+    this.isInterpreted = isInterpreted || trace !== null
+    this.openQuestion = null
+    this.hits = nothing
+    this.policies = nothing
+    this.sent = nothing
+    this.log = nothing
+    this.#backlog = null
+    this.delivered = false
+    this.lostBy = null
+    this.began = null
+    this.#filterDecision = null
+    this.#lastDecision = null
   }
 
   // Most packets do each of these once or never, and an array that has to grow costs as much as some rules.
@@ -151,10 +199,7 @@ export class Journey {
   /** The main packet goes on to where it wants: who let it? */
   accepted(where: string): Fate {
     const decision = this.#filterDecision ?? this.#lastDecision
-    if (decision === null)
-      return { verdict: 'accept', by: 'host', why: `no rule stands in its way; ${where}` }
-    const { by, why } = fateOf(decision)
-    return { verdict: 'accept', by, why: `${why}; ${where}` }
+    return wayOn(decision === null ? unopposed : fateOf(decision), where)
   }
 
   tell(text: string): void {

@@ -20,9 +20,12 @@ export class RouteMemory {
 
   /** Addresses are their one word. */
   find(source: number, destination: number, protocol: number, device: Device): Route | Refused | null {
-    const one = this.#places[placeOf(source, destination, protocol)]
-    if (one === undefined || one.source !== source || one.destination !== destination) return null
-    return one.protocol === protocol && one.device === device ? one.decision : null
+    const place = placeOf(source, destination, protocol)
+    const first = this.#places[place]
+    if (first !== undefined && isOf(first, source, destination, protocol, device)) return first.decision
+    const second = this.#places[place ^ 1]
+    if (second !== undefined && isOf(second, source, destination, protocol, device)) return second.decision
+    return null
   }
 
   keep(
@@ -32,11 +35,26 @@ export class RouteMemory {
     device: Device,
     decision: Route | Refused,
   ): void {
-    this.#places[placeOf(source, destination, protocol)] = { source, destination, protocol, device, decision }
+    const place = placeOf(source, destination, protocol)
+    // What stood there moves to the place beside it.
+    this.#places[place ^ 1] = this.#places[place]
+    this.#places[place] = { source, destination, protocol, device, decision }
   }
 }
 
 function placeOf(source: number, destination: number, protocol: number): number {
-  const mixed = Math.imul(source ^ (destination >>> 15) ^ (destination << 17) ^ protocol, 0x9e3779b1)
-  return mixed >>> 20
+  const mixed = Math.imul(source, 0x9e3779b1) ^ Math.imul(destination ^ protocol, 0x85ebca6b)
+  return (mixed ^ (mixed >>> 15)) >>> 20
 }
+
+const isOf = (
+  one: Remembered,
+  source: number,
+  destination: number,
+  protocol: number,
+  device: Device,
+): boolean =>
+  one.source === source &&
+  one.destination === destination &&
+  one.protocol === protocol &&
+  one.device === device

@@ -35,10 +35,35 @@ export class HostSkb implements Skb {
   /** Of a copy that TEE made: the device it leaves by, which POSTROUTING takes for the one it came by. */
   copiedTo: Device | null = null
   /** Of what the step's verdict speaks: the packet itself, a copy that the host hears, or a packet it caused. */
-  readonly role: 'main' | 'copy' | 'caused'
+  role: 'main' | 'copy' | 'caused'
+  /** The received frame, which may leave in the same bytes; null where these are not the packet's own, or have left. */
+  frame: Uint8Array | null = null
 
   constructor(role: HostSkb['role']) {
     this.role = role
+  }
+
+  /** As if it were a new one, for the packet that a step is about. Its `packet` is to be decoded anew. */
+  reset(): this {
+    this.role = 'main'
+    this.mark = 0
+    this.packetType = 'host'
+    this.socket = null
+    this.circumstances = nothingSaid
+    this.conntrack = null
+    this.untracked = false
+    this.traced = false
+    this.checksumVerified = false
+    this.device = null
+    this.route = null
+    this.options = null
+    this.origin = null
+    this.isDatagram = false
+    this.translated = false
+    this.pulledBytes = 0
+    this.copiedTo = null
+    this.frame = null
+    return this
   }
 
   /**

@@ -20,7 +20,7 @@ import { type IcmpErrorName, icmpErrors } from './icmp-error.ts'
 import { finishOptionsForForwarding, readOptions, timeOfDayMs } from './ipv4-options.ts'
 import { droppedByHost, type Fate, type Journey } from './journey.ts'
 import { defectText } from './link.ts'
-import { encodeToNeighbour } from './neighbours.ts'
+import { NeighbourLink, writeMacs } from './neighbours.ts'
 import type { StackParts } from './parts.ts'
 import { decrementTtl } from './rewrite.ts'
 import type { Route, RouteError } from './routing.ts'
@@ -38,18 +38,23 @@ const ipv6Loopback = parseAddress('::1')!
 
 /** Without options. */
 const ipv4HeaderLength = 20
+const ethernetHeaderBytes = 14
 
 export class Stack {
   readonly #parts: StackParts
   readonly #answers: Answers
   readonly #hooks: HookRunner
   readonly #errorBudget: ErrorBudget
+  readonly #neighbours: NeighbourLink
+  /** By device, for people. */
+  readonly #leaveTexts: string[] = []
 
   constructor(parts: StackParts) {
     this.#parts = parts
     this.#answers = new Answers(parts, (skb, route, journey) => this.sendOut(skb, route, journey))
     this.#hooks = new HookRunner(parts, this.#answers)
     this.#errorBudget = new ErrorBudget(parts.services.profile.hz)
+    this.#neighbours = new NeighbourLink(parts.neighbours)
   }
 
   /** What stands at each hook from now on. */
@@ -58,6 +63,11 @@ export class Stack {
   }
 
   // --- In
+
+  /** Whether any wait for others of their packet. */
+  get hasFragments(): boolean {
+    return this.#hooks.hasFragments
+  }
 
   /**
    * Says so to the sender of fragments whose others did not come in time, if the first is there. IPv4 leaves that to
@@ -307,6 +317,10 @@ export class Stack {
     if (stopped !== null) return stopped
     const { device } = route
     const { packet } = skb
+    if (mayLeaveAsItCame(skb, route)) {
+      this.#leaveAsItCame(skb, route, journey)
+      return journey.accepted(this.#leavesBy(device))
+    }
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
     const wasReceived = cameBy !== null
@@ -325,10 +339,31 @@ export class Stack {
     for (const piece of pieces) {
       if (mayHear) staysHere = this.#hearOneself(skb, piece, route, journey)
       if (staysHere !== null) continue
-      const bytes = encodeToNeighbour(piece, nextHop, linkType, device, this.#parts.neighbours)
-      journey.send({ if: device.name, bytes })
+      journey.send({ if: device.name, bytes: this.#neighbours.encode(piece, nextHop, linkType, device) })
     }
-    return staysHere ?? journey.accepted(`it leaves by ${device.name}`)
+    return staysHere ?? journey.accepted(this.#leavesBy(device))
+  }
+
+  /** In the very frame in which it was received, with other link addresses. */
+  #leaveAsItCame(skb: HostSkb, { device, gateway, type, isForwardedToAll }: Route, journey: Journey): void {
+    const { packet } = skb
+    const { bytes, endOffset } = packet
+    const linkType = isForwardedToAll ? 'BROADCAST' : type
+    const mac =
+      gateway === null
+        ? this.#neighbours.macTowardDestination(packet, linkType)
+        : this.#neighbours.macToward(gateway, linkType)
+    writeMacs(bytes, mac, device.mac)
+    journey.send({
+      if: device.name,
+      bytes: endOffset === bytes.length ? bytes : bytes.subarray(0, endOffset),
+    })
+    skb.frame = null
+  }
+
+  #leavesBy({ index, name }: Device): string {
+    this.#leaveTexts[index] ??= `it leaves by ${name}`
+    return this.#leaveTexts[index]
   }
 
   /** What leaves by `lo` comes in by it, with what the kernel keeps beside the bytes, but without the socket. */
@@ -351,6 +386,19 @@ export class Stack {
     return journey.accepted('it comes back by lo')
   }
 }
+
+/**
+ * Whether a packet can leave in the frame in which it came: it is still the one that stands there, behind a plain
+ * Ethernet header, and goes out whole.
+ */
+const mayLeaveAsItCame = ({ packet, frame, origin }: HostSkb, { device }: Route): boolean =>
+  frame !== null &&
+  frame === packet.bytes &&
+  origin === null &&
+  packet.linkOffset === 0 &&
+  packet.networkOffset === ethernetHeaderBytes &&
+  device.kind === 'ethernet' &&
+  packet.endOffset - packet.networkOffset <= device.mtu
 
 /** The IP packet, header and all. */
 const bytesOf = ({ bytes, networkOffset, endOffset }: Packet): Uint8Array =>

@@ -20,6 +20,7 @@ import type { Cursor } from './chain-index.ts'
 import {
   type AddressTest,
   indexOf,
+  interfaceHolds,
   interfaceMatches,
   type LoadedChain,
   type LoadedRule,
@@ -28,7 +29,6 @@ import {
 import { describeMiss } from './describe.ts'
 import type { IcmpError } from './icmp-error.ts'
 import type { Decision, Journey } from './journey.ts'
-import type { TraceSink } from './outcome.ts'
 import { printSupposition } from './possibilities.ts'
 import type { HostSkb } from './skb.ts'
 import { traceOfEnd, traceOfRule } from './trace-line.ts'
@@ -47,44 +47,57 @@ export interface Place {
   duplicate(gateway: Address, device: string | null): boolean
   /** Where the nat table is asked; null elsewhere. */
   readonly nat: Translator | null
+  /** For one table after the other. */
+  readonly context: TableContext
 }
 
 /** Of everybody who does not listen. */
 const noNotes: string[] = []
 
-class TableContext implements TargetContext {
+/** One packet in one table; afterwards in another. */
+export class TableContext implements TargetContext {
+  in: Device | null = null
   readonly host: HostServices
-  readonly table: TableName
-  readonly hook: Hook
-  readonly in: Device | null
-  readonly out: Device | null
-  readonly nowNs: bigint
-  readonly jiffies: number
+  table: TableName = 'filter'
+  hook: Hook = 'PREROUTING'
+  out: Device | null = null
+  nowNs = 0n
+  jiffies = 0
   transportOffset = -1
   fragmentOffset = 0
   hotdrop = false
   unknown: OpenQuestion | null = null
   /** What matches told a trace about the rule at hand. */
-  notes: string[]
-  readonly note: ((text: string) => void) | null
+  notes: string[] = noNotes
+  note: ((text: string) => void) | null = null
   /** Whether the target at hand answered. */
   hasAnswered = false
-  readonly nat: Translator | null
+  nat: Translator | null = null
   readonly #place: Place
-  readonly #journey: Journey
+  #journey!: Journey
 
-  constructor(table: TableName, place: Place, journey: Journey) {
+  constructor(place: Place) {
     this.host = place.host
+    this.#place = place
+  }
+
+  begin(table: TableName, { packet }: HostSkb, journey: Journey): void {
+    const place = this.#place
+    const isIpv4 = packet.family === 'ipv4'
     this.table = table
     this.hook = place.hook
     this.in = place.in
     this.out = place.out
     this.nowNs = journey.nowNs
     this.jiffies = journey.jiffies
+    this.transportOffset = isIpv4 ? packet.transportOffset : -1
+    this.fragmentOffset = isIpv4 ? packet.fragmentOffset : 0
+    this.hotdrop = false
+    this.unknown = null
     this.notes = journey.trace === null ? noNotes : []
     this.note = journey.trace === null ? null : (text) => this.notes.push(text)
+    this.hasAnswered = false
     this.nat = place.nat
-    this.#place = place
     this.#journey = journey
   }
 
@@ -142,19 +155,16 @@ interface Return {
  * Preconditions: the table has a base chain for the hook.
  */
 export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey: Journey): Decision {
-  const { trace } = journey
-  const context = new TableContext(table.name, place, journey)
+  const { trace, isInterpreted } = journey
+  const { context } = place
+  context.begin(table.name, skb, journey)
   const base = table.base.get(place.hook)!
   let stack: Return[] | null = null
   let chain = base
-  let cursor = openCursor(chain, skb.packet, context, trace)
+  let cursor = isInterpreted ? null : openCursor(chain, skb.packet, context)
   let next = 0
   /** Whether the chain is left by RETURN, and not at its end. */
   let hasReturned = false
-  if (skb.packet.family === 'ipv4') {
-    context.transportOffset = skb.packet.transportOffset
-    context.fragmentOffset = skb.packet.fragmentOffset
-  }
   trace?.({ kind: 'enter', table: table.name, chain: base.name })
 
   for (;;) {
@@ -175,7 +185,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
       continue
     }
 
-    const miss = firstMiss(rule, skb, context)
+    const miss = isInterpreted ? firstMiss(rule, skb, context) : holds(rule, skb, context) ? null : missed
     if (trace !== null) {
       const failed = miss === null ? null : describeMiss(rule, miss, skb, context)
       trace({
@@ -209,7 +219,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
           stack.push({ chain, cursor, next })
         }
         chain = target.chain
-        cursor = openCursor(chain, skb.packet, context, trace)
+        cursor = isInterpreted ? null : openCursor(chain, skb.packet, context)
         next = 0
         trace?.({ kind: 'enter', table: table.name, chain: chain.name })
         break
@@ -242,14 +252,8 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
   }
 }
 
-/** Which rules of a chain to ask about a packet; null for all, of which a trace wants to hear. */
-function openCursor(
-  chain: LoadedChain,
-  packet: Packet,
-  context: TableContext,
-  trace: TraceSink | null,
-): Cursor | null {
-  if (trace !== null) return null
+/** Which rules of a chain to ask about a packet; null for all. */
+function openCursor(chain: LoadedChain, packet: Packet, context: TableContext): Cursor | null {
   const index = indexOf(chain)
   return index === null ? null : index.open(packet, context.in?.name ?? '', context.out?.name ?? '')
 }
@@ -265,6 +269,28 @@ function applyPolicy(table: TableName, base: LoadedChain, skb: HostSkb, journey:
 
 /** `skb->len`: from the network header to the end of the packet. */
 const lengthOf = ({ endOffset, networkOffset }: Packet): number => endOffset - networkOffset
+
+/** That a compiled rule does not match: nobody asks why. */
+const missed: Miss = 0
+
+/**
+ * Whether a rule matches, compiled: as `firstMiss`, which is the reference, without saying why not. The random rules of
+ * compiled.test.ts hold both together.
+ */
+function holds(rule: LoadedRule, skb: HostSkb, context: TableContext): boolean {
+  const { packet } = skb
+  const { source, destination, inInterface, outInterface, protocol } = rule
+  if (source !== null && !addressMatches(source, packet, packet.sourceOffset)) return false
+  if (destination !== null && !addressMatches(destination, packet, packet.destinationOffset)) return false
+  if (inInterface !== null && !interfaceHolds(inInterface, context.in)) return false
+  if (outInterface !== null && !interfaceHolds(outInterface, context.out)) return false
+  if (packet.family === 'ipv6') locateTransport(rule, packet, context)
+  if (protocol !== null && (context.hotdrop || (packet.protocol === protocol.value) === protocol.inverted)) {
+    return false
+  }
+  if (rule.wantsFragment !== null && rule.wantsFragment !== packet.fragmentOffset > 0) return false
+  return rule.asked === null || rule.asked(skb, context)
+}
 
 /** The order of ip_packet_match() and ip6_packet_match(), then the extensions from left to right. */
 function firstMiss(rule: LoadedRule, skb: HostSkb, context: TableContext): Miss {

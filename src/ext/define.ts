@@ -13,6 +13,9 @@ import type { CircumstanceName, Circumstances } from '../net/circumstances.ts'
 import type { Bounds, PacketSet, PacketSpace } from '../space/space.ts'
 import type { HookContext, HostServices, Skb, TargetContext, TargetResult } from './context.ts'
 
+/** Whether a match with the data of one rule holds for a packet. */
+export type Asked = (skb: Skb, context: HookContext) => boolean
+
 /** Whether a proposition holds, given what its name says behind the `=`. */
 export type FactJudge = (value: string, skb: Skb, context: HookContext) => boolean
 
@@ -32,6 +35,12 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
    * Preconditions: `check` took the rule, and the rule's own conditions (addresses, interfaces, protocol) hold.
    */
   evaluate(data: Data, skb: Skb, context: HookContext, state: State): boolean
+  /**
+   * `evaluate`, made for the data of one rule, and quicker: it answers, changes state and drops at once exactly as that
+   * does, but need not note anything. Packets that are traced, and those of a test that holds both together, are
+   * evaluated. Null where there is nothing to gain.
+   */
+  compile?(data: Data, state: State, host: HostServices): Asked | null
   /** The packets it matches: exact, or bounds where state decides. */
   analyse(data: Data, space: PacketSpace): Bounds
   /** The packets it drops at once instead of answering (`hotdrop`); none when left out. */

@@ -117,7 +117,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
    * CT asked for is taken from the packet.
    * Preconditions: the packet is whole.
    */
-  in(skb: Skb, hook: Hook, nowNs: bigint): 'accept' | 'drop' {
+  in(skb: Skb, hook: Hook, nowNs: bigint, tick = tickAt(nowNs, this.settings.hz)): 'accept' | 'drop' {
     if (skb.untracked) skb.conntrack = untrackedInfo
     const template = skb.conntrack?.connection?.template ?? null
     const isAttached = skb.conntrack === directionAlone
@@ -129,10 +129,11 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     this.packet = packet
     this.family = family
     this.mark = skb.mark
-    this.tick = tickAt(nowNs, this.settings.hz)
+    this.tick = tick
     this.verifiesChecksum = hook === 'PREROUTING'
     this.#table.turn()
-    for (const ended of this.#table.sweep(sweepPlaces, this.tick)) this.#end(ended)
+    const ended = this.#table.sweep(sweepPlaces, tick)
+    for (let at = 0; at < ended.length; at++) this.#end(ended[at]!)
 
     const place = this.#place
     const { bytes, networkOffset, endOffset } = packet
@@ -176,12 +177,11 @@ export class Conntrack implements PacketAtHook, TrackingServices {
    *
    * `drop` where another connection took the tuple meanwhile, and it is not the same.
    */
-  confirm(skb: Skb, nowNs: bigint): 'accept' | 'drop' {
+  confirm(skb: Skb, nowNs: bigint, tick = tickAt(nowNs, this.settings.hz)): 'accept' | 'drop' {
     const info = skb.conntrack as ConntrackInfo | null
     const connection = info?.connection ?? null
     if (connection === null || info!.isReply || connection.has(connectionStatus.confirmed)) return 'accept'
     if (connection.has(connectionStatus.dying)) return 'drop'
-    const tick = tickAt(nowNs, this.settings.hz)
     const { originalNode, replyNode, zone } = connection
     const isOneZone = zoneIdOf(zone, 0) === zoneIdOf(zone, 1)
     const rival =

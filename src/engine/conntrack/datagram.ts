@@ -23,7 +23,8 @@ export function trackUdp(
   if (!connection.has(connectionStatus.confirmed))
     connection.track = at.tick + streamAfterSeconds * settings.hz
   const isStream = connection.has(connectionStatus.seenReply) && at.tick > (connection.track as number)
-  at.refresh(connection, settings.timeouts[isStream ? 'udp_timeout_stream' : 'udp_timeout'])
+  const { udp_timeout: usual, udp_timeout_stream: ofStream } = settings.timeouts
+  at.refresh(connection, isStream ? ofStream : usual)
   if (isStream && !connection.has(connectionStatus.natClash)) connection.status |= connectionStatus.assured
   return 'accept'
 }

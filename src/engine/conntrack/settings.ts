@@ -63,7 +63,20 @@ export interface ConntrackSettings {
   readonly numbers: Readonly<Record<NumberName, number>>
   /** In timer ticks. */
   readonly timeouts: Readonly<Record<TimeoutName, number>>
+  /** How long TCP connections live in each state from SYN_SENT on, in timer ticks. */
+  readonly tcpStates: readonly number[]
 }
+
+const tcpStateTimeouts = [
+  'tcp_timeout_syn_sent',
+  'tcp_timeout_syn_recv',
+  'tcp_timeout_established',
+  'tcp_timeout_fin_wait',
+  'tcp_timeout_close_wait',
+  'tcp_timeout_last_ack',
+  'tcp_timeout_time_wait',
+  'tcp_timeout_close',
+] as const
 
 const prefix = 'net.netfilter.nf_conntrack_'
 
@@ -90,5 +103,7 @@ export function readSettings(
     })
     return Object.fromEntries(entries) as Record<Name, number>
   }
-  return { hz, numbers: read(defaultNumbers, 1), timeouts: read(defaultTimeouts, hz) }
+  const timeouts = read(defaultTimeouts, hz)
+  const tcpStates = tcpStateTimeouts.map((name) => timeouts[name])
+  return { hz, numbers: read(defaultNumbers, 1), timeouts, tcpStates }
 }

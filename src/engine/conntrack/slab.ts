@@ -93,6 +93,15 @@ export class Slab {
     return this.#chunkOf(slot).words[wordsAt(slot) + serialWord] === 0
   }
 
+  /** Whether there is a connection in a slot, and it has ended by a tick. */
+  hasEnded(slot: number, tick: number): boolean {
+    const { words, connections } = this.#chunkOf(slot)
+    const at = wordsAt(slot)
+    if (words[at + serialWord] === 0) return false
+    const connection = connections[slot & (chunkSlots - 1)]!
+    return (connection === null ? words[at + timeoutWord]! >>> 0 : connection.timeout) <= tick
+  }
+
   /** The tick at which the connection in a slot ends. */
   timeoutAt(slot: number): number {
     const { words, connections } = this.#chunkOf(slot)
@@ -172,7 +181,7 @@ export class Slab {
     key.kind = words[at + 3]!
     const count = isIpv6Kind(key.kind) ? restWords : 0
     const from = restAt(slot, way)
-    key.rest.length = count
+    if (key.rest.length !== count) key.rest.length = count
     for (let index = 0; index < count; index++) key.rest[index] = rest![from + index]!
   }
 

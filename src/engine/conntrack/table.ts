@@ -235,7 +235,7 @@ export class TupleTable implements TupleStore {
     for (let left = Math.min(places, slab.size); left > 0; left--) {
       if (this.#sweepSlot >= slab.size) this.#sweepSlot = 0
       const slot = this.#sweepSlot++
-      if (slab.isFree(slot) || slab.timeoutAt(slot) > tick) continue
+      if (!slab.hasEnded(slot, tick)) continue
       if (ended === none) ended = []
       ended.push(this.#connectionAt(slot))
     }

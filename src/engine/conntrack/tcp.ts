@@ -80,18 +80,6 @@ function beginTrack(segment: Segment, settings: ConntrackSettings): TcpTrack | n
   return track
 }
 
-/** What says how long a connection lives in each state from SYN_SENT to CLOSE. */
-const stateTimeouts = [
-  'tcp_timeout_syn_sent',
-  'tcp_timeout_syn_recv',
-  'tcp_timeout_established',
-  'tcp_timeout_fin_wait',
-  'tcp_timeout_close_wait',
-  'tcp_timeout_last_ack',
-  'tcp_timeout_time_wait',
-  'tcp_timeout_close',
-] as const
-
 /** SYN_SENT2 has no sysctl. */
 const synSent2Seconds = 120
 
@@ -327,9 +315,8 @@ function settle(
 }
 
 function timeoutOf(track: TcpTrack, kind: number, newState: number, settings: ConntrackSettings): number {
-  const { timeouts, numbers } = settings
-  const usual =
-    newState === tcpState.synSent2 ? synSent2Seconds * settings.hz : timeouts[stateTimeouts[newState - 1]!]
+  const { timeouts, numbers, tcpStates } = settings
+  const usual = newState === tcpState.synSent2 ? synSent2Seconds * settings.hz : tcpStates[newState - 1]!
   const retransmitted = timeouts.tcp_timeout_max_retrans
   if (track.retransmissions >= numbers.tcp_max_retrans && usual > retransmitted) return retransmitted
   if (kind === segmentKind.rst) return timeouts.tcp_timeout_close

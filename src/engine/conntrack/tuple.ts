@@ -166,7 +166,8 @@ export class TupleKey implements TupleWords {
     if (family === 'ipv4') {
       this.source = word(bytes, networkOffset + 12)
       this.destination = word(bytes, networkOffset + 16)
-      this.rest.length = 0
+      // Writing the length costs, even where it is the same.
+      if (this.rest.length > 0) this.rest.length = 0
     } else {
       this.source = word(bytes, networkOffset + 8)
       this.destination = word(bytes, networkOffset + 24)

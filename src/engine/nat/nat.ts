@@ -29,8 +29,10 @@ import { chooseTuple } from './unique.ts'
 export const manipulationAt = (hook: Hook): Manipulation =>
   hook === 'PREROUTING' || hook === 'OUTPUT' ? 'destination' : 'source'
 
-const natBit = { source: connectionStatus.sourceNat, destination: connectionStatus.destinationNat }
-const doneBit = { source: connectionStatus.sourceNatDone, destination: connectionStatus.destinationNatDone }
+const natBit = (manipulation: Manipulation): number =>
+  manipulation === 'source' ? connectionStatus.sourceNat : connectionStatus.destinationNat
+const doneBit = (manipulation: Manipulation): number =>
+  manipulation === 'source' ? connectionStatus.sourceNatDone : connectionStatus.destinationNatDone
 const bothDone = connectionStatus.sourceNatDone | connectionStatus.destinationNatDone
 
 export class Nat {
@@ -45,7 +47,7 @@ export class Nat {
 
   /** Whether it is settled how the connection looks on that side (perhaps that it stays as it is). */
   isSettled(connection: TrackedConnection, manipulation: Manipulation): boolean {
-    return connection.has(doneBit[manipulation])
+    return connection.has(doneBit(manipulation))
   }
 
   /** Settles it by a range. A connection in the table cannot be translated any more; nothing happens then. */
@@ -61,9 +63,9 @@ export class Nat {
     if (!chosen.equals(current)) {
       chosen.invert()
       connection.replaceReply(chosen)
-      connection.status |= natBit[manipulation]
+      connection.status |= natBit(manipulation)
     }
-    connection.status |= doneBit[manipulation]
+    connection.status |= doneBit(manipulation)
   }
 
   /**
@@ -111,7 +113,7 @@ export class Nat {
   }
 
   #concerns({ connection, isReply }: ConntrackInfo, manipulation: Manipulation): boolean {
-    return connection!.has(natBit[isReply ? otherManipulation(manipulation) : manipulation])
+    return connection!.has(natBit(isReply ? otherManipulation(manipulation) : manipulation))
   }
 
   /**

@@ -20,6 +20,13 @@ export function givenPorts(seen: Seen<Range> | undefined): Ports {
 export const portsHold = (ports: Ports, port: number): boolean =>
   ports === null || (ports.value.low <= port && port <= ports.value.high) !== ports.inverted
 
+/** `portsHold` for one rule, as the ends of what is asked and whether that is what must not be. */
+export function boundsOf(ports: Ports): readonly [low: number, high: number, inverted: boolean] {
+  return ports === null
+    ? [anyPort.low, anyPort.high, false]
+    : [ports.value.low, ports.value.high, ports.inverted]
+}
+
 /** What the registry tells of a test of destination ports; `alone` when the match asks for nothing else. */
 export const askedPorts = (ports: Ports, alone: boolean): AskedPorts | null =>
   ports === null || ports.inverted ? null : { ranges: [ports.value], alone }

@@ -50,6 +50,28 @@ export const listStates = (word: string, { value, inverted }: States): string =>
 export const statesHold = ({ value, inverted }: States, skb: Skb): boolean =>
   value.some((name) => hasState(name, skb)) !== inverted
 
+/** `statesHold` for one rule: a bit for each state. */
+export function compileStates({ value, inverted }: States): (skb: Skb) => boolean {
+  if (value.includes('SNAT') || value.includes('DNAT')) return (skb) => statesHold({ value, inverted }, skb)
+  const [isNew, isEstablished, isRelated, isInvalid, isUntracked] = (
+    ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] as const
+  ).map((name) => value.includes(name) !== inverted)
+  return (skb) => {
+    switch (stateOf(skb)) {
+      case 'ESTABLISHED':
+        return isEstablished!
+      case 'NEW':
+        return isNew!
+      case 'RELATED':
+        return isRelated!
+      case 'INVALID':
+        return isInvalid!
+      case 'UNTRACKED':
+        return isUntracked!
+    }
+  }
+}
+
 export function stateSet({ value, inverted }: States, space: PacketSpace): PacketSet {
   const set = value.reduce((union, name) => union.or(space.fact(`ctstate=${name}`)), space.none)
   return inverted ? set.not() : set

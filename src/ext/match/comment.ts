@@ -12,6 +12,8 @@ export interface Comment {
   readonly comment: string
 }
 
+const always = (): boolean => true
+
 /** Bytes the kernel keeps, without the closing zero. Source: XT_MAX_COMMENT_LEN, xt_comment.h. */
 const commentBytes = 255
 
@@ -31,6 +33,7 @@ export const comment = defineMatch<Comment>()({
   list: ({ comment }) => ` /* ${comment} */`,
 
   evaluate: () => true,
+  compile: () => always,
 
   analyse: (_, space) => exactly(space.all),
 })

@@ -29,6 +29,7 @@ import {
 import { bothFamilies, defineMatch } from '../define.ts'
 import { printEnd } from './_prefix.ts'
 import {
+  compileStates,
   explainStates,
   listStates,
   parseStates,
@@ -125,6 +126,8 @@ export const conntrack = defineMatch<Conntrack>()({
     if (meeting === null) return states !== null
     return asks.every((ask) => holds(ask, meeting))
   },
+
+  compile: ({ states, asks }) => (asks.length === 0 && states !== null ? compileStates(states) : null),
 
   analyse({ states, asks }, space) {
     const asked = asks.reduce((set, ask) => set.and(setOf(ask, space)), space.all)

@@ -84,6 +84,25 @@ export const multiport = defineMatch<Multiport>()({
     return at >= 0 && holds(data, skb.packet.u16(at), skb.packet.u16(at + 2))
   },
 
+  compile: (data) => {
+    const { side, ports, inverted } = data
+    // A bit for each port.
+    const listed = new Uint32Array(0x10000 / 32)
+    for (const { low, high } of ports) {
+      for (let port = low; port <= high; port++) listed[port >>> 5]! |= 1 << (port & 31)
+    }
+    const isListed = (port: number): boolean => ((listed[port >>> 5]! >>> (port & 31)) & 1) !== 0
+    return (skb, context) => {
+      const at = readableHeader(skb, context, portBytes)
+      if (at < 0) return false
+      const { packet } = skb
+      const hit =
+        (side !== 'destination' && isListed(packet.u16(at))) ||
+        (side !== 'source' && isListed(packet.u16(at + 2)))
+      return hit !== inverted
+    }
+  },
+
   analyse: ({ side, ports, inverted }, space) => {
     const listed = (field: FieldName): PacketSet =>
       ports.reduce(

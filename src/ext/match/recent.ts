@@ -217,6 +217,40 @@ export const recent = defineMatch<Recent, RecentList>()({
     return result
   },
 
+  compile(data, list, host) {
+    const { mode, inverted, rttl, reap, seconds } = data
+    const wanted = Math.max(1, data.hitcount)
+    // The kernel multiplies in 32 bits.
+    const span = (seconds * host.profile.hz) % 2 ** 32
+    const isSource = data.side === 'source'
+    return (skb, context) => {
+      const { packet } = skb
+      const { jiffies } = context
+      const ttl = ttlBeforeForwarding(skb, context)
+      const offset = isSource ? packet.sourceOffset : packet.destinationOffset
+      const entry = list.find(packet, offset, rttl ? ttl : 0)
+      if (entry < 0) {
+        if (mode !== 'set') return inverted
+        list.add(addressOfSide(data, skb), ttl, jiffies)
+        return !inverted
+      }
+      if (mode === 'remove') {
+        list.remove(entry)
+        return !inverted
+      }
+      const since = jiffies - span
+      const found = mode === 'set' || wanted <= list.countStamps(entry, seconds === 0 ? null : since)
+      const result = found !== inverted
+      const stamps = mode === 'set' || (mode === 'update' && result)
+      if (reap) list.reap(since, stamps ? entry : -1)
+      if (stamps) {
+        list.stamp(entry, jiffies)
+        list.setTtl(entry, ttl)
+      }
+      return result
+    }
+  },
+
   analyse({ mode, inverted }, space) {
     if (mode !== 'set') return { must: space.none, may: space.all }
     const always = inverted ? space.none : space.all

@@ -8,6 +8,7 @@ import { value } from '../../lang/options.ts'
 import { exactly } from '../../space/space.ts'
 import { bothFamilies, defineMatch } from '../define.ts'
 import {
+  compileStates,
   explainStates,
   listStates,
   parseStates,
@@ -46,6 +47,7 @@ export const state = defineMatch<State>()({
       help: `-m conntrack ${printStates('ctstate', data)}`,
     }),
   evaluate: statesHold,
+  compile: compileStates,
   analyse: (data, space) => exactly(stateSet(data, space)),
   explain: explainStates,
 })

@@ -17,6 +17,7 @@ import { listPorts } from './_list.ts'
 import {
   analysePorts,
   askedPorts,
+  boundsOf,
   explainPorts,
   givenPorts,
   type Ports,
@@ -130,6 +131,25 @@ export const tcp = defineMatch<Tcp>()({
       return false
     }
     return header.findOption(packet, at, end, option.value) >= 0 !== option.inverted
+  },
+
+  compile: ({ sourcePorts, destinationPorts, flags, option }) => {
+    if (option !== null) return null
+    const [sourceLow, sourceHigh, isSourceInverted] = boundsOf(sourcePorts)
+    const [low, high, isInverted] = boundsOf(destinationPorts)
+    const { mask, set } = flags?.value ?? { mask: 0, set: 0 }
+    const areFlagsInverted = flags?.inverted ?? false
+    return (skb, context) => {
+      if (isOverlap(context)) context.hotdrop = true
+      const at = readableHeader(skb, context, header.headerBytes)
+      if (at < 0) return false
+      const { packet } = skb
+      const destination = packet.u16(at + 2)
+      if ((low <= destination && destination <= high) === isInverted) return false
+      const source = packet.u16(at)
+      if ((sourceLow <= source && source <= sourceHigh) === isSourceInverted) return false
+      return ((packet.u8(at + 13) & mask) === set) !== areFlagsInverted
+    }
   },
 
   analyse: (data, space) => {

@@ -12,6 +12,7 @@ import { listPorts } from './_list.ts'
 import {
   analysePorts,
   askedPorts,
+  boundsOf,
   explainPorts,
   givenPorts,
   type Ports,
@@ -60,6 +61,20 @@ export const udp = defineMatch<Udp>()({
       portsHold(sourcePorts, header.sourcePort(skb.packet, at)) &&
       portsHold(destinationPorts, header.destinationPort(skb.packet, at))
     )
+  },
+
+  compile: ({ sourcePorts, destinationPorts }) => {
+    const [sourceLow, sourceHigh, isSourceInverted] = boundsOf(sourcePorts)
+    const [low, high, isInverted] = boundsOf(destinationPorts)
+    return (skb, context) => {
+      const at = readableHeader(skb, context, header.headerBytes)
+      if (at < 0) return false
+      const { packet } = skb
+      const destination = packet.u16(at + 2)
+      if ((low <= destination && destination <= high) === isInverted) return false
+      const source = packet.u16(at)
+      return (sourceLow <= source && source <= sourceHigh) !== isSourceInverted
+    }
   },
 
   analyse: ({ sourcePorts, destinationPorts }, space) =>
