@@ -129,8 +129,12 @@ describe('dates read by hand', () => {
     fc.assert(
       fc.property(nearDate, minutes, (line, defaultMinutes) => {
         const fast = fastDateOf(zone, defaultMinutes, newestYear)
+        // amid other lines
+        const bytes = new TextEncoder().encode(
+          `x\n\n${line}\n2026-11-21T18:29:07Z 2026-11-21T18:29:07Z xxxxx`,
+        )
         for (const template of expected) {
-          const end = fast.find(template, line, nowMs)
+          const end = fast.find(template, bytes, 3, nowMs)
           if (end < 0) continue
           read++
           const match = template.regex.search(line)!

@@ -4,12 +4,14 @@
  * The rules are fail2ban's: a line marked `<F-NOFAIL>` lends its groups to later lines; one without an address waits
  * for one; a login that went well clears what waits, unless several users were tried; `<F-MLFFORGET>` ends it.
  */
+import { Aging } from './aging.ts'
 import type { CutLine, Groups } from './expression.ts'
 
 /** Groups of a line or of a whole connection, and what was made of them. */
 export interface Facts {
   groups: Groups
-  users: Set<string> | null
+  /** Each once. */
+  users: string[] | null
   matches: readonly CutLine[]
   /** Lines that were no failure by themselves. */
   harmlessMatches: readonly CutLine[]
@@ -26,8 +28,7 @@ const mostConnections = 100
 const keptMs = 300_000
 
 export class Connections {
-  /** In the order in which they began. */
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Aging<Entry>()
 
   /** Adds a line's facts to those of its connection, and gives what is known now. */
   merge(id: string, line: Facts, matched: readonly CutLine[], nowMs: number): Facts {
@@ -48,15 +49,15 @@ export class Connections {
     }
     const { pending } = facts
     facts.pending = false
-    if (pending || (facts.users !== null && facts.users.size > 1)) {
+    if (pending || (facts.users !== null && facts.users.length > 1)) {
       facts.groups.delete('nofail')
       facts.groups.delete('mlfgained')
       harmless = gained = false
     }
     if (!harmless) {
-      facts.matches = [...facts.harmlessMatches, ...facts.matches, ...matched]
+      facts.matches = joined(joined(facts.harmlessMatches, facts.matches), matched)
       facts.harmlessMatches = []
-    } else if (!forget) facts.harmlessMatches = [...facts.harmlessMatches, ...matched]
+    } else if (!forget) facts.harmlessMatches = joined(facts.harmlessMatches, matched)
     return facts
   }
 
@@ -81,18 +82,22 @@ export class Connections {
 
   #set(id: string, facts: Facts, nowMs: number): void {
     if (this.#entries.size >= mostConnections) {
-      for (const [oldest, { expiresMs }] of this.#entries) {
-        this.#entries.delete(oldest)
-        if (expiresMs > nowMs) break
-      }
+      // all that are too old go, and one that is not
+      for (let oldest = this.#entries.takeOldest(); oldest !== undefined; oldest = this.#entries.takeOldest())
+        if (oldest.expiresMs > nowMs) break
     }
     this.#entries.set(id, { facts, expiresMs: nowMs + keptMs })
   }
 }
 
+type Lines = readonly CutLine[]
+
+const joined = (first: Lines, then: Lines): Lines =>
+  first.length === 0 ? then : then.length === 0 ? first : [...first, ...then]
+
 function addUser(facts: Facts, groups: Groups): void {
   const user = groups.get('user')
   if (!user) return
-  facts.users ??= new Set()
-  facts.users.add(user)
+  if (facts.users === null) facts.users = [user]
+  else if (!facts.users.includes(user)) facts.users.push(user)
 }

@@ -6,6 +6,7 @@
  * confirmed counts, whatever the expression picked. Without one, the expression is believed only if it picked the last
  * address: a server writes the peer's address after what the peer said. Else the line is withheld.
  */
+import { Aging } from './aging.ts'
 import { addressesIn, type Subject } from './id.ts'
 
 interface Confirmed {
@@ -17,8 +18,8 @@ const mostConnections = 1000
 const keptMs = 300_000
 
 export class Contradictions {
-  /** Addresses of connections that a line has told without doubt, oldest first. */
-  readonly #confirmed = new Map<string, Confirmed>()
+  /** Addresses of connections that a line has told without doubt. */
+  readonly #confirmed = new Aging<Confirmed>()
 
   check(
     connection: string,
@@ -28,7 +29,8 @@ export class Contradictions {
     nowMs: number,
   ): { why?: 'contradicted'; subject?: Subject } | undefined {
     const address = subject.address!
-    const confirmed = this.#known(connection, nowMs)
+    const entry = this.#confirmed.get(connection)
+    const confirmed = entry === undefined || entry.expiresMs <= nowMs ? null : entry.address
     // the address comes from an earlier line
     if (named === null) {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
@@ -36,27 +38,14 @@ export class Contradictions {
     const found = mayHoldOthers(text, named) ? addressesIn(text.replace(ownEnd, '')) : null
     if (found === null || new Set(found).size <= 1) {
       // process numbers are used again: the newest line is right
-      this.#confirm(connection, address, nowMs)
+      if (confirmed !== address || entry!.expiresMs - keptMs / 2 <= nowMs) {
+        if (entry === undefined && this.#confirmed.size >= mostConnections) this.#confirmed.takeOldest()
+        this.#confirmed.set(connection, { address, expiresMs: nowMs + keptMs })
+      }
       return undefined
     }
     if (confirmed !== null) return confirmed === address ? undefined : { subject: addressOf(confirmed) }
     return found.at(-1) === address ? undefined : { why: 'contradicted' }
-  }
-
-  #known(connection: string, nowMs: number): string | null {
-    const entry = this.#confirmed.get(connection)
-    return entry === undefined || entry.expiresMs <= nowMs ? null : entry.address
-  }
-
-  #confirm(connection: string, address: string, nowMs: number): void {
-    const known = this.#confirmed.get(connection)
-    if (known?.address === address && known.expiresMs - keptMs / 2 > nowMs) return
-    this.#confirmed.delete(connection)
-    if (this.#confirmed.size >= mostConnections) {
-      const [oldest] = this.#confirmed.keys()
-      this.#confirmed.delete(oldest!)
-    }
-    this.#confirmed.set(connection, { address, expiresMs: nowMs + keptMs })
   }
 }
 

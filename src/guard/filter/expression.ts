@@ -31,6 +31,8 @@ export class Expression {
   /** As it stands in the definition. */
   readonly written: string
   readonly regex: PythonRegex
+  /** The groups that have names. */
+  readonly #named: readonly { readonly name: string; readonly index: number }[]
   /** `alt_user_2` fills `user`; `tuple_id_1` becomes a part of `id`. */
   readonly #merged: readonly { readonly from: string; readonly to: string; readonly tuple: boolean }[]
 
@@ -40,6 +42,7 @@ export class Expression {
     const source = resolveTags(written, usedns)
     if (source.trim() === '') throw new Error('the expression is empty')
     this.regex = compilePython(source, { flags: { multiline }, budget })
+    this.#named = [...this.regex.names].map(([name, index]) => ({ name, index }))
     this.#merged = [...this.regex.names.keys()].sort().flatMap((from) => {
       const found = /^(alt|tuple)_(.*?)(?:_\d+)?$/.exec(from)
       const to = found?.[2]
@@ -53,9 +56,15 @@ export class Expression {
     return idGroups.some((name) => this.regex.names.has(name))
   }
 
+  /** What a group holds, undefined where it is unset or not there. */
+  group(match: PythonMatch, name: string): string | undefined {
+    const index = this.regex.names.get(name)
+    return index === undefined ? undefined : match.group(index)
+  }
+
   /** The groups of a match, put over those of the prefix expression: what is unset here is unset. */
   groups(match: PythonMatch, groups: Groups = new Map()): Groups {
-    for (const [name, index] of this.regex.names) {
+    for (const { name, index } of this.#named) {
       const text = match.group(index)
       if (text !== undefined) groups.set(name, text)
       else if (groups.size > 0) groups.delete(name)
@@ -83,7 +92,7 @@ const tupleText = (values: readonly (string | undefined)[]): string =>
 
 /** Lines as the text that expressions search. */
 export const bufferText = (lines: readonly CutLine[]): string =>
-  `${lines.map(({ text }) => text).join('\n')}\n`
+  lines.length === 1 ? `${lines[0]!.text}\n` : `${lines.map(({ text }) => text).join('\n')}\n`
 
 /** The lines that a match covers, without those that `<SKIPLINES>` stepped over, and all others. */
 export function splitLines(

@@ -9,7 +9,7 @@ import { utc } from '../dates/zone.ts'
 import { zoneMinutes } from '../dates/zone-names.ts'
 import type { Failure } from '../failure.ts'
 import type { FilterDefinition } from '../filter-definition.ts'
-import type { PythonMatch, SearchBudget } from '../regex/python-regex.ts'
+import { isAscii, type PythonMatch, type SearchBudget } from '../regex/python-regex.ts'
 import { Connections, type Facts } from './connection.ts'
 import { Contradictions } from './contradiction.ts'
 import { bufferText, type CutLine, Expression, type Groups, splitLines } from './expression.ts'
@@ -17,7 +17,19 @@ import { Gate } from './gate.ts'
 import { type Subject, subjectOf } from './id.ts'
 import { lineBudget, longestBuffer, longestLine } from './limits.ts'
 import { type Dated, LineDates } from './line-date.ts'
-import type { Filter, FilterMatch, FilterOptions, FilterProblem, LineContext, LineResult } from './types.ts'
+import type { LiteralSearch } from './literal-search.ts'
+import { everyLine, type ReadyLine, Sift, searchOf } from './sift.ts'
+import type {
+  Filter,
+  FilterMatch,
+  FilterOptions,
+  FilterProblem,
+  LineBlock,
+  LineContext,
+  LineResult,
+  LineSource,
+  PassedLine,
+} from './types.ts'
 
 export function createFilter(definition: FilterDefinition, options: FilterOptions = {}): Filter {
   return new RunningFilter(definition, options)
@@ -54,12 +66,17 @@ class RunningFilter implements Filter {
   readonly #ignoreFirst: boolean
   readonly #dates: LineDates
   readonly #gate: Gate | null
+  readonly #search: LiteralSearch | null
   readonly #every: boolean
   readonly #strict: boolean
   readonly #connections = new Connections()
   readonly #contradictions = new Contradictions()
   readonly #budget: SearchBudget = { steps: lineBudget }
   #lines: readonly CutLine[] = []
+  /** What `sift` found out about the line that it gives to be looked at. */
+  readonly #ready: ReadyLine = { line: null, dateLength: 0, isAscii: true }
+  /** Whether the line at hand is ASCII all through. */
+  #isAscii = true
 
   constructor(definition: FilterDefinition, options: FilterOptions) {
     this.definition = definition
@@ -71,7 +88,11 @@ class RunningFilter implements Filter {
     const ignoring = this.#ignoring.length
     this.#ignoreFirst = ignoring > 0 && ignoring < this.#failing.length - 2
     this.#dates = this.#readDates(options)
-    this.#gate = this.#makeGate()
+    const required = this.#failing.map((expression) => (expression === null ? [] : expression.regex.required))
+    // Expressions over several lines need every line, so nothing can be told from one.
+    const isSimple = definition.maxlines <= 1
+    this.#gate = isSimple ? gateOf(required) : null
+    this.#search = isSimple ? searchOf(required) : null
   }
 
   /** Date templates with how many lines each dated. */
@@ -79,10 +100,27 @@ class RunningFilter implements Filter {
     return this.#dates.detector.hits
   }
 
+  sift(block: LineBlock, nowMs: number, pass?: PassedLine): LineSource {
+    const { textOf } = block
+    if (this.#search === null || this.#gate === null) return everyLine(block)
+    return new Sift(block, nowMs, {
+      search: this.#search,
+      gate: this.#gate,
+      dates: this.#dates,
+      ready: this.#ready,
+      pass:
+        pass &&
+        ((start, end, dateLength) => {
+          const text = textOf(start + dateLength, end).slice(0, longestLine - dateLength)
+          this.#budget.steps = lineBudget
+          pass(start, end, this.#prefix?.regex.test(`${text}\n`) ?? null)
+        }),
+    })
+  }
+
   process(whole: string, context: LineContext): Failure[] {
-    const line = whole.length > longestLine ? whole.slice(0, longestLine) : whole
-    const dated = this.#date(line, context)
-    if (this.#gate !== null && !this.#gate.test(dated.text)) return []
+    const { line, dated } = this.#begin(whole, context)
+    if (this.#gate !== null && !this.#gate.any) return []
     const work = this.#work(line, dated, context)
     const failures: Failure[] = []
     for (const hit of work.hits) {
@@ -93,9 +131,7 @@ class RunningFilter implements Filter {
   }
 
   explain(whole: string, context: LineContext): LineResult {
-    const line = whole.length > longestLine ? whole.slice(0, longestLine) : whole
-    const dated = this.#date(line, context)
-    this.#gate?.test(dated.text)
+    const { line, dated } = this.#begin(whole, context)
     const work = this.#work(line, dated, context)
     const timeMs = dated.timeMs ?? context.nowMs
     return {
@@ -174,18 +210,22 @@ class RunningFilter implements Filter {
     }
   }
 
-  /** Expressions over several lines need every line, so nothing can be told from one. */
-  #makeGate(): Gate | null {
-    if (this.definition.maxlines > 1) return null
-    const gate = new Gate(
-      this.#failing.map((expression) => (expression === null ? [] : expression.regex.required)),
-    )
-    return gate.isOpen ? null : gate
-  }
-
-  #date(line: string, { nowMs, timeMs }: LineContext): Dated {
-    if (timeMs === undefined) return this.#dates.cut(line, nowMs)
-    return { text: line, timeMs, dateStart: 0, dateEnd: 0, template: null }
+  /** Cuts a line where it is too long, dates it and asks the gate about it, unless `sift` just did so. */
+  #begin(whole: string, { nowMs, timeMs }: LineContext): { readonly line: string; readonly dated: Dated } {
+    const line = whole.length > longestLine ? whole.slice(0, longestLine) : whole
+    const ready = this.#ready
+    if (whole === ready.line && timeMs === undefined) {
+      ready.line = null
+      this.#isAscii = ready.isAscii
+      return { line, dated: this.#dates.cutPeeked(line, ready.dateLength, nowMs) }
+    }
+    const dated =
+      timeMs === undefined
+        ? this.#dates.cut(line, nowMs)
+        : { text: line, timeMs, dateStart: 0, dateEnd: 0, template: null }
+    this.#gate?.test(dated.text)
+    this.#isAscii = isAscii(line)
+    return { line, dated }
   }
 
   #work(line: string, dated: Dated, { nowMs }: LineContext): Work {
@@ -197,25 +237,28 @@ class RunningFilter implements Filter {
     this.#budget.steps = lineBudget
     let buffer = bufferText(original)
     if (this.#ignoreFirst && this.#isIgnored(buffer, work)) return work
-    let prefixGroups: Groups | null = null
+    // earlier lines may be part of the text
+    const ascii = this.#isAscii && maxlines <= 1 ? true : isAscii(buffer)
+    let prefixMatch: PythonMatch | null = null
     if (this.#prefix !== null) {
-      const match = this.#prefix.regex.search(buffer)
-      work.prefixMatched = match !== null
-      if (match === null) return work
-      prefixGroups = this.#prefix.groups(match)
-      const content = prefixGroups.get('content')
-      prefixGroups.delete('content')
+      prefixMatch = this.#prefix.regex.search(buffer, 0, ascii)
+      work.prefixMatched = prefixMatch !== null
+      if (prefixMatch === null) return work
+      const content = this.#prefix.group(prefixMatch, 'content')
       if (content) {
         this.#lines = [{ text: content, whole: line }]
         work.text = content
         buffer = bufferText(this.#lines)
       }
     }
-    for (const [index, expression] of this.#failing.entries()) {
-      if (expression === null || (this.#gate !== null && this.#gate.candidates[index] === 0)) continue
-      const match = expression.regex.search(buffer)
+    const candidates = this.#gate?.candidates
+    for (let index = 0; index < this.#failing.length; index++) {
+      if (candidates !== undefined && candidates[index] === 0) continue
+      const expression = this.#failing[index]!
+      if (expression === null) continue
+      const match = ascii ? expression.regex.search(buffer, 0, true) : expression.regex.search(buffer)
       if (match === null) continue
-      if (this.#take(index, match, buffer, original, prefixGroups, work, nowMs) === 'stop') break
+      if (this.#take(index, match, buffer, original, prefixMatch, work, nowMs) === 'stop') break
       if (maxlines > 1) buffer = bufferText(this.#lines)
     }
     return work
@@ -227,13 +270,15 @@ class RunningFilter implements Filter {
     match: PythonMatch,
     buffer: string,
     original: readonly CutLine[],
-    prefixGroups: Groups | null,
+    prefixMatch: PythonMatch | null,
     work: Work,
     nowMs: number,
   ): 'stop' | 'go on' {
     const goOn = this.#every ? 'go on' : 'stop'
     const expression = this.#failing[index]!
-    const groups = expression.groups(match, prefixGroups === null ? new Map() : new Map(prefixGroups))
+    const groups: Groups = prefixMatch === null ? new Map() : this.#prefix!.groups(prefixMatch)
+    groups.delete('content')
+    expression.groups(match, groups)
     const { matched, unmatched } = splitLines(match, buffer, original, groups)
     const several = this.definition.maxlines > 1
     if (this.#ignoring.length > 0 && this.#isIgnored(several ? bufferText(matched) : buffer, work)) {
@@ -295,21 +340,36 @@ function newestLines(lines: readonly CutLine[], most: number): readonly CutLine[
   return lines.slice(from)
 }
 
+function gateOf(required: readonly (readonly string[] | null)[]): Gate | null {
+  const gate = new Gate(required)
+  return gate.isOpen ? null : gate
+}
+
 /** A name that a resolver could know: letters, digits, hyphens and dots, not a number all through. */
 const isName = (text: string): boolean => /^(?=.*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i.test(text)
 
 const copyOf = (facts: Facts): Facts => ({
   ...facts,
   groups: new Map(facts.groups),
-  users: facts.users === null ? null : new Set(facts.users),
+  users: facts.users === null ? null : [...facts.users],
 })
 
 /** Groups that steer the filter, and say nothing about the failure. */
 const steering = /^(?:nofail|mlf|skiplines|attempts$)/
+/** Answers for names that were asked: filters have few. */
+const steers = new Map<string, boolean>()
+
+function isSteering(name: string): boolean {
+  const known = steers.get(name)
+  if (known !== undefined) return known
+  const found = steering.test(name)
+  steers.set(name, found)
+  return found
+}
 
 function failureOf({ subject, facts }: Hit, timeMs: number): Failure {
   const groups: Record<string, string> = {}
-  for (const [name, value] of facts.groups) if (!steering.test(name)) groups[name] = value
+  for (const [name, value] of facts.groups) if (!isSteering(name)) groups[name] = value
   const told = Number(facts.groups.get('attempts') ?? 1)
   return {
     id: subject?.id ?? '',

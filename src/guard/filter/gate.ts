@@ -17,6 +17,8 @@ export class Gate {
   readonly #count: number
   /** Which expressions the last text could match: 1 or 0 by index. */
   readonly candidates: Uint8Array
+  /** Whether there is any. */
+  any = false
 
   /** `required[i]` are the texts of expression i, null where nothing is known of it. */
   constructor(required: readonly (readonly string[] | null)[]) {
@@ -39,23 +41,47 @@ export class Gate {
 
   /** Sets `candidates`; false where there is none. */
   test(text: string): boolean {
-    const { candidates } = this
-    candidates.fill(0)
-    for (const index of this.#always) candidates[index] = 1
-    let any = this.#always.length > 0
+    this.#begin()
     const next = this.#next
-    const found = this.#found
     let state = 0
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at)
       state = code < columns ? next[state + code]! : 0
       if (state < 0) {
         state = -state
-        any = true
-        for (const index of found[state / columns]!) candidates[index] = 1
+        this.#take(state)
       }
     }
-    return any
+    return this.any
+  }
+
+  /** The same for a part of bytes, in an encoding in which ASCII stands for itself; says whether all of them are ASCII. */
+  testBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#begin()
+    const next = this.#next
+    let state = 0
+    let all = 0
+    for (let at = start; at < end; at++) {
+      const code = bytes[at]!
+      all |= code
+      state = code < columns ? next[state + code]! : 0
+      if (state < 0) {
+        state = -state
+        this.#take(state)
+      }
+    }
+    return all < columns
+  }
+
+  #begin(): void {
+    this.any = this.#always.length > 0
+    this.candidates.fill(0)
+    for (const index of this.#always) this.candidates[index] = 1
+  }
+
+  #take(state: number): void {
+    this.any = true
+    for (const index of this.#found[state / columns]!) this.candidates[index] = 1
   }
 }
 

@@ -1,6 +1,6 @@
 /** Cuts the date out of each line of a log, and says when the line was written. */
 import { type DateDetector, detectorOf } from '../dates/detector.ts'
-import { type FastDate, fastDateOf } from '../dates/fast.ts'
+import { type FastDate, fastDateOf, reachBytes } from '../dates/fast.ts'
 import type { DateContext } from '../dates/fields.ts'
 import { dateBudget } from '../dates/template.ts'
 import type { Zone } from '../dates/zone.ts'
@@ -25,6 +25,8 @@ export class LineDates {
   readonly #zone: Zone
   readonly #defaultMinutes: number | null
   readonly #fast: FastDate
+  /** The beginning of the line at hand. */
+  readonly #start = new Uint8Array(reachBytes)
   #lastMs: number | null = null
 
   /** @throws Error where the pattern cannot be read. */
@@ -36,22 +38,31 @@ export class LineDates {
   }
 
   cut(line: string, nowMs: number): Dated {
-    const expected = this.detector.expected
-    if (expected !== null) {
-      const end = this.#fast.find(expected, line, nowMs)
-      if (end > 0) {
-        this.detector.countExpected(nowMs)
-        this.#lastMs = this.#fast.timeMs
-        return {
-          text: line.slice(end),
-          timeMs: this.#fast.timeMs,
-          dateStart: 0,
-          dateEnd: end,
-          template: expected.name,
-        }
-      }
-    }
-    return this.#search(line, nowMs)
+    copyStart(line, this.#start)
+    const length = this.peek(this.#start, 0, nowMs)
+    return length < 0 ? this.#search(line, nowMs) : this.cutPeeked(line, length, nowMs)
+  }
+
+  /**
+   * The length of the date that begins a line, -1 where only `cut` can tell. Nothing is learned from it until it is said
+   * what becomes of the line. There have to be `reachBytes` from `start` on.
+   */
+  peek(bytes: Uint8Array, start: number, nowMs: number): number {
+    const { expected } = this.detector
+    return expected === null ? -1 : this.#fast.find(expected, bytes, start, nowMs)
+  }
+
+  /** Cuts the date that was just peeked at. */
+  cutPeeked(line: string, length: number, nowMs: number): Dated {
+    const { name } = this.detector.expected!
+    this.passPeeked(nowMs)
+    return { text: line.slice(length), timeMs: this.#lastMs, dateStart: 0, dateEnd: length, template: name }
+  }
+
+  /** Of the line whose date was just peeked at, nothing else is wanted. */
+  passPeeked(nowMs: number): void {
+    this.detector.countExpected(nowMs)
+    this.#lastMs = this.#fast.timeMs
   }
 
   #search(line: string, nowMs: number): Dated {
@@ -79,4 +90,13 @@ export class LineDates {
     const timeMs = last !== null && last > nowMs - keptMs ? last : nowMs
     return { text: line, timeMs, dateStart: 0, dateEnd: 0 }
   }
+}
+
+function copyStart(line: string, bytes: Uint8Array): void {
+  const length = Math.min(line.length, bytes.length)
+  for (let at = 0; at < length; at++) {
+    const code = line.charCodeAt(at)
+    bytes[at] = code < 128 ? code : 255
+  }
+  bytes.fill(0, length)
 }

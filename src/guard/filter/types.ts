@@ -64,6 +64,23 @@ export interface FilterProblem {
   readonly message: string
 }
 
+/** Whole lines as they stand in a log, each with its line end, but perhaps the last. */
+export interface LineBlock {
+  /** In an encoding in which ASCII stands for itself: UTF-8, ISO 8859. */
+  readonly bytes: Uint8Array
+  /** A line's text by where it begins and where its line end stands. */
+  readonly textOf: (start: number, end: number) => string
+}
+
+/** Lines one after the other. */
+export interface LineSource {
+  /** The next, or null when there are no more. */
+  next(): string | null
+}
+
+/** Is told of a line in which no expression can find anything: where it begins and ends, whether the prefix matched. */
+export type PassedLine = (start: number, end: number, prefixMatched: boolean | null) => void
+
 /** A filter at work. It remembers: learned dates, lines of connections, lines that a longer expression may still need. */
 export interface Filter {
   readonly definition: FilterDefinition
@@ -73,6 +90,11 @@ export interface Filter {
   readonly problems: readonly FilterProblem[]
   /** Date templates with how many lines each dated, those that did first. */
   readonly dateHits: readonly { readonly name: string; readonly hits: number }[]
+  /**
+   * Goes through lines and gives those that have to be looked at: each is given to `process` or `explain` before the next
+   * is asked for. All others count as if they had been. That an `ignoreregex` matches one of these is not noticed.
+   */
+  sift(block: LineBlock, nowMs: number, pass?: PassedLine): LineSource
   /** The failures that a line (without its line end) tells of: almost always none or one. */
   process(line: string, context: LineContext): Failure[]
   /** The same with everything that was found on the way; slower. */

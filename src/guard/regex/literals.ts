@@ -1,5 +1,5 @@
 /** What a text must contain for an expression to match it: a cheap question that spares the dear one. */
-import type { Node } from './tree.ts'
+import type { Node, SetNode } from './tree.ts'
 
 /** Texts of which every match contains at least one; null where nothing is known. */
 export type Required = readonly string[] | null
@@ -14,8 +14,8 @@ export function requiredTexts(root: Node): Required {
 
 interface Found {
   readonly candidates: readonly (readonly string[])[]
-  /** What the node matches, where that is one text. */
-  readonly exact: string | null
+  /** All that the node matches, where that is a few texts. */
+  readonly exact: readonly string[] | null
 }
 
 function best(candidates: readonly (readonly string[])[]): Required {
@@ -38,9 +38,10 @@ function collect(node: Node): Found {
       // surrogates and case variants are left to the expression
       return node.ignoreCase ? nothing : known(String.fromCodePoint(node.code))
     case 'assert':
-      return { candidates: [], exact: '' }
     case 'look':
-      return { candidates: [], exact: '' }
+      return { candidates: [], exact: [''] }
+    case 'set':
+      return ofSet(node)
     case 'group':
     case 'atomic':
       return collect(node.body)
@@ -60,29 +61,49 @@ function collect(node: Node): Found {
   }
 }
 
-const known = (text: string): Found => ({ candidates: text === '' ? [] : [[text]], exact: text })
+const known = (...texts: readonly string[]): Found => ({ candidates: [texts], exact: texts })
+
+/** A class of a few ASCII characters, such as `[iI]`. */
+function ofSet({ negated, ignoreCase, items }: SetNode): Found {
+  if (negated || ignoreCase) return nothing
+  const texts: string[] = []
+  for (const item of items) {
+    if (!('lo' in item) || item.hi > 127 || texts.length + item.hi - item.lo >= mostAlternatives)
+      return nothing
+    for (let code = item.lo; code <= item.hi; code++) texts.push(String.fromCharCode(code))
+  }
+  return texts.length === 0 ? nothing : known(...new Set(texts))
+}
 
 function ofSequence(items: readonly Found[]): Found {
   const candidates: (readonly string[])[] = []
-  let run = ''
+  let run: readonly string[] = ['']
   let whole = true
-  for (const item of items) {
-    if (item.exact !== null) {
-      run += item.exact
+  const end = (): void => {
+    if (!run.includes('')) candidates.push(run)
+  }
+  for (const { exact, candidates: others } of items) {
+    if (exact !== null && run.length * exact.length <= mostAlternatives) {
+      // fewer, shorter texts may be the better question
+      if (exact.length > 1) end()
+      run = run.flatMap((text) => exact.map((more) => text + more))
       continue
     }
     whole = false
-    if (run !== '') candidates.push([run])
-    run = ''
-    candidates.push(...item.candidates)
+    end()
+    run = exact ?? ['']
+    if (exact === null) candidates.push(...others)
   }
-  if (run !== '') candidates.push([run])
-  return { candidates, exact: whole ? run : null }
+  end()
+  return { candidates, exact: whole ? [...new Set(run)] : null }
 }
 
 function ofChoice(branches: readonly Found[]): Found {
-  const [first] = branches
-  if (first!.exact !== null && branches.every(({ exact }) => exact === first!.exact)) return first!
+  const exact = new Set<string>()
+  for (const branch of branches) for (const text of branch.exact ?? []) exact.add(text)
+  if (exact.size <= mostAlternatives && branches.every((branch) => branch.exact !== null)) {
+    return { candidates: exact.has('') ? [] : [[...exact]], exact: [...exact] }
+  }
   const texts = new Set<string>()
   for (const branch of branches) {
     const part = best(branch.candidates)

@@ -137,7 +137,9 @@ describe('how long a search may take', () => {
 describe('what every match contains', () => {
   it.each([
     ['^Failed \\S+ for (?P<u>.*) from x', ['Failed ']],
-    ['(?:abc|def) x*', ['abc', 'def']],
+    ['(?:abc|def) x*', ['abc ', 'def ']],
+    ['[iI](?:llegal|nvalid) user', ['illegal user', 'invalid user', 'Illegal user', 'Invalid user']],
+    ['a[^b]c[0-9]', ['a']],
     ['(?i)abc', null],
     ['a?b*', null],
     ['x(?:yz)+w', ['yz']],

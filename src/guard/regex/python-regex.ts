@@ -100,10 +100,10 @@ export class PythonRegex {
     return this.#forms.ascii?.expression.source ?? null
   }
 
-  /** The first match at or after a position, or null. */
-  search(text: string, from = 0): PythonMatch | null {
+  /** The first match at or after a position, or null. Who knows whether the text is ASCII all through may say so. */
+  search(text: string, from = 0, ascii = isAscii(text)): PythonMatch | null {
     if (this.inexpressible === null && (text.length <= this.#short || this.#affords(text.length))) {
-      const form = this.#form(isAscii(text) ? 'ascii' : 'unicode')
+      const form = this.#form(ascii ? 'ascii' : 'unicode')
       if (form !== null) {
         const found = searchCompiled(form, text, from)
         // V8 may begin an empty match in the middle of a character of two units
@@ -111,6 +111,13 @@ export class PythonRegex {
       }
     }
     return this.#searchMachine(text, from)
+  }
+
+  /** Whether there is a match anywhere; cheaper than `search`. */
+  test(text: string): boolean {
+    const isQuick = this.inexpressible === null && text.length <= this.#short && isAscii(text)
+    const form = isQuick ? this.#form('ascii') : null
+    return form === null ? this.search(text) !== null : form.expression.test(text)
   }
 
   /** Whether JavaScript may search a text of this length; what it could take is taken from the budget. */
@@ -175,7 +182,7 @@ const nonAscii = /[^\0-\x7f]/
 let askedText = ''
 let askedAscii = true
 
-function isAscii(text: string): boolean {
+export function isAscii(text: string): boolean {
   if (text === askedText) return askedAscii
   askedText = text
   askedAscii = !nonAscii.test(text)

@@ -1,0 +1,108 @@
+/**
+ * Parts the lines of a log into those that an expression could match and those that none can, without making strings of
+ * the latter: they are most of a log.
+ *
+ * Of a line that is passed over only the date counts: the detector learns from it, and later lines without a date get
+ * it. So lines are passed over only where that date can be read by hand.
+ */
+import { reachBytes } from '../dates/fast.ts'
+import type { Gate } from './gate.ts'
+import type { LineDates } from './line-date.ts'
+import { LiteralSearch, leastLength } from './literal-search.ts'
+import type { LineBlock, LineSource } from './types.ts'
+
+/** What is known of the line that was just given out, so that nobody has to find it out again. */
+export interface ReadyLine {
+  /** Null where its date was not read. */
+  line: string | null
+  /** The date that was peeked at in it. */
+  dateLength: number
+  isAscii: boolean
+}
+
+interface Parts {
+  readonly search: LiteralSearch
+  /** Holds the expressions that could match the line that was given out. */
+  readonly gate: Gate
+  readonly dates: LineDates
+  readonly ready: ReadyLine
+  readonly pass: ((start: number, end: number, dateLength: number) => void) | undefined
+}
+
+const newline = 0x0a
+
+export class Sift implements LineSource {
+  readonly #block: LineBlock
+  readonly #nowMs: number
+  readonly #parts: Parts
+  #start = 0
+  /** The first text at or after where it was last looked for. */
+  #hit = -1
+
+  constructor(block: LineBlock, nowMs: number, parts: Parts) {
+    this.#block = block
+    this.#nowMs = nowMs
+    this.#parts = parts
+  }
+
+  next(): string | null {
+    const { bytes } = this.#block
+    const { search, dates, pass } = this.#parts
+    const nowMs = this.#nowMs
+    const end = bytes.length
+    let hit = this.#hit
+    for (let start = this.#start; start < end; ) {
+      const found = bytes.indexOf(newline, start)
+      const lineEnd = found < 0 ? end : found
+      if (hit < start) hit = search.next(bytes, start, end)
+      const dateLength = start + reachBytes <= end ? dates.peek(bytes, start, nowMs) : -1
+      if (dateLength < 0 || hit < lineEnd) {
+        this.#start = lineEnd + 1
+        this.#hit = hit
+        return this.#give(start, lineEnd, dateLength)
+      }
+      dates.passPeeked(nowMs)
+      if (pass !== undefined) pass(start, lineEnd, dateLength)
+      start = lineEnd + 1
+    }
+    this.#start = end
+    return null
+  }
+
+  #give(start: number, end: number, dateLength: number): string {
+    const { bytes, textOf } = this.#block
+    const { gate, ready } = this.#parts
+    const line = textOf(start, end)
+    ready.line = dateLength < 0 ? null : line
+    ready.dateLength = dateLength
+    if (dateLength >= 0) ready.isAscii = gate.testBytes(bytes, start, end)
+    return line
+  }
+}
+
+/** A search for the texts that expressions require; null where not all of them say enough. */
+export function searchOf(required: readonly (readonly string[] | null)[]): LiteralSearch | null {
+  const texts: string[] = []
+  for (const each of required) {
+    if (each === null || !each.every(isUsable)) return null
+    texts.push(...each)
+  }
+  return texts.length === 0 ? null : new LiteralSearch(texts)
+}
+
+const isUsable = (text: string): boolean => text.length >= leastLength && /^[\t -~]+$/.test(text)
+
+/** Every line of a block. */
+export function everyLine({ bytes, textOf }: LineBlock): LineSource {
+  let at = 0
+  return {
+    next() {
+      if (at >= bytes.length) return null
+      const start = at
+      const found = bytes.indexOf(newline, start)
+      const end = found < 0 ? bytes.length : found
+      at = end + 1
+      return textOf(start, end)
+    },
+  }
+}
