@@ -24,7 +24,19 @@ function stamp(timeMs, form) {
 }
 
 const people = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi']
-const tried = ['admin', 'test', 'oracle', 'postgres', 'ubuntu', 'git', 'user', 'pi', 'ftpuser', 'www', 'deploy']
+const tried = [
+  'admin',
+  'test',
+  'oracle',
+  'postgres',
+  'ubuntu',
+  'git',
+  'user',
+  'pi',
+  'ftpuser',
+  'www',
+  'deploy',
+]
 const of = (list, draw) => list[draw(list.length)]
 const port = (draw) => 1024 + draw(60_000)
 /** Friends come from a network that never fails. */
@@ -35,11 +47,13 @@ const others = [
   (draw) => `CRON[${draw(32768)}]: pam_unix(cron:session): session closed for user root`,
   (draw) =>
     `sudo:    ${of(people, draw)} : TTY=pts/${draw(9)} ; PWD=/home ; USER=root ; COMMAND=/usr/bin/systemctl status app${draw(50)}`,
-  (draw) => `sudo: pam_unix(sudo:session): session opened for user root(uid=0) by ${of(people, draw)}(uid=100${draw(8)})`,
+  (draw) =>
+    `sudo: pam_unix(sudo:session): session opened for user root(uid=0) by ${of(people, draw)}(uid=100${draw(8)})`,
   (draw) => `systemd-logind[811]: New session ${draw(90_000)} of user ${of(people, draw)}.`,
   (draw) => `systemd-logind[811]: Session ${draw(90_000)} logged out. Waiting for processes to exit.`,
   (draw) => `systemd-logind[811]: Removed session ${draw(90_000)}.`,
-  (draw) => `kernel: [${draw(900_000)}.${pad(draw(1e6), 6)}] audit: type=1400 apparmor="ALLOWED" operation="open" pid=${draw(32768)}`,
+  (draw) =>
+    `kernel: [${draw(900_000)}.${pad(draw(1e6), 6)}] audit: type=1400 apparmor="ALLOWED" operation="open" pid=${draw(32768)}`,
   (draw) => `postfix/smtpd[${draw(32768)}]: connect from mail${draw(90)}.example.net[192.0.2.${draw(256)}]`,
   (draw) => `dhclient[644]: DHCPREQUEST for 192.168.1.${draw(256)} on eth0 to 192.168.1.1 port 67`,
 ]
@@ -47,7 +61,8 @@ const others = [
 const harmless = [
   (draw) =>
     `Accepted publickey for ${of(people, draw)} from ${friend(draw)} port ${port(draw)} ssh2: ED25519 SHA256:${draw(1e6)}abcdefghijklmnopqrstuvwxyz0123456789`,
-  (draw) => `pam_unix(sshd:session): session opened for user ${of(people, draw)}(uid=100${draw(8)}) by (uid=0)`,
+  (draw) =>
+    `pam_unix(sshd:session): session opened for user ${of(people, draw)}(uid=100${draw(8)}) by (uid=0)`,
   (draw) => `pam_unix(sshd:session): session closed for user ${of(people, draw)}`,
   (draw) => `Received disconnect from ${friend(draw)} port ${port(draw)}:11: disconnected by user`,
   (draw) => `Disconnected from user ${of(people, draw)} ${friend(draw)} port ${port(draw)}`,
@@ -58,7 +73,8 @@ const harmless = [
 const failed = [
   (draw, address) => `Failed password for root from ${address} port ${port(draw)} ssh2`,
   (draw, address) => `Failed password for ${of(people, draw)} from ${address} port ${port(draw)} ssh2`,
-  (draw, address) => `Failed password for invalid user ${of(tried, draw)} from ${address} port ${port(draw)} ssh2`,
+  (draw, address) =>
+    `Failed password for invalid user ${of(tried, draw)} from ${address} port ${port(draw)} ssh2`,
   (draw, address) => `Invalid user ${of(tried, draw)} from ${address} port ${port(draw)}`,
 ]
 
