@@ -34,7 +34,6 @@ const unseen = [
   'option/wait-interval-alone',
   // Of the programs on a virtual host, and of hosts.
   'file/commit-refused',
-  'rule/cannot-run',
   'rule/not-founded',
   'rule/other-terms',
 ]

@@ -137,6 +137,25 @@ export class Answers implements Speaker {
     return true
   }
 
+  /**
+   * Sends a whole packet in somebody's name because of `cause`: it belongs to the given connection, or is tracked as its
+   * template wishes, or like any packet. Nothing is sent where there is no way.
+   *
+   * Source: synproxy_send_tcp(), synproxy_send_tcp_ipv6().
+   */
+  speakFor(bytes: Uint8Array, conntrack: HostSkb['conntrack'], cause: HostSkb, journey: Journey): void {
+    const { routing, family } = this.#parts
+    const skb = new HostSkb('caused')
+    decodeIp(skb.packet, bytes)
+    skb.conntrack = conntrack
+    const { source, destination } = skb.packet
+    const route =
+      family === 'ipv4'
+        ? routing.reroute(source, destination, cause.route!.device)
+        : routing.output(destination)
+    if (route.kind !== 'refused') this.#send(skb, route, journey)
+  }
+
   // --- What the local stack says
 
   /** Unlike what `emit` sends, it is tracked like any packet. */

@@ -49,10 +49,6 @@ function* gapsOf(
   if (target.kind === 'unknown' || (target.kind === 'extension' && !registry.target(target.name, family))) {
     yield { ...unknown('target', target.name), span: target.span }
   }
-  const cannotRun = target.kind === 'extension' ? registry.target(target.name, family)?.cannotRun : undefined
-  if (cannotRun !== undefined && target.kind === 'extension') {
-    yield { ...notRun(target.name, cannotRun), span: target.span }
-  }
   if (target.kind === 'chain' && table.chains.get(target.chain)?.policy !== null) {
     yield {
       code: 'rule/no-chain',
@@ -61,12 +57,6 @@ function* gapsOf(
     }
   }
 }
-
-const notRun = (name: string, why: string): Refusal => ({
-  code: 'rule/cannot-run',
-  message: `the target ${name} is known, but cannot be run here`,
-  notes: [why],
-})
 
 const unknown = (kind: 'match' | 'target', name: string): Refusal => ({
   code: `rule/unknown-${kind}`,

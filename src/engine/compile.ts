@@ -122,6 +122,8 @@ export interface LoadedTable {
   readonly needsConntrack: boolean
   /** Whether any of its targets makes the kernel put fragments together, tracking or not. */
   readonly needsDefragment: boolean
+  /** Whether any of its targets is a SYN proxy. */
+  readonly proxiesSyn: boolean
 }
 
 /**
@@ -174,6 +176,7 @@ export function loadTable(
     base,
     needsConntrack: loaded.some(wantsConntrack),
     needsDefragment: loaded.some(wantsDefragment),
+    proxiesSyn: loaded.some(proxiesSyn),
   }
 }
 
@@ -287,6 +290,9 @@ function wantsConntrack({ rules }: LoadedChain): boolean {
 
 const rewritesAddresses = ({ rules }: LoadedChain): boolean =>
   rules.some(({ target }) => target.kind === 'extension' && target.definition.rewritesAddresses === true)
+
+const proxiesSyn = ({ rules }: LoadedChain): boolean =>
+  rules.some(({ target }) => target.kind === 'extension' && target.definition.proxiesSyn === true)
 
 const wantsDefragment = ({ rules }: LoadedChain): boolean =>
   rules.some(

@@ -4,7 +4,15 @@
  * Kernel: nf_hook_slow(), net/netfilter/core.c; ipv4_conntrack_defrag(), ipv6_defrag(); nf_nat_inet_fn(),
  * net/netfilter/nf_nat_core.c; ipt_mangle_out(), net/ipv4/netfilter/iptable_mangle.c; Linux 6.18.
  */
-import type { Device, Emission, HostServices, NatRange, TargetResult, Translator } from '../ext/context.ts'
+import type {
+  Device,
+  Emission,
+  HostServices,
+  NatRange,
+  ServerOffer,
+  TargetResult,
+  Translator,
+} from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
 import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { netfilterChecksumOk } from '../net/checksum.ts'
@@ -25,6 +33,7 @@ import { manipulationAt } from './nat/nat.ts'
 import { endsOf, tellTranslation } from './nat/tell.ts'
 import type { StackParts } from './parts.ts'
 import type { HostSkb } from './skb.ts'
+import { SynProxy } from './synproxy/proxy.ts'
 import { type Place, TableContext, traverse } from './traverse.ts'
 
 export class HookRunner {
@@ -33,6 +42,7 @@ export class HookRunner {
   readonly #answers: Answers
   /** Places that nobody is at: packets that cause others are at several. */
   readonly #idle: HookPlace[] = []
+  readonly #proxy: SynProxy
   /** In IPv4 the local stack and conntrack share the table of fragments, in IPv6 each has its own. */
   readonly #localFragments: Reassembler
   readonly #trackedFragments: Reassembler
@@ -42,7 +52,9 @@ export class HookRunner {
   constructor(parts: StackParts, answers: Answers) {
     this.#parts = parts
     this.#answers = answers
-    const { family, sysctls } = parts
+    const { family, sysctls, seed, defaultTtl } = parts
+    const send: typeof answers.speakFor = (...segment) => answers.speakFor(...segment)
+    this.#proxy = new SynProxy({ family, seed, defaultTtl, send })
     this.#localFragments = new Reassembler(family, readLimits(family, sysctls))
     this.#trackedFragments =
       family === 'ipv4'
@@ -61,7 +73,7 @@ export class HookRunner {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
     const steps = this.plan[hook]
     if (steps.length === 0) return null
-    const place = this.#idle.pop() ?? new HookPlace(this.#parts.services, this.#answers)
+    const place = this.#idle.pop() ?? new HookPlace(this.#parts.services, this.#answers, this.#proxy)
     place.begin(hook, cameBy, leavesBy, skb, journey)
     let stopped: Fate | null = null
     for (let at = 0; stopped === null && at < steps.length; at++) {
@@ -92,9 +104,10 @@ export class HookRunner {
         if (isNew && journey.trace !== null) tellConnection(skb, journey)
         return null
       }
+      case 'proxy':
+        return isBackByLo(skb, hook) ? null : this.#proxy.watch(skb, journey)
       case 'confirm': {
-        const isBackByLo = hook === 'INPUT' && skb.device?.kind === 'loopback'
-        const refused = this.#parts.helpers.look(skb, isBackByLo, journey)
+        const refused = this.#parts.helpers.look(skb, isBackByLo(skb, hook), journey)
         if (refused !== null) return droppedByHost(refused)
         return conntrack.confirm(skb, journey.nowNs, journey.jiffies) === 'drop'
           ? droppedByHost('another packet began the same connection meanwhile')
@@ -263,6 +276,10 @@ export class HookRunner {
 
 const nothing: readonly never[] = []
 
+/** What the host sent to itself was looked at when it left. Source: nf_is_loopback_packet(). */
+const isBackByLo = ({ device }: HostSkb, hook: Hook): boolean =>
+  hook === 'INPUT' && device?.kind === 'loopback'
+
 const loopbackAddress = { ipv4: parseAddress('127.0.0.1')!, ipv6: parseAddress('::1')! }
 
 function tellConnection({ conntrack, packet }: HostSkb, journey: Journey): void {
@@ -346,13 +363,15 @@ class HookPlace implements Place {
   readonly host: HostServices
   readonly context: TableContext
   readonly #answers: Answers
+  readonly #proxy: SynProxy
   #skb!: HostSkb
   #journey!: Journey
 
-  constructor(host: HostServices, answers: Answers) {
+  constructor(host: HostServices, answers: Answers, proxy: SynProxy) {
     this.host = host
     this.context = new TableContext(this)
     this.#answers = answers
+    this.#proxy = proxy
   }
 
   begin(hook: Hook, cameBy: Device | null, leavesBy: Device | null, skb: HostSkb, journey: Journey): void {
@@ -374,5 +393,9 @@ class HookPlace implements Place {
 
   duplicate(gateway: Address, device: string | null): boolean {
     return this.#answers.duplicate(this.#skb, this.hook, gateway, device, this.#journey)
+  }
+
+  proxySyn(offer: ServerOffer): boolean {
+    return this.#proxy.answer(this.#skb, this.hook, offer, this.#journey)
   }
 }

@@ -14,6 +14,8 @@ export type HookStep =
   | { readonly kind: 'nat'; readonly table: LoadedTable; readonly manipulation: 'source' | 'destination' }
   | { readonly kind: 'defragment' }
   | { readonly kind: 'track' }
+  /** For connections that a SYN proxy opened. */
+  | { readonly kind: 'proxy' }
   | { readonly kind: 'confirm' }
 
 export type HookPlan = Readonly<Record<Hook, readonly HookStep[]>>
@@ -27,6 +29,10 @@ const priorities: Readonly<Record<Exclude<TableName, 'nat'>, number>> = {
 }
 const natPriority = { destination: -100, source: 100 }
 
+/** NF_IP_PRI_CONNTRACK_CONFIRM, and the one before it. */
+const confirmPriority = 0x7fffffff
+const proxyPriority = confirmPriority - 1
+
 const trackingSteps: Readonly<Record<Hook, readonly (readonly [number, HookStep])[]>> = {
   PREROUTING: [
     [-400, { kind: 'defragment' }],
@@ -36,8 +42,8 @@ const trackingSteps: Readonly<Record<Hook, readonly (readonly [number, HookStep]
     [-400, { kind: 'defragment' }],
     [-200, { kind: 'track' }],
   ],
-  INPUT: [[Number.MAX_SAFE_INTEGER, { kind: 'confirm' }]],
-  POSTROUTING: [[Number.MAX_SAFE_INTEGER, { kind: 'confirm' }]],
+  INPUT: [[confirmPriority, { kind: 'confirm' }]],
+  POSTROUTING: [[confirmPriority, { kind: 'confirm' }]],
   FORWARD: [],
 }
 
@@ -53,6 +59,7 @@ const gatheringSteps: typeof trackingSteps = {
 export function planHooks(tables: Iterable<LoadedTable>, tracks: boolean): HookPlan {
   const loaded = [...tables]
   const gathers = loaded.some(({ needsDefragment }) => needsDefragment)
+  const proxies = loaded.some(({ proxiesSyn }) => proxiesSyn)
   const stepsAt = (hook: Hook): HookStep[] => {
     const steps: (readonly [number, HookStep])[] = tracks
       ? [...trackingSteps[hook]]
@@ -67,6 +74,8 @@ export function planHooks(tables: Iterable<LoadedTable>, tracks: boolean): HookP
         if (tracks) steps.push([natPriority[manipulation], { kind: 'nat', table, manipulation }])
       } else steps.push([priorities[table.name], { kind: 'table', table }])
     }
+    if (proxies && (hook === 'INPUT' || hook === 'POSTROUTING'))
+      steps.push([proxyPriority, { kind: 'proxy' }])
     return steps.sort(([a], [b]) => a - b).map(([, step]) => step)
   }
   return Object.fromEntries(hooks.map((hook) => [hook, stepsAt(hook)])) as Record<Hook, HookStep[]>

@@ -170,6 +170,7 @@ export class Host {
       helpers: this.#helpers,
       localStack: this.#localStack,
       isForwarding: config.forwarding[family],
+      seed: config.seed,
       sysctls: config.sysctls,
       defaultTtl,
       nextId: () => this.#nextId(),

@@ -22,6 +22,8 @@ export interface StackParts {
   /** Null for a host without sockets, which does not answer what is delivered to it. */
   readonly localStack: LocalStack | null
   readonly isForwarding: boolean
+  /** Of SYN cookies. */
+  readonly seed: number
   /** By full dotted name. */
   readonly sysctls: ReadonlyMap<string, string>
   /** Of packets that the host makes itself. */

@@ -9,6 +9,7 @@ import type {
   Emission,
   HostServices,
   OpenQuestion,
+  ServerOffer,
   TargetContext,
   TargetResult,
   Translator,
@@ -45,6 +46,8 @@ export interface Place {
   sendIcmpError(error: IcmpError): boolean
   /** Sends a copy of this packet toward a gateway. False when there is no way for it. */
   duplicate(gateway: Address, device: string | null): boolean
+  /** Stands between the packet's sender and its server. False where it takes no part in their handshake. */
+  proxySyn(offer: ServerOffer): boolean
   /** Where the nat table is asked; null elsewhere. */
   readonly nat: Translator | null
   /** For one table after the other. */
@@ -129,6 +132,10 @@ export class TableContext implements TargetContext {
 
   duplicate(gateway: Address, device: string | null): boolean {
     return this.#place.duplicate(gateway, device)
+  }
+
+  proxySyn(offer: ServerOffer): boolean {
+    return this.#place.proxySyn(offer)
   }
 }
 

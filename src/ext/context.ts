@@ -65,6 +65,8 @@ export interface ConnectionTemplate {
   readonly isZoneOfMark: boolean
   /** Name of the helper that the connection gets, or null. */
   readonly helper: string | null
+  /** A SYN proxy opens the connection in its client's name, and translates between the two from then on. */
+  readonly isProxied: boolean
 }
 
 /** A tracked connection as matches see it. */
@@ -353,6 +355,17 @@ export interface Translator {
   redirect(range: NatRange): TargetResult
 }
 
+/** What a server speaks, as a SYN proxy announces it in its place. Source: struct xt_synproxy_info. */
+export interface ServerOffer {
+  readonly sackPermitted: boolean
+  readonly timestamps: boolean
+  /** 0 to 255; null for none. */
+  readonly windowScale: number | null
+  /** 0 to 65535; null for none. */
+  readonly mss: number | null
+  readonly ecn: boolean
+}
+
 /** What a target may ask of the host besides deciding. */
 export interface TargetContext extends HookContext {
   /** Appends one kernel log line (without level and time). */
@@ -373,6 +386,11 @@ export interface TargetContext extends HookContext {
    * False when there is no way.
    */
   duplicate(gateway: Address, device: string | null): boolean
+  /**
+   * Stands between the sender of a SYN, or of the acknowledgement that follows, and its server. False where the packet is
+   * neither, and goes on.
+   */
+  proxySyn(offer: ServerOffer): boolean
   /** Null in every table but nat. */
   readonly nat: Translator | null
 }

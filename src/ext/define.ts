@@ -53,12 +53,12 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
 
 export interface TargetDefinition<Data, State = undefined> extends ExtensionSyntax<Data> {
   readonly stateful?: boolean
-  /** Why no rule with it can be run here, although it is read, checked and printed. */
-  readonly cannotRun?: string
   /** As for matches. */
   readonly needsDefragment?: boolean
   /** Whether it gives the packet other addresses at once, for the rules behind it in the table to see. */
   readonly rewritesAddresses?: boolean
+  /** Whether a rule with it makes the kernel look after connections that a SYN proxy opened, behind all tables. */
+  readonly proxiesSyn?: boolean
   /** As for matches; by the rule's data where only some of them do. */
   readonly needsConntrack?: boolean | ((data: Data) => boolean)
   load?(data: Data, host: HostServices): State

@@ -1,13 +1,17 @@
 /**
  * Sessions made up at random: verbs, flags in any order and number, abbreviations, restore texts, good and bad. Exit codes,
- * output and messages as the real programs'. `SEED=n` draws another session; some still find a difference.
+ * output and messages as the real programs'. `SEED=n` draws another session, `SESSIONS=m` that one and those behind it.
  */
 import { describe, it } from 'vitest'
 import { makeRandom } from '../../src/engine/random.ts'
 import { kernelIsOutOfReach } from '../../src/ext/_testing/kernel.ts'
 import { expectAlike, type Line, linesOf } from './real-programs.ts'
 
-const seeds = process.env.SEED === undefined ? [1, 5, 10] : [Number(process.env.SEED)]
+const { SEED, SESSIONS } = process.env
+const seeds =
+  SEED === undefined
+    ? [1, 5, 10]
+    : Array.from({ length: Number(SESSIONS ?? 1) }, (_, at) => Number(SEED) + at)
 const calls = 120
 
 /** Of each list one entry is drawn; `{name}` in an entry is drawn from the list of that name. */

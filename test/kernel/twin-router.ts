@@ -66,10 +66,11 @@ export class TwinRouter {
     return new Host(hostOf(lines.join('\n'), this.#routes, { sysctls: this.#sysctls }))
   }
 
-  /** A new story: other rules, and no connections. */
+  /** A new story: other rules, and no connections; the engine's host has been up for so long. */
   begin(
     rules: Readonly<Partial<Record<Family, string>>>,
     sysctls: Readonly<Record<string, number>> = {},
+    engineUptimeNs = 0n,
   ): void {
     for (const [name, value] of Object.entries(sysctls)) this.router.sysctl(name, value)
     this.#sysctls = new Map(Object.entries(sysctls).map(([name, value]) => [name, String(value)]))
@@ -82,7 +83,7 @@ export class TwinRouter {
       expect(this.#host.load(rulesOf(text, family))).toEqual([])
     }
     this.router.run('conntrack -F')
-    this.#startNs = process.hrtime.bigint()
+    this.#startNs = process.hrtime.bigint() - engineUptimeNs
     this.router.drain()
   }
 
@@ -94,28 +95,54 @@ export class TwinRouter {
     note: string,
     excuse: Excuse,
   ): SentFrame[] | null {
-    this.frames++
-    this.log.push(`${device} ${note} ${Buffer.from(packet).toString('hex')}`)
-    const family = packet[0]! >>> 4 === 4 ? 'ipv4' : 'ipv6'
-    const destination = defaultMac(devices.indexOf(device))
-    const frame = encodeFrame(
-      { destination, source: neighbourMac(sender), etherType: etherType[family] },
-      packet,
-    )
-    this.router.write(device, frame)
-    const kernel = devices.flatMap((name) =>
-      this.router.read(name).map((bytes): SentFrame => ({ device: name, frame: bytes })),
-    )
-    const now = process.hrtime.bigint() - this.#startNs
-    const { sent, why } = this.#host.receive(frame.slice(), device, now)
-    const engine = devices.flatMap((name) =>
-      sent.filter((one) => one.if === name).map(({ bytes }): SentFrame => ({ device: name, frame: bytes })),
+    const { frame, kernel, engine, why } = this.#give(
+      device,
+      { kernel: packet, engine: packet },
+      sender,
+      note,
     )
     if (excuse(frame, kernel, engine)) return null
     this.log.push(`  engine: ${why}`)
     expect(engine.map(printSent), this.log.join('\n')).toEqual(kernel.map(printSent))
     this.#compareExpectations()
     return kernel
+  }
+
+  /** The same where the two drew different numbers, and so are given different packets: what comes out of each. */
+  passEach(
+    device: Device,
+    packets: Readonly<Record<'kernel' | 'engine', Uint8Array>>,
+    sender: Address,
+    note: string,
+  ): Readonly<Record<'kernel' | 'engine', readonly SentFrame[]>> {
+    const { kernel, engine, why } = this.#give(device, packets, sender, note)
+    this.log.push(`  engine: ${why}`)
+    return { kernel, engine }
+  }
+
+  #give(
+    device: Device,
+    packets: Readonly<Record<'kernel' | 'engine', Uint8Array>>,
+    sender: Address,
+    note: string,
+  ) {
+    this.frames++
+    this.log.push(`${device} ${note} ${Buffer.from(packets.engine).toString('hex')}`)
+    const family = packets.engine[0]! >>> 4 === 4 ? 'ipv4' : 'ipv6'
+    const destination = defaultMac(devices.indexOf(device))
+    const framed = (packet: Uint8Array) =>
+      encodeFrame({ destination, source: neighbourMac(sender), etherType: etherType[family] }, packet)
+    this.router.write(device, framed(packets.kernel))
+    const kernel = devices.flatMap((name) =>
+      this.router.read(name).map((bytes): SentFrame => ({ device: name, frame: bytes })),
+    )
+    const now = process.hrtime.bigint() - this.#startNs
+    const frame = framed(packets.engine)
+    const { sent, why } = this.#host.receive(frame.slice(), device, now)
+    const engine = devices.flatMap((name) =>
+      sent.filter((one) => one.if === name).map(({ bytes }): SentFrame => ({ device: name, frame: bytes })),
+    )
+    return { frame, kernel, engine, why }
   }
 
   #compareExpectations(): void {

@@ -1,7 +1,9 @@
 /** One tracked connection (`struct nf_conn`). */
 import type { Connection, ConnectionCounters, Tuple, Zone } from '../../ext/context.ts'
+import type { ProxiedConnection } from '../synproxy/proxied.ts'
 import type { ConnectionHelp } from './helper.ts'
 import type { SctpTrack } from './sctp.ts'
+import type { SequenceOffsets } from './sequence.ts'
 import type { TcpTrack } from './tcp.ts'
 import { type TupleKey, TupleNode, type TupleWords, tupleOf } from './tuple.ts'
 import { defaultZone, zoneIdOf } from './zone.ts'
@@ -77,6 +79,10 @@ export class TrackedConnection implements Connection {
   masqueradeDevice = 0
   /** Where a rule attached a helper. */
   help: ConnectionHelp | null = null
+  /** Null until the length of a segment was changed on the way, or a SYN proxy knows the numbers of both sides. */
+  sequence: SequenceOffsets | null = null
+  /** Where a SYN proxy opened it. */
+  proxied: ProxiedConnection | null = null
   /** The connection that announced this one; it may be over. */
   master: TrackedConnection | null = null
   /** Counts up; listings follow it. */

@@ -18,6 +18,7 @@ import type { Family } from '../../net/address.ts'
 import { netfilterChecksumOk } from '../../net/checksum.ts'
 import type { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
+import { ProxiedConnection } from '../synproxy/proxied.ts'
 import { connectionStatus, TrackedConnection, tickAt } from './connection.ts'
 import { ConnectionCounts } from './count.ts'
 import { Expectations } from './expectation.ts'
@@ -299,6 +300,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     const connection = TrackedConnection.begin(key, this.#nextSerial++, this.settings.hz, zone)
     if (this.#countsTraffic) connection.counters = { packets: [0, 0], bytes: [0, 0] }
     if (this.#labelUsers > 0) connection.labels = 0n
+    if (template?.isProxied) connection.proxied = new ProxiedConnection()
     if (expectation !== null) {
       connection.status |= connectionStatus.expected
       connection.master = expectation.master

@@ -5,7 +5,6 @@
  * Kernel: net/netfilter/nf_conntrack_helper.c, Linux 6.18.
  */
 import { isModelledHelper, type ModelledHelper } from '../../ext/helper-names.ts'
-import type { SequenceOffsets } from './sequence.ts'
 
 export interface HelperDefinition {
   readonly name: string
@@ -27,13 +26,11 @@ const helperNamed = (name: string): HelperDefinition => ({
   ...(isModelledHelper(name) ? policies[name] : { mostExpected: 0, expectSeconds: 0 }),
 })
 
-/** What a connection with a helper remembers (`struct nf_conn_help`, `struct nf_conn_seqadj`). */
+/** What a connection with a helper remembers (`struct nf_conn_help`). */
 export class ConnectionHelp {
   readonly helper: HelperDefinition
   /** For ftp: sequence numbers at which a line begins, the two latest of each direction. */
   readonly lineStarts: readonly [original: number[], reply: number[]] = [[], []]
-  /** Null until translation has changed the length of a segment. */
-  sequence: SequenceOffsets | null = null
 
   /** By the name that rules give it. */
   constructor(name: string) {

@@ -28,6 +28,12 @@ export class SequenceOffset {
     this.behind += difference
   }
 
+  /** All that comes is shifted by so much. Source: nf_ct_seqadj_init(). */
+  begin(difference: number): void {
+    this.before = difference
+    this.behind = difference
+  }
+
   /** What is to be added to a sequence number. Source: nf_ct_seq_offset(). */
   at(sequence: number): number {
     return isAfter(sequence, this.changedAt) ? this.behind : this.before
@@ -96,7 +102,8 @@ function shiftSelective(packet: Packet, at: number, other: SequenceOffset): bool
   return true
 }
 
-function replaceU32(packet: Packet, headerAt: number, offset: number, value: number): void {
+/** Writes a word of the segment at `headerAt`, and what becomes of its checksum. */
+export function replaceU32(packet: Packet, headerAt: number, offset: number, value: number): void {
   const { bytes } = packet
   let checksum = packet.u16(headerAt + 16)
   const after = value >>> 0

@@ -55,7 +55,7 @@ function readSegment(
     sequence,
     end: (sequence + length - headerLength + phantomBytes) | 0,
     acknowledgement,
-    acknowledgementShift: connection.help?.sequence?.[1 - at.direction]?.at(acknowledgement - 1) ?? 0,
+    acknowledgementShift: connection.sequence?.[1 - at.direction]?.at(acknowledgement - 1) ?? 0,
     window: packet.u16(headerOffset + 14),
   }
 }
@@ -104,7 +104,7 @@ export function trackTcp(
   let skipsWindow = false
   switch (newState) {
     case tcpState.invalid:
-      return 'invalid'
+      return isKeptAlive(connection, track, direction, segment) ? 'accept' : 'invalid'
     case tcpState.synSent:
       if (oldState < tcpState.timeWait) break
       if (mayReopen(track, direction)) return 'repeat'
@@ -203,6 +203,23 @@ function ignore(track: TcpTrack, direction: number, segment: Segment, state: num
   }
   return 'accept'
 }
+
+/**
+ * Whether a client keeps a connection alive that a SYN proxy is only about to open for it: the packet is part of it, so
+ * that the proxy asks the server once more.
+ */
+const isKeptAlive = (
+  { proxied }: TrackedConnection,
+  { state, lastDirection, ends }: TcpTrack,
+  direction: number,
+  { kind, sequence }: Segment,
+): boolean =>
+  proxied !== null &&
+  state === tcpState.synSent &&
+  kind === segmentKind.ack &&
+  direction === 0 &&
+  lastDirection === 0 &&
+  sequence === ((ends[0].end - 1) | 0)
 
 /** An ACK that answers a SYN in LAST_ACK (RFC 5961) must not pass for the last one. */
 const isChallengeAck = (track: TcpTrack, direction: number, kind: number, oldState: number): boolean =>

@@ -42,8 +42,13 @@ export class HelperRunner {
     step: { readonly nowNs: bigint; tell(text: string): void },
   ): string | null {
     const info = skb.conntrack as ConntrackInfo | null
-    const help = info?.connection?.help ?? null
-    if (info === null || help === null) return null
+    const connection = info?.connection ?? null
+    if (info === null || connection === null) return null
+    const { help } = connection
+    // What this packet changes holds for the ones behind it.
+    const offsets =
+      isBackByLo || !connection.has(connectionStatus.sequenceAdjust) ? null : connection.sequence
+    if (help === null && offsets === null) return null
     if (info.state === 'RELATED' && info.isReply) return null
     const { nowNs } = step
     const tell = (text: string): void => step.tell(text)
@@ -52,17 +57,13 @@ export class HelperRunner {
     const place = new TransportPlace()
     if (family === null || !locateTransport(place, bytes, family, networkOffset, endOffset)) return null
 
-    const connection = info.connection!
     const direction = info.isReply ? 1 : 0
-    // What this packet changes holds for the ones behind it.
-    const offsets = isBackByLo || !connection.has(connectionStatus.sequenceAdjust) ? null : help.sequence
     let isChanged = false
-    const at: HelpedPacket = {
+    const at: Omit<HelpedPacket, 'help'> = {
       packet,
       family,
       transportAt: place.offset,
       connection,
-      help,
       state: info.state,
       direction,
       conntrack: this.#conntrack,
@@ -78,7 +79,7 @@ export class HelperRunner {
         noteLength(connection, direction, packet.u32(place.offset + 4), difference)
       },
     }
-    const result = this.#ask(at)
+    const result = help === null ? passed : this.#ask({ ...at, help })
     if (result.kind === 'drop') return result.why
     if (offsets === null) return null
     if (!shiftSequence(packet, place.offset, offsets, direction)) return 'its TCP options are broken'
@@ -114,9 +115,8 @@ function noteLength(
 ): void {
   if (difference === 0) return
   connection.status |= connectionStatus.sequenceAdjust
-  const help = connection.help!
-  help.sequence ??= [new SequenceOffset(), new SequenceOffset()]
-  help.sequence[direction].change(sequence, difference)
+  connection.sequence ??= [new SequenceOffset(), new SequenceOffset()]
+  connection.sequence[direction].change(sequence, difference)
 }
 
 function describeExpectation({ helper, tuple }: Expectation, word: string): string {

@@ -98,6 +98,7 @@ describe('the packet', () => {
     expect(template!.template).toEqual({
       zone: { id: 7, direction: 'both' },
       isZoneOfMark: false,
+      isProxied: false,
       helper: null,
     })
     expect(meet(first, '--notrack').skb).toMatchObject({

@@ -15,10 +15,11 @@ import { flag, text, value } from '../../lang/options.ts'
 import type { Rule } from '../../lang/rule.ts'
 import { didYouMean } from '../../lang/suggest.ts'
 import type { RulePlace, Seen } from '../../lang/syntax.ts'
-import { addressOf, type Family } from '../../net/address.ts'
-import type { Connection, Tuple, Zone } from '../context.ts'
+import type { Family } from '../../net/address.ts'
+import type { Connection, Zone } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 import { hasHelper, isModelledHelper, kernelHelpers, modelledHelpers } from '../helper-names.ts'
+import { templateConnection } from '../template.ts'
 import { requireTable } from './_tables.ts'
 
 export interface TrackingWish {
@@ -226,31 +227,9 @@ const helperGap = (helper: string): Refusal => ({
   help: `helpers that are known: ${modelledHelpers.join(', ')}`,
 })
 
-/** Source: IPS_CONFIRMED and IPS_TEMPLATE of include/uapi/linux/netfilter/nf_conntrack_common.h. */
-const templateStatus = (1 << 3) | (1 << 11)
-
-function templateOf({ zone: itsZone, isZoneOfMark, helper }: TrackingWish, family: Family): Connection {
-  const nowhere = addressOf(family, family === 'ipv4' ? [0] : [0, 0, 0, 0])
-  const empty: Tuple = {
-    source: nowhere,
-    destination: nowhere,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-  }
-  return {
-    original: empty,
-    reply: empty,
-    status: templateStatus,
-    mark: 0,
-    zone: itsZone,
-    helper: helper === '' ? null : helper,
-    master: null,
-    counters: null,
-    labels: null,
-    template: { zone: itsZone, isZoneOfMark, helper: helper === '' ? null : helper },
-    timeoutSeconds: () => 0,
-  }
+function templateOf({ zone, isZoneOfMark, helper }: TrackingWish, family: Family): Connection {
+  const itsHelper = helper === '' ? null : helper
+  return templateConnection({ zone, isZoneOfMark, helper: itsHelper, isProxied: false }, family)
 }
 
 function tell({ template }: Connection): string {

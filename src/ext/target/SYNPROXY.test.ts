@@ -1,7 +1,3 @@
-import { expect, it } from 'vitest'
-import { rulesOf } from '../../engine/_testing/journey-case.ts'
-import { Host } from '../../engine/host.ts'
-import { actingHost } from '../_testing/compare-acts.ts'
 import { describeTarget } from '../_testing/describe-target.ts'
 import { SYNPROXY } from './SYNPROXY.ts'
 
@@ -20,8 +16,3 @@ describeTarget(SYNPROXY, {
   },
 })
 describeTarget(SYNPROXY, { family: 'ipv6', hook: 'FORWARD', rule: '-p tcp', text: { '--ecn': '--ecn' } })
-
-it('is not run', () => {
-  const refusals = new Host(actingHost).load(rulesOf('*filter\n-A INPUT -p tcp -j SYNPROXY\nCOMMIT', 'ipv4'))
-  expect(refusals.map(({ code }) => code)).toEqual(['rule/cannot-run'])
-})

@@ -4,30 +4,21 @@
  * Kernel: net/netfilter/nf_synproxy_core.c, net/ipv4/netfilter/ipt_SYNPROXY.c, Linux 6.18. Syntax: iptables
  * extensions/libxt_SYNPROXY.c, 1.8.9.
  *
- * It is read, checked and printed. What it sends carries cookies of the kernel's secrets, and it is not run here.
+ * What it sends, and what it translates afterwards, is the host's doing: see engine/synproxy/.
  */
 import { flag, uint32 } from '../../lang/options.ts'
 import { ipProtocol } from '../../net/protocol.ts'
+import type { ServerOffer } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
 import { requireHooks } from '../match/_hooks.ts'
 import { requireProtocol } from '../match/_transport.ts'
 
-/** What the server speaks, as the proxy announces it in its place. */
-export interface SynProxy {
-  readonly sackPermitted: boolean
-  readonly timestamps: boolean
-  /** 0 to 255; null for none. */
-  readonly windowScale: number | null
-  /** 0 to 65535; null for none. */
-  readonly mss: number | null
-  readonly ecn: boolean
-}
-
-export const SYNPROXY = defineTarget<SynProxy>()({
+export const SYNPROXY = defineTarget<ServerOffer>()({
   name: 'SYNPROXY',
   families: bothFamilies,
   needsConntrack: true,
-  cannotRun: 'what it sends depends on secrets of the kernel',
+  stateful: true,
+  proxiesSyn: true,
   doc: 'Answer a SYN in place of the server.',
   options: {
     'sack-perm': flag({ doc: 'the server knows selective acknowledgements' }),
@@ -60,10 +51,10 @@ export const SYNPROXY = defineTarget<SynProxy>()({
     requireHooks(['INPUT', 'FORWARD'], place, 'it stands between a client and a server', 'target') ??
     requireProtocol(ipProtocol.tcp, rule, 'target'),
 
-  act: () => ({ kind: 'drop' }),
+  act: (data, _skb, context) => ({ kind: context.proxySyn(data) ? 'drop' : 'continue' }),
 })
 
-const words = ({ sackPermitted, timestamps, windowScale, mss, ecn }: SynProxy): string[] => [
+const words = ({ sackPermitted, timestamps, windowScale, mss, ecn }: ServerOffer): string[] => [
   ...(sackPermitted ? ['sack-perm'] : []),
   ...(timestamps ? ['timestamp'] : []),
   ...(windowScale === null ? [] : [`wscale ${windowScale}`]),

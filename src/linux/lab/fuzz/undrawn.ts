@@ -13,6 +13,6 @@ export const undrawnTargets: Readonly<Record<string, string>> = {
   LED: 'this kernel refuses it',
   SECMARK: 'this kernel refuses it without SELinux',
   SET: 'no case makes sets, and a rule that names one that is not there is refused',
-  SYNPROXY: 'it is not run',
+  SYNPROXY: 'its cookies are each host’s own; its own test holds it to the kernel',
   TEE: 'nothing tells the copy that the kernel sends from the packet; its own test holds it to the kernel',
 }
