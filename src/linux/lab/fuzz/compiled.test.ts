@@ -66,6 +66,14 @@ function furnishedRules(random: Random, draft: RulesDraft): RulesDraft {
     [rarely(`-j SET --del-set ${set} dst`)],
     [rarely(`-j TEE --gateway ${near}`)],
   ]
+  const proxy: RuleDraft = {
+    clauses: ['-p tcp', '-m limit --limit 1/second'],
+    target: '-j SYNPROXY --mss 1400',
+  }
+  const furnish = (chain: string): RuleDraft[] => [
+    ...random.some(groups, 1, 4).flat(),
+    ...(chain === 'INPUT' || chain === 'FORWARD' ? [proxy] : []),
+  ]
   return {
     ...draft,
     tables: draft.tables.map((table) => ({
@@ -74,7 +82,7 @@ function furnishedRules(random: Random, draft: RulesDraft): RulesDraft {
         ...chain,
         rules:
           table.name === 'filter' && random.chance(0.2)
-            ? [...random.some(groups, 1, 4).flat(), ...chain.rules]
+            ? [...furnish(chain.name), ...chain.rules]
             : chain.rules,
       })),
     })),
@@ -157,10 +165,7 @@ const taste = { avoidsNftDifferences: false }
 
 const namesIn = (text: string): string[] => [...text.matchAll(/ -[mj] [\w-]+/g)].map(([word]) => word)
 
-const wanted = [
-  ...matches.map(({ name }) => ` -m ${name}`),
-  ...targets.filter(({ cannotRun }) => cannotRun === undefined).map(({ name }) => ` -j ${name}`),
-]
+const wanted = [...matches.map(({ name }) => ` -m ${name}`), ...targets.map(({ name }) => ` -j ${name}`)]
 
 /** They are refused by the kernel. */
 const refused = [' -m ipvs', ' -j CLUSTERIP', ' -j LED', ' -j SECMARK']
