@@ -1,15 +1,18 @@
 /** `postern explain`: what a diagnostic means, with an example and the way out. */
-import { type CatalogueEntry, catalogue, entryOf, shown } from '../ext/catalogue/index.ts'
+import { catalogue, type ExplainedCode, entryOf, shown } from '../ext/catalogue/index.ts'
+import { guardCatalogue } from '../guard/config/catalogue.ts'
 import { fold } from '../lang/display.ts'
 import { nearest } from '../lang/suggest.ts'
 import type { Command } from './command.ts'
 import { exit, UsageError } from './environment.ts'
 
+const everything: readonly ExplainedCode[] = [...catalogue, ...guardCatalogue]
+
 export const explain: Command = {
   name: 'explain',
   summary: 'say what the code of a diagnostic means',
   description:
-    'Explains diagnostics of postern check by their codes: what is meant, an example, and the same mended. Without a ' +
+    'Explains diagnostics of postern check and postern guard by their codes: what is meant, an example, and the same mended. Without a ' +
     'code, lists them all.',
   arguments: [{ name: '[code...]', doc: 'as it stands in brackets behind error or warning' }],
   options: [],
@@ -22,7 +25,7 @@ export const explain: Command = {
     const columns = Math.min(environment.columns, 100)
     environment.stdout(
       codes.length === 0
-        ? catalogue.map(({ code, severity }) => `${severity.padEnd(7)}  ${code}\n`).join('')
+        ? everything.map(({ code, severity }) => `${severity.padEnd(7)}  ${code}\n`).join('')
         : codes.map((code) => explained(code, columns)).join('\n'),
     )
     return exit.ok
@@ -30,11 +33,11 @@ export const explain: Command = {
 }
 
 function explained(code: string, columns: number): string {
-  const entry = entryOf(code)
+  const entry = guardCatalogue.find((each) => each.code === code) ?? entryOf(code)
   if (entry !== null) return printEntry(code, entry, columns)
   const near = nearest(
     code,
-    catalogue.map((each) => each.code),
+    everything.map((each) => each.code),
   )
   throw new UsageError(
     `there is no diagnostic "${code}"`,
@@ -44,7 +47,7 @@ function explained(code: string, columns: number): string {
 
 function printEntry(
   code: string,
-  { severity, means, wrong, mended }: CatalogueEntry,
+  { severity, means, wrong, mended, file }: ExplainedCode,
   columns: number,
 ): string {
   const block = (text: string) => shown(text).replace(/^/gm, '    ')
@@ -52,10 +55,9 @@ function printEntry(
     `${severity}[${code}]`,
     ...fold(means, '  ', columns),
     '',
-    '  for example (« » mark the place):',
-    block(wrong),
-    '  mended:',
-    block(mended),
-    '',
+    ...(wrong === undefined
+      ? []
+      : [`  for example${file === undefined ? '' : ` in ${file}`} (« » mark the place):`, block(wrong)]),
+    ...(mended === undefined ? [] : ['  mended:', block(mended), '']),
   ].join('\n')
 }

@@ -1,6 +1,7 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
 
 import { catalogueText } from '../ext/catalogue/index.ts'
+import { guardCatalogue } from '../guard/config/catalogue.ts'
 import { posternJsonSchema } from '../guard/config/yaml/schema.ts'
 import { rulesJsonSchema } from '../lang/json.ts'
 import { scenarioJsonSchema } from '../scenario/schema.ts'
@@ -10,6 +11,13 @@ import { manualPages } from './manual.ts'
 
 /** Only its words are asked for. */
 const help = helpCommand({ names: [], print: () => '' })
+
+const guardChapter = {
+  title: 'The guard',
+  intro:
+    "What `postern guard` says of fail2ban's files and of `postern.yaml`. Examples without a file stand in jail.local.",
+  entries: guardCatalogue,
+}
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -21,7 +29,7 @@ export async function generatedFiles(): Promise<GeneratedFile[]> {
   return [
     { path: 'docs/scenario.schema.json', text: `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n` },
     { path: 'docs/postern.schema.json', text: `${JSON.stringify(posternJsonSchema(), null, 2)}\n` },
-    { path: 'docs/diagnostics.md', text: catalogueText() },
+    { path: 'docs/diagnostics.md', text: catalogueText([guardChapter]) },
     { path: 'docs/rules.schema.json', text: `${JSON.stringify(rulesJsonSchema(), null, 2)}\n` },
     ...manualPages([...(await loadCommands()), help]).map(({ fileName, text }) => ({
       path: `man/${fileName}`,

@@ -19,6 +19,15 @@ export interface CatalogueEntry {
   readonly family?: Family
 }
 
+/** What can be explained of any room's diagnostics: of some, no example can stand alone. */
+export interface ExplainedCode extends Pick<CatalogueEntry, 'code' | 'severity' | 'means'> {
+  readonly wrong?: string
+  readonly mended?: string
+  readonly family?: Family
+  /** The file that the example stands in, where that matters. */
+  readonly file?: string
+}
+
 /** The whole text of an example, and the place that is marked; offsets of the text without the marks. */
 export function textOfExample(example: string): {
   readonly text: string
