@@ -3,6 +3,7 @@
  * the command that is called is loaded.
  */
 import { programs } from '../lang/program/programs.ts'
+import { recipeNames } from '../recipe/names.ts'
 import type { Command } from './command.ts'
 
 export interface CommandEntry {
@@ -124,6 +125,12 @@ export const commands: readonly CommandEntry[] = [
     arguments: ['<log>', '<filter>', '[ignoreregex]'],
     load: async () => (await import('./guard-test.ts')).guardTest,
   },
+  ...recipeNames.map(({ name, summary }) => ({
+    name: `recipe ${name}`,
+    summary,
+    arguments: [],
+    load: async () => (await import('./recipe.ts')).commandOfRecipe(name),
+  })),
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
@@ -136,6 +143,7 @@ export const commands: readonly CommandEntry[] = [
 export const groups: readonly { readonly name: string; readonly summary: string }[] = [
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
   { name: 'jail', summary: 'the jails of the running guard' },
+  { name: 'recipe', summary: 'rules for what people want: knocking, pinholes, port forwarding ...' },
 ]
 
 /** All of them, loaded. */
