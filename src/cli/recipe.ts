@@ -36,7 +36,7 @@ const commonOptions: readonly OptionRow[] = [
   },
   { flags: '--scenario', doc: 'print the scenario that proves what it promises, for postern test' },
   {
-    flags: '--to <form>',
+    flags: '--as <form>',
     doc: 'a script that can be run again (default), or the rules alone as save text',
     choices: ['script', 'save'],
   },
@@ -87,14 +87,14 @@ async function runRecipe(
   options: OptionValues,
   environment: Environment,
 ): Promise<number> {
-  const { into, remove, scenario, to, json, ipv4, ipv6, ...given } = options
+  const { into, remove, scenario, as: form, json, ipv4, ipv6, ...given } = options
   const family =
     typeof into === 'string' || ipv4 === true || ipv6 === true
       ? familyFor(String(into ?? ''), options)
       : 'ipv4'
   const prepared = prepareOrSay(recipe, camelToWords(given), family)
   if (typeof into === 'string') return mergeInto(into, prepared, options, environment)
-  environment.stdout(textOf(prepared, { remove, scenario, to, json }))
+  environment.stdout(textOf(prepared, { remove, scenario, as: form, json }))
   return exit.ok
 }
 
@@ -120,13 +120,13 @@ const camelToWords = (given: OptionValues): OptionValues =>
     ]),
   )
 
-function textOf(prepared: Prepared, { remove, scenario, to, json }: OptionValues): string {
+function textOf(prepared: Prepared, { remove, scenario, as: form, json }: OptionValues): string {
   const { plan } = prepared
   const proof = scenarioOf(prepared, commandText(prepared))
   if (json === true) return `${JSON.stringify({ ...plan, save: planText(plan), scenario: proof })}\n`
   if (scenario === true) return proof
   if (remove === true) return removeScript(plan)
-  return to === 'save' ? planText(plan) : insertScript(plan)
+  return form === 'save' ? planText(plan) : insertScript(plan)
 }
 
 const commandText = ({ plan }: Prepared): string =>

@@ -21,7 +21,7 @@ import {
 import { inFamily, type PlannedChain } from './plan.ts'
 import { defineRecipe } from './recipe.ts'
 import type { Story, StoryStep } from './story.ts'
-import { conditionOf, fromDevice, isNew, refusal } from './words.ts'
+import { conditionOf, fromDevice, isNew, refusal, toService } from './words.ts'
 
 export const knockRecipe = defineRecipe({
   name: 'knock',
@@ -82,7 +82,7 @@ export const knockRecipe = defineRecipe({
           rules: [
             `${conditionOf(open, family)} -m recent --rcheck --seconds ${stay} --name ${list('open')} -j ACCEPT`,
             `-j ${chain}-0`,
-            `${conditionOf(open, family)} ${refusal(refuse, open.protocol, family)}`,
+            `${toService(open)} ${refusal(refuse, open.protocol, family)}`,
           ],
         },
         { table: 'filter', name: `${chain}-0`, rules: [...asked.toReversed(), took(1)] },

@@ -130,13 +130,15 @@ describe.skipIf(lack !== null)(`scripts on a kernel (${lack ?? 'in a namespace'}
     'nft',
   ])('%s: the script twice is the script once; taken out, nothing is left', (backend) => {
     const text = (['ipv4', 'ipv6'] as const).flatMap((family) =>
-      samples.map((line) => {
-        const { plan } = prepareWords(line, family)
-        const program = family === 'ipv4' ? 'iptables' : 'ip6tables'
-        const save = `for t in raw nat filter; do ${program}-${backend}-save -t $t | grep -v '^#' | sed 's/\\[.*\\]/[0:0]/'; done`
-        const real = (script: string) =>
-          script.replaceAll(/\b(ip6?tables)(-restore)?\b(?! for)/g, `$1-${backend}$2`)
-        return `(unshare -n sh -s) <<'OUTER'
+      samples
+        .filter((_, at) => (at % 3 === 0) === (backend === 'nft'))
+        .map((line) => {
+          const { plan } = prepareWords(line, family)
+          const program = family === 'ipv4' ? 'iptables' : 'ip6tables'
+          const save = `for t in raw nat filter; do ${program}-${backend}-save -t $t | grep -v '^#' | sed 's/\\[.*\\]/[0:0]/'; done`
+          const real = (script: string) =>
+            script.replaceAll(/\b(ip6?tables)(-restore)?\b(?! for)/g, `$1-${backend}$2`)
+          return `(unshare -n sh -s) <<'OUTER'
 b=$(${save})
 (
 ${real(insertScript(plan))}) || echo "${line}: first failed"
@@ -149,7 +151,7 @@ ${real(removeScript(plan))}
 [ "$(${save} | grep -v '^[*:].*ACCEPT\\|COMMIT\\|^[*]')" = "" ] || { echo "${line}: left behind:"; ${save}; }
 OUTER
 `
-      }),
+        }),
     )
     const { stdout, stderr } = spawnSync('bash', ['-s'], { input: text.join(''), encoding: 'utf8' })
     expect(stdout).toBe('')

@@ -305,7 +305,7 @@ export function readParameters<Table extends ParameterTable>(
         problems.push({
           parameter: name,
           message: `--${name} is missing: at least ${least}`,
-          help: parameter.doc,
+          help: `--${name} <${parameter.metavar}>: ${parameter.doc}`,
         })
       }
       values[name] = texts.map(read)
