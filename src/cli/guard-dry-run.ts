@@ -1,7 +1,4 @@
 /** `postern guard dry-run`: whom a jail would have banned, by logs of old. */
-
-import { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { DryRun, localSeconds } from '../daemon/guard/index.ts'
 import type { Ban } from '../guard/ban.ts'
 import { decoderOf } from '../linux/follow/index.ts'
@@ -10,6 +7,7 @@ import { type Command, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { readGuardFiles } from './guard-files.ts'
 import { etcOption, jailsToRun } from './guard-jails.ts'
+import { logBlocks } from './log-blocks.ts'
 import { progressOf } from './progress.ts'
 import { cutToColumns, table } from './style.ts'
 
@@ -45,12 +43,12 @@ async function runDry(
   if (named.length !== 1) throw new UsageError('say which jail: --jail NAME')
   const file = typeof options.config === 'string' ? options.config : undefined
   const [settings] = jailsToRun(await readGuardFiles(file, options, environment), environment)
-  const decode = decoderOf(settings!.logEncoding) ?? ((bytes: Buffer) => bytes.toString('utf8'))
+  const decode = decoderOf(settings!.logEncoding) ?? undefined
   const dry = new DryRun(settings!, { zone: machineZone, nowMs: environment.nowMs() })
   const progress = progressOf(environment)
   for (const path of paths) {
-    for await (const lines of linesOf(path, decode, environment)) {
-      dry.read(lines)
+    for await (const block of logBlocks(path, environment, decode)) {
+      dry.read(block)
       progress.show(() => {
         const { lines: count, failures, bans } = dry.result()
         return `${path}: ${count} lines, ${failures} failures, ${bans.length} bans`
@@ -65,28 +63,6 @@ async function runDry(
   } else environment.stdout(report(settings!.name, { lines, failures, bans }, environment.columns))
   return exit.ok
 }
-
-async function* linesOf(
-  path: string,
-  decode: (bytes: Buffer) => string,
-  environment: Environment,
-): AsyncIterable<string[]> {
-  const chunks = environment.readChunks(path)
-  const source = path.endsWith('.gz') ? Readable.from(chunks).pipe(createGunzip()) : chunks
-  let rest = Buffer.alloc(0)
-  for await (const chunk of source as AsyncIterable<Uint8Array>) {
-    const bytes = Buffer.concat([rest, chunk])
-    const end = bytes.lastIndexOf(0x0a) + 1
-    rest = bytes.subarray(end)
-    if (end > 0)
-      yield decode(bytes.subarray(0, end - 1))
-        .split('\n')
-        .map(withoutReturn)
-  }
-  if (rest.length > 0) yield [withoutReturn(decode(rest))]
-}
-
-const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line)
 
 function report(
   jail: string,

@@ -1,10 +1,10 @@
 /** `postern guard test`: what a filter finds in a log. */
 import { existsSync } from 'node:fs'
-import { createFilter, type Filter, type LineResult } from '../guard/filter/index.ts'
+import { createFilter, everyLine, type Filter, type LineResult } from '../guard/filter/index.ts'
 import { type Command, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { filterOf, localZone } from './guard-filter.ts'
-import { logLines } from './log-lines.ts'
+import { logBlocks, textBlock } from './log-blocks.ts'
 import { progressOf } from './progress.ts'
 import { explainLine } from './report/guard-line.ts'
 import { outputOf } from './report/guard-output.ts'
@@ -110,27 +110,30 @@ async function runLines(
   const started = environment.nowMs()
   const isFile = log === '-' || existsSync(log)
   if (!isFile && !/\s/.test(log)) throw new UsageError(`${log}: no such file`)
-  const chunks: AsyncIterable<readonly string[]> | readonly (readonly string[])[] = isFile
-    ? logLines(log, environment)
-    : [log.split('\n')]
-  for await (const lines of chunks) {
-    for (let at = 0; at < lines.length; at += linesPerLook) {
-      environment.signal.throwIfAborted()
-      const nowMs = environment.nowMs()
-      for (const line of lines.slice(at, at + linesPerLook)) {
-        // comments and empty lines are none of a log's
-        if (line.startsWith('#') || line.trim() === '') continue
-        const result = filter.explain(line, { nowMs })
-        tally.add(line, result)
-        show?.(line, result, filter)
-      }
-      progress.show(() => `${tally.lines} lines, ${tally.matched} matched`)
+  const blocks = isFile ? logBlocks(log, environment) : [textBlock(log)]
+  for await (const block of blocks) {
+    const nowMs = environment.nowMs()
+    const source =
+      show === null && canPass(filter) ? filter.sift(block, nowMs, tally.passer(block)) : everyLine(block)
+    let count = 0
+    for (let line = source.next(); line !== null; line = source.next()) {
+      if (++count % linesPerLook === 0) environment.signal.throwIfAborted()
+      // comments and empty lines are none of a log's
+      if (line.startsWith('#') || line.trim() === '') continue
+      const result = filter.explain(line, { nowMs })
+      tally.add(line, result)
+      show?.(line, result, filter)
     }
+    environment.signal.throwIfAborted()
+    progress.show(() => `${tally.lines} lines, ${tally.matched} matched`)
   }
   progress.clear()
   tally.seconds = (environment.nowMs() - started) / 1000
   return tally
 }
+
+/** Lines that are passed over are not asked whether they are to be ignored. */
+const canPass = ({ definition }: Filter): boolean => definition.ignoreregex.length === 0
 
 type Show = (line: string, result: LineResult, filter: Filter) => void
 

@@ -1,5 +1,5 @@
 /** What a filter found in a whole log: counts, and some of the lines. */
-import type { Filter, LineResult } from '../../guard/filter/index.ts'
+import type { Filter, LineBlock, LineResult, PassedLine } from '../../guard/filter/index.ts'
 import type { OptionValues } from '../command.ts'
 import type { Environment } from '../environment.ts'
 import { cutToColumns, palette, table } from '../style.ts'
@@ -60,6 +60,16 @@ export class FilterTally {
     this.#forget(this.missedLines)
     this.#forget(this.matchedLines)
     this.#forget(this.ignoredLines)
+  }
+
+  /** Counts lines of a block that were passed over: nothing but the prefix can match them. */
+  passer({ textOf }: LineBlock): PassedLine {
+    return (start, dateEnd, end) => {
+      this.lines++
+      this.missed++
+      if (this.filter.prefixMatches(textOf(dateEnd, end))) this.prefixHits++
+      if (this.keepAll || this.missedLines.length < keptLines) this.missedLines.push(textOf(start, end))
+    }
   }
 
   /** Whether all lines of each kind are kept, for those who print them. */

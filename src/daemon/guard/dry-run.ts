@@ -3,7 +3,8 @@
 import type { Ban } from '../../guard/ban.ts'
 import type { Zone } from '../../guard/dates/zone.ts'
 import { AllowList, JailDecider, MemoryHistory } from '../../guard/decide/index.ts'
-import { createFilter } from '../../guard/filter/index.ts'
+import type { Failure } from '../../guard/failure.ts'
+import { createFilter, type LineBlock } from '../../guard/filter/index.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
 
 export interface DryRunResult {
@@ -34,17 +35,21 @@ export class DryRun {
     })
   }
 
-  read(lines: readonly string[]): void {
-    this.#lines += lines.length
-    for (const line of lines) {
-      for (const failure of this.#filter.process(line, { nowMs: this.#nowMs })) {
-        this.#failures++
-        this.#clockMs = Math.max(this.#clockMs, failure.timeMs)
-        this.#decider.tick(this.#clockMs)
-        const decision = this.#decider.failure(failure, this.#clockMs)
-        if (decision.kind === 'banned') this.#bans.push(decision.ban)
-      }
+  /** Lines that follow those read before. */
+  read(block: LineBlock): void {
+    const source = this.#filter.sift(block, this.#nowMs, () => this.#lines++)
+    for (let line = source.next(); line !== null; line = source.next()) {
+      this.#lines++
+      for (const failure of this.#filter.process(line, { nowMs: this.#nowMs })) this.#count(failure)
     }
+  }
+
+  #count(failure: Failure): void {
+    this.#failures++
+    this.#clockMs = Math.max(this.#clockMs, failure.timeMs)
+    this.#decider.tick(this.#clockMs)
+    const decision = this.#decider.failure(failure, this.#clockMs)
+    if (decision.kind === 'banned') this.#bans.push(decision.ban)
   }
 
   result(): DryRunResult {

@@ -15,6 +15,7 @@ import { utc } from '../../guard/dates/zone.ts'
 import { AllowList } from '../../guard/decide/index.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
 import { runProgram } from '../../linux/bans/index.ts'
+import { lineBlock } from '../../linux/follow/index.ts'
 import { GuardStore } from '../../linux/store/index.ts'
 import { ask, listen } from './control.ts'
 import { DryRun } from './dry-run.ts'
@@ -369,13 +370,9 @@ describe('the socket', () => {
 it('a dry run says who would have been banned, and when', () => {
   const run = new DryRun(jail(), { zone: utc, nowMs })
   const line = (time: string, address: string) => `2025-03-01 ${time} sshd: Failed for root from ${address}`
-  run.read([line('10:00:00', '192.0.2.1'), line('10:00:01', '192.0.2.1'), line('10:00:02', '192.0.2.2')])
-  run.read([
-    line('10:00:03', '192.0.2.1'),
-    line('10:00:30', '192.0.2.1'),
-    'nothing',
-    line('12:00:00', '192.0.2.1'),
-  ])
+  const read = (...lines: string[]) => run.read(lineBlock(Buffer.from(lines.join('\n')), 'utf8'))
+  read(line('10:00:00', '192.0.2.1'), line('10:00:01', '192.0.2.1'), line('10:00:02', '192.0.2.2'))
+  read(line('10:00:03', '192.0.2.1'), line('10:00:30', '192.0.2.1'), 'nothing', line('12:00:00', '192.0.2.1'))
   const { lines, failures, bans } = run.result()
   expect([lines, failures]).toEqual([7, 6])
   expect(bans.map(({ id, startMs }) => [id, new Date(startMs).toISOString()])).toEqual([

@@ -25,6 +25,7 @@ import { beginOf } from './begin.ts'
 import { localSeconds } from './guard-log.ts'
 import { IgnoreCheck } from './ignore-check.ts'
 import { type JailTagContext, jailTag, nameByResolver } from './jail-tags.ts'
+import { batchSource, listSource, type TimedSource } from './line-source.ts'
 import type { Services } from './services.ts'
 
 /** Failed batches in a row after which a jail gives up. */
@@ -223,10 +224,7 @@ export class JailRunner {
       try {
         const batch = this.#follower.poll(this.#services.now())
         if (batch === null) return
-        await this.#take(
-          batch.lines.map((text) => ({ text })),
-          batch.catchingUp,
-        )
+        await this.#take(batchSource(batch, this.#filter, this.#services.now()), batch.catchingUp)
         this.#errors = 0
       } catch (error) {
         if (this.#fail(error as Error)) return
@@ -247,17 +245,14 @@ export class JailRunner {
   }
 
   /** A line may take a hundred milliseconds, if somebody made it to: others get their turn between lines. */
-  async #take(
-    lines: readonly { readonly text: string; readonly timeMs?: number }[],
-    catchingUp: boolean,
-    cursor = this.#cursor,
-  ): Promise<void> {
+  async #take(source: TimedSource, catchingUp: boolean, cursor = this.#cursor): Promise<void> {
     const failures: Failure[] = []
     let startedMs = Date.now()
-    for (const [at, { text, timeMs }] of lines.entries()) {
-      const found = this.#failures(text, catchingUp, timeMs)
+    let count = 0
+    for (let line = source.next(); line !== null; line = source.next()) {
+      const found = this.#failures(line, catchingUp, source.timeMs)
       if (found.length > 0) failures.push(...found)
-      if (at % turnLines !== 0 || Date.now() - startedMs < turnMs) continue
+      if (++count % turnLines !== 0 || Date.now() - startedMs < turnMs) continue
       await nextTurn()
       startedMs = Date.now()
     }
@@ -478,7 +473,7 @@ export class JailRunner {
   async #takeJournal(lines: readonly JournalLine[], cursor: string): Promise<void> {
     try {
       // The journal's own times are right: nothing in it is odd for being late.
-      await this.#take(lines, true, cursor)
+      await this.#take(listSource(lines), true, cursor)
       this.#errors = 0
     } catch (error) {
       if (this.#fail(error as Error)) this.#journal?.stop()

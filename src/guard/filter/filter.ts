@@ -101,21 +101,20 @@ class RunningFilter implements Filter {
   }
 
   sift(block: LineBlock, nowMs: number, pass?: PassedLine): LineSource {
-    const { textOf } = block
     if (this.#search === null || this.#gate === null) return everyLine(block)
     return new Sift(block, nowMs, {
       search: this.#search,
       gate: this.#gate,
       dates: this.#dates,
       ready: this.#ready,
-      pass:
-        pass &&
-        ((start, end, dateLength) => {
-          const text = textOf(start + dateLength, end).slice(0, longestLine - dateLength)
-          this.#budget.steps = lineBudget
-          pass(start, end, this.#prefix?.regex.test(`${text}\n`) ?? null)
-        }),
+      pass,
     })
+  }
+
+  prefixMatches(text: string): boolean | null {
+    if (this.#prefix === null) return null
+    this.#budget.steps = lineBudget
+    return this.#prefix.regex.test(`${text.slice(0, longestLine)}\n`)
   }
 
   process(whole: string, context: LineContext): Failure[] {

@@ -9,7 +9,7 @@ import { reachBytes } from '../dates/fast.ts'
 import type { Gate } from './gate.ts'
 import type { LineDates } from './line-date.ts'
 import { LiteralSearch, leastLength } from './literal-search.ts'
-import type { LineBlock, LineSource } from './types.ts'
+import type { LineBlock, LineSource, PassedLine } from './types.ts'
 
 /** What is known of the line that was just given out, so that nobody has to find it out again. */
 export interface ReadyLine {
@@ -26,7 +26,7 @@ interface Parts {
   readonly gate: Gate
   readonly dates: LineDates
   readonly ready: ReadyLine
-  readonly pass: ((start: number, end: number, dateLength: number) => void) | undefined
+  readonly pass: PassedLine | undefined
 }
 
 const newline = 0x0a
@@ -62,7 +62,7 @@ export class Sift implements LineSource {
         return this.#give(start, lineEnd, dateLength)
       }
       dates.passPeeked(nowMs)
-      if (pass !== undefined) pass(start, lineEnd, dateLength)
+      if (pass !== undefined) pass(start, start + dateLength, lineEnd)
       start = lineEnd + 1
     }
     this.#start = end

@@ -78,8 +78,8 @@ export interface LineSource {
   next(): string | null
 }
 
-/** Is told of a line in which no expression can find anything: where it begins and ends, whether the prefix matched. */
-export type PassedLine = (start: number, end: number, prefixMatched: boolean | null) => void
+/** Is told of a line in which no expression can find anything: where it begins, where its date ends, and where it ends. */
+export type PassedLine = (start: number, dateEnd: number, end: number) => void
 
 /** A filter at work. It remembers: learned dates, lines of connections, lines that a longer expression may still need. */
 export interface Filter {
@@ -95,6 +95,8 @@ export interface Filter {
    * is asked for. All others count as if they had been. That an `ignoreregex` matches one of these is not noticed.
    */
   sift(block: LineBlock, nowMs: number, pass?: PassedLine): LineSource
+  /** Whether the prefix expression matches a line's text after its date; null where there is none. */
+  prefixMatches(text: string): boolean | null
   /** The failures that a line (without its line end) tells of: almost always none or one. */
   process(line: string, context: LineContext): Failure[]
   /** The same with everything that was found on the way; slower. */

@@ -7,15 +7,19 @@
  * and returns.
  */
 import { statSync } from 'node:fs'
+import type { LineBlock } from '../../guard/filter/index.ts'
 import { isGone, openCompressed, openFile } from './content.ts'
+import type { Decode, ReadLines } from './lines.ts'
 import { type Content, continues, type FilePosition } from './position.ts'
 import { type Sibling, siblingsOf } from './siblings.ts'
-import { type Decode, Source } from './source.ts'
+import { Source } from './source.ts'
 
 /** Lines that follow each other in one file, and where reading stands after them. */
 export interface Batch {
   readonly path: string
   readonly lines: readonly string[]
+  /** The same as bytes; null where the encoding does not let lines be told apart. */
+  readonly block: LineBlock | null
   /** All positions of this path, to be saved with what the lines led to. */
   readonly positions: readonly FilePosition[]
   /** The lines were there before following began: they may be old. */
@@ -92,7 +96,7 @@ export class FileFollower {
       if (source.offset !== offset) return this.#batch(lines)
       if (retiredMs === null || nowMs < retiredMs + lateMs) continue
       const rest = this.#close(source)
-      if (rest.length > 0) return this.#batch(rest)
+      if (!rest.isEmpty) return this.#batch(rest)
     }
     this.#caughtUp = true
     return null
@@ -102,11 +106,19 @@ export class FileFollower {
     for (const { content } of this.#sources.splice(0)) content.close()
   }
 
-  #batch(lines: readonly string[]): Batch {
+  #batch(read: ReadLines): Batch {
     const catchingUp = !this.#caughtUp
     const current = this.#sources.at(-1)
     if (current?.retiredMs === null && this.#oldEnd <= current.offset) this.#caughtUp = true
-    return { path: this.path, lines, positions: this.positions(), catchingUp }
+    return {
+      path: this.path,
+      get lines() {
+        return read.lines
+      },
+      block: read.block,
+      positions: this.positions(),
+      catchingUp,
+    }
   }
 
   /** Takes up where the positions say, or at the head or tail of what is there. */
@@ -216,7 +228,7 @@ export class FileFollower {
   }
 
   /** Lets go of a file that was left behind; returns the line without an end that stood at its own end. */
-  #close(source: Source): string[] {
+  #close(source: Source): ReadLines {
     const rest = source.read(true)
     this.#sources.splice(this.#sources.indexOf(source), 1)
     this.#remember(source.position(this.#seenNs, true))

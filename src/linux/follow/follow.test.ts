@@ -23,8 +23,8 @@ import { openFile } from './content.ts'
 import { FileFollower } from './file-follower.ts'
 import { expandGlob, wildcard } from './glob.ts'
 import { followJournal, journalLine } from './journal.ts'
+import { decoderOf, longestLine } from './lines.ts'
 import { LogFollower } from './log-follower.ts'
-import { decoderOf, longestLine } from './source.ts'
 
 let folder = ''
 beforeEach(() => {

@@ -14,6 +14,6 @@ export {
   type JournalLine,
   journalLine,
 } from './journal.ts'
+export { type Decode, decoderOf, lineBlock } from './lines.ts'
 export { LogFollower, type LogPattern } from './log-follower.ts'
 export type { Content, FilePosition } from './position.ts'
-export { decoderOf } from './source.ts'

@@ -4,8 +4,8 @@ import { dirname } from 'node:path'
 import { openFile } from './content.ts'
 import { type Batch, FileFollower } from './file-follower.ts'
 import { expandGlob } from './glob.ts'
+import type { Decode } from './lines.ts'
 import type { Content, FilePosition } from './position.ts'
-import type { Decode } from './source.ts'
 
 export interface LogPattern {
   readonly glob: string

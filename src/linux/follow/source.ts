@@ -1,15 +1,10 @@
 /** One open log: gives its whole lines, batch by batch. */
+import { type Decode, longestLine, ReadLines } from './lines.ts'
 import { type Content, endsOf, type FilePosition, hashOf, headBytes, tailBytes } from './position.ts'
 
 /** Bytes read at once. */
 export const batchBytes = 1 << 18
-/** Bytes of the longest line; the rest of a longer one is passed over. */
-export const longestLine = 1 << 16
-
 const newline = 0x0a
-
-/** Decodes bytes that end at a line's end; bytes that are no text become U+FFFD. */
-export type Decode = (bytes: Buffer) => string
 
 export class Source {
   readonly path: string
@@ -22,6 +17,7 @@ export class Source {
   #head: Buffer
   #tail: Buffer
   readonly #decode: Decode
+  readonly #nothing: ReadLines
 
   constructor(path: string, content: Content, decode: Decode, from: { offset: number; skipping: boolean }) {
     this.path = path
@@ -29,6 +25,7 @@ export class Source {
     this.#offset = from.offset
     this.#skipping = from.skipping
     this.#decode = decode
+    this.#nothing = new ReadLines(Buffer.alloc(0), decode)
     const { head, tail } = endsOf(content, from.offset)
     this.#head = head
     this.#tail = tail
@@ -64,19 +61,19 @@ export class Source {
   }
 
   /** The next whole lines; empty when there are none. At the end of a file that nobody writes any more, the rest, too. */
-  read(isLast = false): string[] {
+  read(isLast = false): ReadLines {
     const bytes = this.content.read(this.#offset, batchBytes)
-    if (bytes.length === 0) return []
+    if (bytes.length === 0) return this.#nothing
     const end = bytes.lastIndexOf(newline) + 1
     if (end > 0) return this.#take(bytes.subarray(0, end))
-    if (bytes.length < longestLine && !isLast) return []
+    if (bytes.length < longestLine && !isLast) return this.#nothing
     // What follows belongs to the same line until it ends.
     const lines = this.#take(bytes)
     this.#skipping = bytes.length >= longestLine
     return lines
   }
 
-  #take(bytes: Buffer): string[] {
+  #take(bytes: Buffer): ReadLines {
     this.#offset += bytes.length
     if (this.#head.length < headBytes)
       this.#head = Buffer.concat([this.#head, bytes.subarray(0, headBytes - this.#head.length)])
@@ -85,50 +82,14 @@ export class Source {
         ? Buffer.concat([this.#tail, bytes]).subarray(-tailBytes)
         : bytes.subarray(-tailBytes),
     )
-    return this.#linesOf(bytes)
+    return new ReadLines(this.#wanted(bytes), this.#decode)
   }
 
-  #linesOf(bytes: Buffer): string[] {
-    const lines = this.#decode(bytes).split('\n')
-    if (bytes.at(-1) === newline) lines.pop()
-    if (this.#skipping) {
-      lines.shift()
-      this.#skipping = false
-    }
-    for (const [at, line] of lines.entries()) if (isOdd(line)) lines[at] = trimmed(line)
-    return lines
-  }
-}
-
-const isOdd = (line: string): boolean =>
-  line.charCodeAt(0) === 0 || line.charCodeAt(line.length - 1) === 13 || line.length > longestLine
-
-/** Without CR at the end, nor the NULs that a writer leaves in a file that was truncated under it. */
-function trimmed(line: string): string {
-  let start = 0
-  while (line.charCodeAt(start) === 0) start++
-  return line.slice(start, Math.min(line.length, start + longestLine)).replace(/\r$/, '')
-}
-
-/** Decodes by the name of an encoding as fail2ban's `logencoding` has it; null for one nobody knows. */
-export function decoderOf(encoding: string): Decode | null {
-  switch (encoding.toLowerCase().replaceAll('_', '-')) {
-    case 'auto':
-    case 'utf-8':
-    case 'utf8':
-    case 'ascii':
-    case 'us-ascii':
-      return (bytes) => bytes.toString('utf8')
-    case 'latin-1':
-    case 'latin1':
-    case 'iso-8859-1':
-      return (bytes) => bytes.toString('latin1')
-    default:
-      try {
-        const decoder = new TextDecoder(encoding)
-        return (bytes) => decoder.decode(bytes)
-      } catch {
-        return null
-      }
+  /** Without the rest of a line that is too long. */
+  #wanted(bytes: Buffer): Buffer {
+    if (!this.#skipping) return bytes
+    this.#skipping = false
+    const end = bytes.indexOf(newline)
+    return end < 0 ? bytes.subarray(bytes.length) : bytes.subarray(end + 1)
   }
 }

@@ -23,8 +23,8 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FileFollower, lateMs } from './file-follower.ts'
+import { decoderOf } from './lines.ts'
 import type { FilePosition } from './position.ts'
-import { decoderOf } from './source.ts'
 
 /** What may happen; `read` a little, `drain` all there is, `restart` from the saved positions. */
 const deeds = [
