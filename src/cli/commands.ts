@@ -131,6 +131,24 @@ export const commands: readonly CommandEntry[] = [
     arguments: [],
     load: async () => (await import('./recipe.ts')).commandOfRecipe(name),
   })),
+  {
+    name: 'authport run',
+    summary: 'a login that opens a port for the address it came from',
+    arguments: ['<file>'],
+    load: async () => (await import('./authport.ts')).authportRun,
+  },
+  {
+    name: 'authport user',
+    summary: 'add, list or remove who may log in at the auth port',
+    arguments: ['<verb>', '[name]'],
+    load: async () => (await import('./authport-user.ts')).authportUser,
+  },
+  {
+    name: 'authport door',
+    summary: 'the part of authport run that faces the network; started by it',
+    arguments: [],
+    load: async () => (await import('./authport.ts')).authportDoor,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
@@ -144,6 +162,7 @@ export const groups: readonly { readonly name: string; readonly summary: string 
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
   { name: 'jail', summary: 'the jails of the running guard' },
   { name: 'recipe', summary: 'rules for what people want: knocking, pinholes, port forwarding ...' },
+  { name: 'authport', summary: 'a login that opens a port for the address it came from' },
 ]
 
 /** All of them, loaded. */

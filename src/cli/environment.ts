@@ -13,8 +13,10 @@ export interface Environment {
   /** Creates a file, for output larger than memory. */
   createFile(path: string): Promise<FileSink>
   exists(path: string): boolean
-  /** Replaces a file as a whole: whoever reads it meanwhile sees the old text or the new one. */
-  replaceFile(path: string, data: Uint8Array): Promise<void>
+  /** Replaces a file as a whole: whoever reads it meanwhile sees the old text or the new one. `newMode`: of one that was not there. */
+  replaceFile(path: string, data: Uint8Array, newMode?: number): Promise<void>
+  /** A line that is not shown while it is typed; without a terminal the next line of standard input. Null at its end. */
+  askSecret(question: string): Promise<string | null>
   /** Runs an action while no other process holds the lock of that file; waits for its turn. */
   exclusively<T>(path: string, action: () => Promise<T>): Promise<T>
   /** A variable of the process's environment. */

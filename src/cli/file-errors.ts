@@ -21,7 +21,8 @@ export function withPlainFileErrors(environment: Environment): Environment {
         close: () => file.close().catch((error) => refuse(path, error)),
       }
     },
-    replaceFile: (path, data) => replaceFile(path, data).catch((error) => refuse(path, error)),
+    replaceFile: (path, data, newMode) =>
+      replaceFile(path, data, newMode).catch((error) => refuse(path, error)),
     exclusively: (path, action) => exclusively(path, action).catch((error) => refuse(path, error)),
   }
 }

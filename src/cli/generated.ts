@@ -1,8 +1,8 @@
 /** Files of the repository that are made from the program itself. `npm run generate` writes them. */
 
+import { posternJsonSchema } from '../daemon/config/index.ts'
 import { catalogueText } from '../ext/catalogue/index.ts'
 import { guardCatalogue } from '../guard/config/catalogue.ts'
-import { posternJsonSchema } from '../guard/config/yaml/schema.ts'
 import { rulesJsonSchema } from '../lang/json.ts'
 import { scenarioJsonSchema } from '../scenario/schema.ts'
 import { loadCommands } from './commands.ts'

@@ -78,6 +78,7 @@ export async function main(): Promise<void> {
     exists: existsSync,
     replaceFile,
     exclusively,
+    askSecret: async (question) => (await import('./secret.ts')).askSecret(question),
     variable: (name) => process.env[name],
     color: { stdout: wantsColor(stdout.isTerminal), stderr: wantsColor(stderr.isTerminal) },
     interactive: stderr.isTerminal,

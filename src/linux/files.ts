@@ -4,16 +4,17 @@ import type { Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Replaces a file as a whole: written beside it, brought to the disk, renamed. Keeps its mode. Throws as node:fs does.
+ * Replaces a file as a whole: written beside it, brought to the disk, renamed. Keeps its mode; `newMode` is for
+ * one that was not there. Throws as node:fs does.
  */
-export async function replaceFile(path: string, data: Uint8Array): Promise<void> {
+export async function replaceFile(path: string, data: Uint8Array, newMode = 0o644): Promise<void> {
   const beside = `${path}.${process.pid}.new`
   const mode = await promises.stat(path).then(
     (before) => before.mode & 0o7777,
     () => null,
   )
   try {
-    const file = await promises.open(beside, 'w', 0o644)
+    const file = await promises.open(beside, 'w', newMode)
     try {
       await file.writeFile(data)
       if (mode !== null) await file.chmod(mode)

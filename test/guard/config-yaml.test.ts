@@ -103,7 +103,7 @@ guard:
     ],
     ['guard:\n  jails:\n    sshd: {}\n', '- error no-log: jail "sshd" reads no log'],
     ['guard: {\n', 'p.yaml:2:1 error yaml: this is not YAML'],
-    ['jails: {}\n', 'p.yaml:1:1 error yaml-shape: "jails" has no meaning here «jails»'],
+    ['jails: {}\n', 'p.yaml:1:1 error yaml-shape: "guard" is missing'],
   ])('says what is wrong: %j', (text, message) => {
     expect(
       said(readYaml(text).diagnostics).some((line) => line.startsWith(message)),

@@ -10,6 +10,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 export interface Given {
   /** By path; `-` is standard input. Files of the checkout are found by their path from its root. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
+  /** Answers to questions for secrets. */
+  readonly secrets?: readonly string[]
   /** Default: none. */
   readonly color?: boolean
   /** Default 80. */
@@ -32,6 +34,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
   const output = { stdout: '', stderr: '' }
   const written = new Map<string, Uint8Array>()
   const { files = {}, color = false, columns = 80, interactive = false, interruptAfterChunks } = given
+  const secrets = [...(given.secrets ?? [])]
   const interruption = new AbortController()
   const read = (path: string): Uint8Array => {
     const content = written.get(path) ?? files[path]
@@ -64,6 +67,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     },
     exists: (path) => files[path] !== undefined || existsSync(resolve(root, path)),
     replaceFile: async (path, data) => void written.set(path, data.slice()),
+    askSecret: async () => secrets.shift() ?? null,
     exclusively: (_path, action) => action(),
     variable: () => undefined,
     color: { stdout: color, stderr: color },

@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { loadLibc } from '../../linux/_libc.ts'
+import { peerReader } from '../../linux/peer.ts'
 import { UnavailableError } from '../../linux/unavailable.ts'
 import { VerbError } from './verbs.ts'
 
@@ -60,20 +60,13 @@ function isAnswered(path: string): Promise<boolean> {
   })
 }
 
-const SOL_SOCKET = 1
-const SO_PEERCRED = 17
-
-/** Whether the process at the other end is root's or our own user's, by SO_PEERCRED; the file's mode alone without koffi. */
+/** Whether the process at the other end is root's or our own user's; the file's mode alone where that cannot be asked. */
 async function peerCheck(): Promise<(socket: Socket) => boolean> {
   try {
-    const libc = await loadLibc()
+    const peerOf = await peerReader()
     return (socket) => {
-      const { _handle } = socket as unknown as { _handle?: { fd?: number } }
-      const credentials = new Uint8Array(12)
-      if (_handle?.fd === undefined || _handle.fd < 0) return false
-      if (libc.getsockopt(_handle.fd, SOL_SOCKET, SO_PEERCRED, credentials) < 12) return false
-      const uid = new DataView(credentials.buffer).getUint32(4, true)
-      return uid === 0 || uid === process.getuid?.()
+      const peer = peerOf(socket)
+      return peer !== null && (peer.uid === 0 || peer.uid === process.getuid?.())
     }
   } catch {
     return () => true

@@ -17,7 +17,7 @@ import type { Settings } from '../setting.ts'
 import { settleJail } from '../settings.ts'
 import { presetValue, type Value, ValueBuilder } from '../value.ts'
 import { YamlFile } from './document.ts'
-import { type JailFile, type PosternFile, posternShape } from './schema.ts'
+import { guardFileShape, type JailFile, type PosternFile } from './schema.ts'
 
 /** What holds where neither the jail nor `defaults` says otherwise. */
 const presets: JailFile = {
@@ -89,9 +89,9 @@ class PosternReader {
   #shape(): PosternFile | null {
     const { data, diagnostics } = this.#yaml
     if (data === undefined) return null
-    const parsed = posternShape.safeParse(data)
+    const parsed = guardFileShape.safeParse(data)
     if (parsed.success) return parsed.data
-    for (const { path, atKey, message, help } of complaintsOf(parsed.error.issues, data, posternShape)) {
+    for (const { path, atKey, message, help } of complaintsOf(parsed.error.issues, data, guardFileShape)) {
       const span = atKey ? this.#yaml.spanOfKey(path) : this.#yaml.spanOf(path)
       diagnostics.push(errorOf('yaml-shape', span, message, { help: help ?? null }))
     }

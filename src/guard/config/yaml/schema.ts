@@ -1,4 +1,4 @@
-/** The shape of `postern.yaml`, once: validation, types and the JSON schema for editors derive from it. */
+/** The shape of the section `guard` of `postern.yaml`, once: validation, types and the JSON schema derive from it. */
 import { z } from 'zod'
 
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)])
@@ -94,30 +94,24 @@ const jailShape = z
   })
   .describe('one log, one filter, one measure')
 
-export const posternShape = z
+/** The section `guard`. */
+export const guardShape = z
   .strictObject({
-    guard: z
-      .strictObject({
-        etc: z
-          .string()
-          .optional()
-          .describe('the folder of filter.d and action.d, from this file’s; /etc/fail2ban by default'),
-        database: z.string().optional().describe('where bans are kept'),
-        keep: time.optional().describe('how long bans that are over stay in the database; 1d by default'),
-        log: z.string().optional().describe('where the guard writes what it does'),
-        level: z.enum(['ERROR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG']).optional(),
-        defaults: z
-          .strictObject(jailFields)
-          .optional()
-          .describe('for every jail that does not say otherwise'),
-        jails: z.record(z.string(), jailShape).describe('by name'),
-      })
-      .describe('log lines in, bans out'),
+    etc: z
+      .string()
+      .optional()
+      .describe('the folder of filter.d and action.d, from this file’s; /etc/fail2ban by default'),
+    database: z.string().optional().describe('where bans are kept'),
+    keep: time.optional().describe('how long bans that are over stay in the database; 1d by default'),
+    log: z.string().optional().describe('where the guard writes what it does'),
+    level: z.enum(['ERROR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG']).optional(),
+    defaults: z.strictObject(jailFields).optional().describe('for every jail that does not say otherwise'),
+    jails: z.record(z.string(), jailShape).describe('by name'),
   })
-  .describe('The configuration of Postern')
+  .describe('log lines in, bans out')
 
-export type PosternFile = z.infer<typeof posternShape>
+/** What the guard asks of the file: its own section. The other sections are not its business. */
+export const guardFileShape = z.looseObject({ guard: guardShape })
+
+export type PosternFile = z.infer<typeof guardFileShape>
 export type JailFile = z.infer<typeof jailShape>
-
-/** JSON schema (draft 2020-12) for editors. */
-export const posternJsonSchema = (): unknown => z.toJSONSchema(posternShape)
