@@ -152,7 +152,10 @@ export class JailRunner {
     if (this.#isStopped) return
     const { store, now } = this.#services
     const nowMs = now()
+    const before = this.decider.liftedEarly
     const over = this.decider.tick(nowMs)
+    const early = this.decider.liftedEarly - before
+    if (early > 0) this.#say('WARNING', 'actions', `too many bans: ${early} that end first are lifted early`)
     if (over.length > 0) {
       store.together(() => {
         for (const ban of over) store.end(ban.jail, ban.id)

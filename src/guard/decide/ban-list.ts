@@ -62,6 +62,17 @@ export class BanList {
     }
   }
 
+  /** Takes out the bans that are too many: those that end first, and of those without end the oldest. */
+  takeSurplus(most: number): Ban[] {
+    const surplus: Ban[] = []
+    while (this.#bans.size > most) {
+      this.#dropStale()
+      const id = this.#due.length > 0 ? this.#due[0]!.id : this.#bans.keys().next().value!
+      surplus.push(this.delete(id)!)
+    }
+    return surplus
+  }
+
   #dropStale(): void {
     for (let first = this.#due[0]; first !== undefined; first = this.#due[0]) {
       const ban = this.#bans.get(first.id)

@@ -66,6 +66,23 @@ function replay(decider: JailDecider, story: string): void {
   }
 }
 
+it('a flood of newcomers, each of them banned, leaves so many bans as may be in force', () => {
+  const decider = jail({ maxRetry: 1, window: 'rate' }, { maxBans: 1000, maxIds: 1000, isSaved: false })
+  const nowMs = originMs + 5000
+  const id = (count: number): string => `10.${count >> 16}.${(count >> 8) & 255}.${count & 255}`
+  let lifted = 0
+  for (let count = 0; count < 20_000; count++) {
+    // every hundredth ban is for ever
+    decider.banByHand(id(count), nowMs + count / 10, count % 100 === 0 ? -1 : 3600)
+    if (count % 500 === 0) lifted += decider.tick(nowMs + count / 10).length
+  }
+  lifted += decider.tick(nowMs + 2000).length
+  expect([decider.bans.size, lifted, decider.liftedEarly]).toEqual([1000, 19_000, 19_000])
+  // those that end last are left: the newest, and those without end
+  expect(decider.bans.get(id(19_999))).toBeDefined()
+  expect([...decider.bans].filter(({ seconds }) => seconds < 0)).toHaveLength(200)
+})
+
 describe('an exact window', () => {
   it('bans at the third failure within it, and not a second later', () => {
     replay(

@@ -44,6 +44,9 @@ export type Decision =
  */
 export type IgnoredWhy = 'not-an-address' | 'allowed' | 'session' | 'replayed'
 
+/** Some 150 MB, and a quarter of what an ipset of the guard holds. */
+const defaultMaxBans = 262_144
+
 export interface DeciderOptions {
   readonly allowed: AllowList
   readonly history: BanHistory
@@ -52,6 +55,8 @@ export interface DeciderOptions {
   /** Numbers of [0, 1) for `bantime.rndtime`. */
   readonly chance?: () => number
   readonly maxIds?: number
+  /** How many bans of the jail may be in force; beyond, those that end first are lifted early. */
+  readonly maxBans?: number
   /** Whether `takeChanges` is called now and then; false for dry runs. */
   readonly isSaved?: boolean
 }
@@ -62,6 +67,8 @@ export class JailDecider {
   /** Failures that counted, ids banned: as fail2ban's status shows them. */
   totalFailed = 0
   totalBanned = 0
+  /** Bans that were lifted before their end to make room. */
+  liftedEarly = 0
   readonly #memory: FailureMemory
   readonly #limits: CounterLimits
   readonly #banTime: BanTimeRule
@@ -127,10 +134,14 @@ export class JailDecider {
     return this.bans.delete(id) ?? null
   }
 
-  /** The bans that are over by now, taken out of the list; also lets the memory of failures fade. */
+  /** The bans that are over by now, or too many, taken out of the list; also lets the memory of failures fade. */
   tick(nowMs: number): Ban[] {
     this.#memory.tick(nowMs)
-    return this.bans.takeOver(nowMs)
+    const over = this.bans.takeOver(nowMs)
+    const surplus = this.bans.takeSurplus(this.#options.maxBans ?? defaultMaxBans)
+    if (surplus.length === 0) return over
+    this.liftedEarly += surplus.length
+    return [...over, ...surplus]
   }
 
   /** Takes up a ban that was in force before a restart; false when it is over or allowed by now. */
