@@ -8,6 +8,8 @@ export const gateway: Topology
 
 export class Network {
   constructor(topology?: Topology)
+  /** The network namespace of a machine. */
+  namespace(machine: string): string
   build(): void
   /** What the command printed on its standard output. */
   run(

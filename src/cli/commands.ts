@@ -149,6 +149,12 @@ export const commands: readonly CommandEntry[] = [
     arguments: [],
     load: async () => (await import('./authport.ts')).authportDoor,
   },
+  {
+    name: 'knock',
+    summary: 'knock at ports of a host, then run a command',
+    arguments: ['<host>', '[words...]'],
+    load: async () => (await import('./knock.ts')).knock,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
