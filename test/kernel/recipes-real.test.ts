@@ -192,7 +192,7 @@ until grep -q ready ${folder}/ready; do sleep 0.05; done
 (${insertScript(prepareWords(line, 'ipv6').plan)})
 ${posternKnock('::1', 'tcp/3306', '--wait', '500ms').join(' ')}
 ${knock} --open 3306 -6 -- echo run
-kill $!
+{ kill $!; wait; } 2>/dev/null
 `
     const { stdout, stderr } = spawnSync('unshare', ['-n', 'bash', '-s'], { input: script, encoding: 'utf8' })
     expect({ stdout, stderr }).toEqual({
