@@ -6,6 +6,7 @@ import {
   defaultSocket,
   Guard,
   GuardLog,
+  gathered,
   type Level,
   listen,
   logToFile,
@@ -141,7 +142,7 @@ function openStore(options: OptionValues): GuardStore {
 
 function logOf(options: OptionValues, environment: Environment): GuardLog {
   const path = textOf(options.log)
-  const write = path === undefined ? (line: string) => environment.stdout(line) : logToFile(path)
+  const write = gathered(path === undefined ? (text) => environment.stdout(text) : logToFile(path))
   return new GuardLog(write, (textOf(options.level) ?? 'INFO') as Level, () => environment.nowMs())
 }
 

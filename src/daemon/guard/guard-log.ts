@@ -31,15 +31,33 @@ export class GuardLog {
   }
 }
 
-/** Appends to a file that may be rotated: it is opened anew for each line, which a guard writes few of. */
-export function logToFile(path: string): (line: string) => void {
-  return (line) => {
+/** Appends to a file that may be rotated: it is opened anew each time. */
+export function logToFile(path: string): (text: string) => void {
+  return (text) => {
     const file = openSync(path, 'a', 0o640)
     try {
-      writeSync(file, line)
+      writeSync(file, text)
     } finally {
       closeSync(file)
     }
+  }
+}
+
+/** Characters that are kept waiting at most. */
+const mostGathered = 1 << 16
+
+/** Writes lines together that come at the same moment: a batch of a log may lead to hundreds. */
+export function gathered(write: (text: string) => void): (line: string) => void {
+  let text = ''
+  const flush = (): void => {
+    const all = text
+    text = ''
+    if (all !== '') write(all)
+  }
+  return (line) => {
+    if (text === '') queueMicrotask(flush)
+    text += line
+    if (text.length >= mostGathered) flush()
   }
 }
 
@@ -50,8 +68,19 @@ export function localTime(timeMs: number): string {
   return `${localSeconds(timeMs)},${pad((((timeMs % 1000) + 1000) % 1000) | 0, 3)}`
 }
 
+let lastSecond = Number.NaN
+let lastText = ''
+
 /** Wall time of this machine. */
 export function localSeconds(timeMs: number): string {
+  const second = Math.floor(timeMs / 1000)
+  if (second === lastSecond) return lastText
+  lastSecond = second
+  lastText = wallTime(timeMs)
+  return lastText
+}
+
+function wallTime(timeMs: number): string {
   const time = new Date(timeMs)
   const day = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`
   return `${day} ${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`

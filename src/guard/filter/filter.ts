@@ -134,14 +134,7 @@ class RunningFilter implements Filter {
     const work = this.#work(line, dated, context)
     const timeMs = dated.timeMs ?? context.nowMs
     return {
-      matches: work.hits.map((hit) => ({
-        expression: hit.expression,
-        ...(hit.subject === null ? {} : { id: hit.subject.id }),
-        harmless: hit.harmless,
-        ...(hit.refused === undefined ? {} : { refused: hit.refused }),
-        failure: failureOf(hit, timeMs),
-        ...(this.definition.maxlines > 1 ? {} : { spans: this.#spans(hit) }),
-      })),
+      matches: work.hits.map((hit) => this.#explained(hit, timeMs)),
       ...(work.ignoredBy === null ? {} : { ignoredBy: work.ignoredBy }),
       ...(work.prefixMatched === null ? {} : { prefixMatched: work.prefixMatched }),
       ...(dated.template === null
@@ -161,6 +154,24 @@ class RunningFilter implements Filter {
   get gaveUp(): number {
     const all = [this.#prefix, ...this.#failing, ...this.#ignoring]
     return all.reduce((sum, expression) => sum + (expression?.regex.gaveUp ?? 0), 0)
+  }
+
+  /** What is seldom asked for is made when it is. */
+  #explained(hit: Hit, timeMs: number): FilterMatch {
+    const { expression, subject, harmless, refused } = hit
+    const spans = this.definition.maxlines > 1 ? undefined : () => this.#spans(hit)
+    return {
+      expression,
+      ...(subject === null ? {} : { id: subject.id }),
+      harmless,
+      ...(refused === undefined ? {} : { refused }),
+      get failure() {
+        return failureOf(hit, timeMs)
+      },
+      get spans() {
+        return spans?.()
+      },
+    }
   }
 
   #spans({ expression, match }: Hit): Record<string, readonly [number, number]> {

@@ -26,7 +26,7 @@ export interface FilterOptions {
   readonly newestYear?: number
 }
 
-/** A match of one expression: a failure, or one of the things that are none. */
+/** A match of one expression, to be read before the next line is given to the filter: a failure, or one of the things that are none. */
 export interface FilterMatch {
   /** Index in the definition's `failregex`. */
   readonly expression: number
@@ -38,7 +38,7 @@ export interface FilterMatch {
   readonly refused?: 'not-an-address' | 'contradicted'
   readonly failure: Failure
   /** Where the expression's groups stand in the text that it saw (`LineResult.text`); absent over several lines. */
-  readonly spans?: Readonly<Record<string, readonly [start: number, end: number]>>
+  readonly spans?: Readonly<Record<string, readonly [start: number, end: number]>> | undefined
 }
 
 /** All that one line came to. */

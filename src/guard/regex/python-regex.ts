@@ -226,6 +226,7 @@ class CompiledMatch implements PythonMatch {
   readonly #text: string
   readonly #found: RegExpExecArray
   readonly #from: number
+  #indices: RegExpIndicesArray | null = null
 
   constructor(form: Compiled, text: string, found: RegExpExecArray, from: number) {
     this.#form = form
@@ -249,15 +250,19 @@ class CompiledMatch implements PythonMatch {
 
   span(index: number): readonly [number, number] | null {
     if (index === 0) return [this.start, this.end]
-    const { expression } = this.#form
-    this.#form.indexed ??= new RegExp(expression.source, `${expression.flags}dg`)
-    this.#form.indexed.lastIndex = this.#from
-    const { indices } = this.#form.indexed.exec(this.#text)!
+    this.#indices ??= this.#findIndices()
     for (const number of [this.#form.groups[index] ?? []].flat()) {
-      const span = indices![number]
+      const span = this.#indices[number]
       if (span !== undefined) return span
     }
     return null
+  }
+
+  #findIndices(): RegExpIndicesArray {
+    const { expression } = this.#form
+    this.#form.indexed ??= new RegExp(expression.source, `${expression.flags}dg`)
+    this.#form.indexed.lastIndex = this.#from
+    return this.#form.indexed.exec(this.#text)!.indices!
   }
 }
 

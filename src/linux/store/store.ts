@@ -5,6 +5,9 @@ import type { FilePosition } from '../follow/index.ts'
 import { prepareDatabase } from './schema.ts'
 import { type Database, openDatabase, type SqlRow, type Statement } from './sqlite.ts'
 
+const putFailures =
+  "INSERT OR REPLACE INTO failures SELECT ?, json_extract(value, '$.id'), value FROM json_each(?)"
+
 /** Where reading stands in a jail's logs. */
 export interface JailPositions {
   readonly files: readonly FilePosition[]
@@ -115,10 +118,15 @@ export class GuardStore implements BanHistory {
   }
 
   saveFailures(jail: string, changed: Iterable<FailureCount>, forgotten: Iterable<string>): void {
-    const put = this.#sql('INSERT OR REPLACE INTO failures VALUES (?, ?, ?)')
-    for (const count of changed) put.run(jail, count.id, JSON.stringify(count))
-    const drop = this.#sql('DELETE FROM failures WHERE jail = ? AND id = ?')
-    for (const id of forgotten) drop.run(jail, id)
+    // one statement for all: calls into SQLite cost more than what it does
+    const counts = JSON.stringify([...changed])
+    if (counts !== '[]') this.#sql(putFailures).run(jail, counts)
+    const ids = JSON.stringify([...forgotten])
+    if (ids !== '[]')
+      this.#sql('DELETE FROM failures WHERE jail = ? AND id IN (SELECT value FROM json_each(?))').run(
+        jail,
+        ids,
+      )
   }
 
   failures(jail: string): FailureCount[] {
