@@ -62,8 +62,19 @@ const extraCases: readonly (readonly number[])[] = [
   [0x3c9, 0x2126],
 ]
 
+/** Variants of the characters that most expressions are made of. */
+const knownVariants = new Map<number, readonly number[]>()
+
 /** All characters that equal one when case is ignored, itself first. */
-export function caseVariants(code: number): number[] {
+export function caseVariants(code: number): readonly number[] {
+  const known = knownVariants.get(code)
+  if (known !== undefined) return known
+  const variants = findVariants(code)
+  if (code < 128) knownVariants.set(code, variants)
+  return variants
+}
+
+function findVariants(code: number): readonly number[] {
   if (code < 128 && !isLetter(code)) return [code]
   const found = new Set([code])
   for (const one of found) {
@@ -79,11 +90,23 @@ export function caseVariants(code: number): number[] {
 
 const isLetter = (code: number): boolean => (code | 32) >= 97 && (code | 32) <= 122
 
-/** Whether a set (negation and case included) holds a character. */
-export function setHas(
-  set: { readonly negated: boolean; readonly items: readonly SetItem[]; readonly ignoreCase: boolean },
-  code: number,
-): boolean {
+/** A set of characters, negation and case included. */
+export interface CharSet {
+  readonly negated: boolean
+  readonly items: readonly SetItem[]
+  readonly ignoreCase: boolean
+}
+
+/** A text that is the same for sets that are: expressions have the same few sets many times. */
+export function setKey({ negated, items, ignoreCase }: CharSet): string {
+  const parts = items.map((item) =>
+    'lo' in item ? `${item.lo}-${item.hi}` : `${item.category} ${item.negated} ${item.ascii}`,
+  )
+  return `${negated} ${ignoreCase} ${parts.join(',')}`
+}
+
+/** Whether a set holds a character. */
+export function setHas(set: CharSet, code: number): boolean {
   const one = (point: number) =>
     set.items.some((item) =>
       'lo' in item

@@ -9,7 +9,7 @@
  * be too careful, never too bold.
  */
 import { type AsciiMap, asciiMap } from './charset.ts'
-import { type Program, programOf } from './program.ts'
+import { type CharTest, type Program, programOf } from './program.ts'
 import type { Node } from './tree.ts'
 
 /** Counted repeats beyond this many rounds are taken for endless. */
@@ -54,11 +54,7 @@ function automatonOf(program: Program): Automaton {
   const sets: AsciiMap[] = []
   for (const at of numbers.keys()) {
     const instruction = code[at]!
-    sets.push(
-      instruction.op === 'char'
-        ? asciiMap(instruction.test, instruction.test(farCharacter) || instruction.test(0xe9))
-        : asciiMap(() => true, true),
-    )
+    sets.push(instruction.op === 'char' ? mapOf(instruction.test) : asciiMap(() => true, true))
   }
   const next: Map<number, number>[] = []
   const final = new Set<number>()
@@ -78,6 +74,17 @@ function automatonOf(program: Program): Automaton {
     anchored: !start.free,
     final,
   }
+}
+
+/** Maps of tests that were asked: sets that are the same share theirs. */
+const maps = new WeakMap<CharTest, AsciiMap>()
+
+function mapOf(test: CharTest): AsciiMap {
+  const known = maps.get(test)
+  if (known !== undefined) return known
+  const made = asciiMap(test, test(farCharacter) || test(0xe9))
+  maps.set(test, made)
+  return made
 }
 
 interface Reached {

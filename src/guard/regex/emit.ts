@@ -5,7 +5,7 @@
  * Two forms: `ascii` for texts of ASCII characters only, small and fast, without flags; `unicode` for all others, with
  * flag `u`. Groups are numbered, never named: a group that conditionals have doubled has several numbers.
  */
-import { caseVariants, categoryClass, inCategory, type SetItem, setHas } from './charset.ts'
+import { caseVariants, categoryClass, inCategory, type SetItem, setHas, setKey } from './charset.ts'
 import { type Node, type RepeatNode, type SetNode, someNode, widthOf } from './tree.ts'
 
 export type Form = 'ascii' | 'unicode'
@@ -272,7 +272,19 @@ function char(code: number): string {
 }
 
 /** A class of the ASCII characters that a set holds, in the shorter of its two forms. */
+/** Classes by `setKey`. */
+const asciiClasses = new Map<string, string>()
+
 function asciiSet(set: SetNode): string {
+  const key = setKey(set)
+  const known = asciiClasses.get(key)
+  if (known !== undefined) return known
+  const made = makeAsciiSet(set)
+  asciiClasses.set(key, made)
+  return made
+}
+
+function makeAsciiSet(set: SetNode): string {
   const held: boolean[] = []
   for (let code = 0; code < 128; code++) held.push(setHas(set, code))
   const known = wellKnown().get(held.map(Number).join(''))

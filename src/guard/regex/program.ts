@@ -2,7 +2,7 @@
  * A tree as a program for the machine in `machine.ts`: what JavaScript cannot say runs there, and so does what
  * JavaScript might take for ever over. The same program is what `danger.ts` looks at.
  */
-import { caseVariants, isWord, setHas } from './charset.ts'
+import { caseVariants, isWord, setHas, setKey } from './charset.ts'
 import { type Assertion, type Node, type RepeatNode, widthOf } from './tree.ts'
 
 /** Whether a set holds a character (a code point). */
@@ -79,17 +79,15 @@ class Compiler {
     switch (node.kind) {
       case 'char': {
         const { code } = node
-        const variants = node.ignoreCase ? new Set(caseVariants(code)) : null
-        const test: CharTest =
-          variants === null ? (point: number) => point === code : (point: number) => variants.has(point)
-        this.add({ op: 'char', test, code: variants === null ? code : null })
+        const test = charTest(code, node.ignoreCase)
+        this.add({ op: 'char', test, code: node.ignoreCase ? null : code })
         return
       }
       case 'any':
         this.add({ op: 'char', test: node.newline ? () => true : notNewline, code: null })
         return
       case 'set':
-        this.add({ op: 'char', test: fastTest((code) => setHas(node, code)), code: null })
+        this.add({ op: 'char', test: testOf(setKey(node), (code) => setHas(node, code)), code: null })
         return
       case 'sequence':
         for (const item of node.items) this.node(item)
@@ -227,6 +225,30 @@ function swap(split: { first: number; second: number }): void {
 }
 
 /** A test whose answers for ASCII are looked up. */
+/** Tests of characters, and of those whose case is ignored (plus a half). */
+const charTests = new Map<number, CharTest>()
+
+function charTest(code: number, ignoreCase: boolean): CharTest {
+  const key = ignoreCase ? code + 0.5 : code
+  const known = charTests.get(key)
+  if (known !== undefined) return known
+  const variants = ignoreCase ? new Set(caseVariants(code)) : null
+  const made: CharTest = variants === null ? (point) => point === code : (point) => variants.has(point)
+  charTests.set(key, made)
+  return made
+}
+
+/** Tests of sets by `setKey`. */
+const setTests = new Map<string, CharTest>()
+
+function testOf(key: string, test: CharTest): CharTest {
+  const known = setTests.get(key)
+  if (known !== undefined) return known
+  const made = fastTest(test)
+  setTests.set(key, made)
+  return made
+}
+
 function fastTest(test: CharTest): CharTest {
   const ascii = Uint8Array.from({ length: 128 }, (_, code) => (test(code) ? 1 : 0))
   return (code) => (code < 128 ? ascii[code] === 1 : test(code))
