@@ -20,3 +20,15 @@ for (const benchmark of [loading(1_000), loading(10_000), loading(100_000, 3), s
     }
   }
 }
+
+const { guard } = await import('./guard.mjs')
+const { lineOf, writeSection } = await import('./guard/report.mjs')
+const why = guard.lack()
+const results = []
+for (const one of why === null ? guard.cases() : []) {
+  const result = { ...(await guard.measure(one)), load: Number(loadavg()[0].toFixed(1)) }
+  results.push(result)
+  console.log(asJson ? JSON.stringify(result) : lineOf(result))
+}
+if (why !== null) console.log(`guard: skipped, ${why}`)
+else writeSection(results)
