@@ -35,7 +35,7 @@ export class Contradictions {
     if (named === null) {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
     }
-    const found = mayHoldOthers(text, named) ? addressesIn(text.replace(ownEnd, '')) : null
+    const found = mayHoldOthers(text, named) ? othersIn(text.replace(ownEnd, ''), named) : null
     if (found === null || new Set(found).size <= 1) {
       // process numbers are used again: the newest line is right
       if (confirmed !== address || entry!.expiresMs - keptMs / 2 <= nowMs) {
@@ -48,6 +48,10 @@ export class Contradictions {
     return found.at(-1) === address ? undefined : { why: 'contradicted' }
   }
 }
+
+/** The addresses of a text that may hold more than the one that is named; null where it does not. */
+const othersIn = (text: string, named: string): string[] | null =>
+  mayHoldOthers(text, named) ? addressesIn(text) : null
 
 /** Whether something like an address stands before or after one in a text. */
 function mayHoldOthers(text: string, one: string): boolean {

@@ -3,7 +3,7 @@
  * JavaScript might take for ever over. The same program is what `danger.ts` looks at.
  */
 import { caseVariants, isWord, setHas, setKey } from './charset.ts'
-import { type Assertion, type Node, type RepeatNode, widthOf } from './tree.ts'
+import { type Assertion, childrenOf, type Node, type RepeatNode, widthOf } from './tree.ts'
 
 /** Whether a set holds a character (a code point). */
 export type CharTest = (code: number) => boolean
@@ -46,6 +46,8 @@ const mostWithin = 4
 
 /** Longer programs are refused. */
 const largestProgram = 100_000
+/** A program of so many instructions is made without a doubt. */
+export const surelyFits = 50_000
 
 export class ProgramTooLarge extends Error {}
 
@@ -55,6 +57,12 @@ export function programOf(root: Node, groups: number, unroll = Number.POSITIVE_I
   compiler.node(root)
   compiler.add({ op: 'accept' })
   return { code: compiler.code, groups, registers: compiler.registers, memoryless: compiler.memoryless }
+}
+
+/** No program for analysis (`unroll` of 6 at most) has more instructions. */
+export function mostInstructions(node: Node): number {
+  const inside = childrenOf(node).reduce((sum, child) => sum + mostInstructions(child) + 2, 4)
+  return node.kind === 'repeat' ? 7 * (inside + 4) : inside
 }
 
 class Compiler {

@@ -11,7 +11,7 @@ import { type Emitted, emit, type Form } from './emit.ts'
 import { type Required, requiredTexts } from './literals.ts'
 import { gaveUp, Machine } from './machine.ts'
 import { noFlags, type PythonFlags, parsePython } from './parse.ts'
-import { programOf } from './program.ts'
+import { mostInstructions, programOf, surelyFits } from './program.ts'
 import { type PythonTree, someNode } from './tree.ts'
 
 export interface PythonMatch {
@@ -53,41 +53,48 @@ export function compilePython(pattern: string, options: CompileOptions = {}): Py
   return new PythonRegex(pattern, options)
 }
 
+/** How an expression is searched for. */
+interface Manner {
+  readonly degree: number
+  /** Length of texts for which JavaScript is quick enough, and so quick that its steps are not counted. */
+  readonly longest: number
+  readonly short: number
+  readonly inexpressible: string | null
+}
+
 export class PythonRegex {
   readonly pattern: string
   readonly tree: PythonTree
-  /** The power of a text's length with which JavaScript's time may grow; Infinity where it may double by the character. */
-  readonly degree: number
-  /** Why it never runs as a JavaScript expression; null where it does. */
-  readonly inexpressible: string | null
   /** What every match contains. */
   readonly required: Required
   /** How many searches were given up at the bound; they count as not matching. */
   gaveUp = 0
   readonly #kept: ReadonlySet<number>
   readonly #forms: { [F in Form]?: Compiled | null } = {}
-  /** Length of texts for which JavaScript is quick enough, and so quick that its steps are not counted. */
-  readonly #longest: number
-  readonly #short: number
   readonly #budget: SearchBudget | null
+  readonly #machineOnly: boolean
+  #manner: Manner | null = null
   #machine: Machine | null = null
 
   constructor(pattern: string, options: CompileOptions) {
     this.pattern = pattern
     this.tree = parsePython(pattern, { ...noFlags, ...options.flags })
     this.#kept = keptGroups(this.tree, options.keep ?? [])
-    this.degree = costDegree(this.tree.root, this.tree.groups)
-    this.#longest = longestWithin(quickSteps, this.degree)
-    this.#short = longestWithin(fewSteps, this.degree)
     this.#budget = options.budget ?? null
+    this.#machineOnly = options.machineOnly ?? false
     this.required = requiredTexts(this.tree.root)
-    if (options.machineOnly) {
-      this.inexpressible = 'asked for'
-    } else {
-      const ascii = this.#emit('ascii')
-      this.inexpressible = 'reason' in ascii ? ascii.reason : null
-      if (!('reason' in ascii)) this.#forms.ascii = compiled(ascii, '')
-    }
+    // Most expressions never meet a text that could match. What may be too large is found out at once.
+    if (mostInstructions(this.tree.root) > surelyFits) this.#findManner()
+  }
+
+  /** The power of a text's length with which JavaScript's time may grow; Infinity where it may double by the character. */
+  get degree(): number {
+    return (this.#manner ?? this.#findManner()).degree
+  }
+
+  /** Why it never runs as a JavaScript expression; null where it does. */
+  get inexpressible(): string | null {
+    return (this.#manner ?? this.#findManner()).inexpressible
   }
 
   /** Names of groups with their indices. */
@@ -97,12 +104,16 @@ export class PythonRegex {
 
   /** The JavaScript expression for ASCII texts, or null where the machine runs it. */
   get source(): string | null {
-    return this.#forms.ascii?.expression.source ?? null
+    return this.inexpressible === null ? (this.#form('ascii')?.expression.source ?? null) : null
   }
 
   /** The first match at or after a position, or null. Who knows whether the text is ASCII all through may say so. */
   search(text: string, from = 0, ascii = isAscii(text)): PythonMatch | null {
-    if (this.inexpressible === null && (text.length <= this.#short || this.#affords(text.length))) {
+    const manner = this.#manner ?? this.#findManner()
+    if (
+      manner.inexpressible === null &&
+      (text.length <= manner.short || this.#affords(text.length, manner))
+    ) {
       const form = this.#form(ascii ? 'ascii' : 'unicode')
       if (form !== null) {
         const found = searchCompiled(form, text, from)
@@ -115,19 +126,34 @@ export class PythonRegex {
 
   /** Whether there is a match anywhere; cheaper than `search`. */
   test(text: string): boolean {
-    const isQuick = this.inexpressible === null && text.length <= this.#short && isAscii(text)
+    const { inexpressible, short } = this.#manner ?? this.#findManner()
+    const isQuick = inexpressible === null && text.length <= short && isAscii(text)
     const form = isQuick ? this.#form('ascii') : null
     return form === null ? this.search(text) !== null : form.expression.test(text)
   }
 
   /** Whether JavaScript may search a text of this length; what it could take is taken from the budget. */
-  #affords(length: number): boolean {
-    if (length > this.#longest) return false
-    if (this.#budget === null || this.degree === 1) return true
-    const steps = length ** this.degree / factorial(this.degree) / stepsInStep
+  #affords(length: number, { degree, longest }: Manner): boolean {
+    if (length > longest) return false
+    if (this.#budget === null || degree === 1) return true
+    const steps = length ** degree / factorial(degree) / stepsInStep
     if (this.#budget.steps < steps) return false
     this.#budget.steps -= steps
     return true
+  }
+
+  #findManner(): Manner {
+    const degree = costDegree(this.tree.root, this.tree.groups)
+    const emitted = this.#machineOnly ? { reason: 'asked for' } : this.#emit('ascii')
+    const isRefused = 'reason' in emitted
+    this.#forms.ascii = isRefused ? null : compiled(emitted, '')
+    this.#manner = {
+      degree,
+      longest: longestWithin(quickSteps, degree),
+      short: longestWithin(fewSteps, degree),
+      inexpressible: isRefused ? emitted.reason : null,
+    }
+    return this.#manner
   }
 
   #form(form: Form): Compiled | null {
