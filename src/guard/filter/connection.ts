@@ -27,8 +27,20 @@ interface Entry {
 const mostConnections = 100
 const keptMs = 300_000
 
+/** Groups that say whose connection it is; one of a line is as good as another. */
+const addressGroups = ['ip4', 'ip6', 'dns', 'cidr']
+
 export class Connections {
+  readonly #newestAddress: boolean
   readonly #entries = new Aging<Entry>()
+
+  /**
+   * `newestAddress`: an address in a line takes the place of one of the other family from an earlier line (process numbers
+   * are used again). fail2ban keeps both and takes the one of IPv4, so that a stranger is blamed.
+   */
+  constructor(newestAddress: boolean) {
+    this.#newestAddress = newestAddress
+  }
 
   /** Adds a line's facts to those of its connection, and gives what is known now. */
   merge(id: string, line: Facts, matched: readonly CutLine[], nowMs: number): Facts {
@@ -69,6 +81,8 @@ export class Connections {
     if (gained) known.pending = false
     // what a failure told already is not told again
     if (!wasHarmless && !known.pending) known.matches = []
+    if (this.#newestAddress && addressGroups.some((name) => line.groups.has(name)))
+      for (const name of addressGroups) known.groups.delete(name)
     for (const [name, value] of line.groups) known.groups.set(name, value)
   }
 

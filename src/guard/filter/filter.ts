@@ -69,7 +69,7 @@ class RunningFilter implements Filter {
   readonly #search: LiteralSearch | null
   readonly #every: boolean
   readonly #strict: boolean
-  readonly #connections = new Connections()
+  readonly #connections: Connections
   readonly #contradictions = new Contradictions()
   readonly #budget: SearchBudget = { steps: lineBudget }
   #lines: readonly CutLine[] = []
@@ -82,6 +82,7 @@ class RunningFilter implements Filter {
     this.definition = definition
     this.#every = options.everyExpression ?? false
     this.#strict = options.ids !== 'raw'
+    this.#connections = new Connections(this.#strict)
     this.#prefix = definition.prefregex ? this.#read('prefregex', definition.prefregex, 0) : null
     this.#failing = definition.failregex.map((written, index) => this.#read('failregex', written, index))
     this.#ignoring = definition.ignoreregex.map((written, index) => this.#read('ignoreregex', written, index))
