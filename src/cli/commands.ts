@@ -132,6 +132,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./recipe.ts')).commandOfRecipe(name),
   })),
   {
+    name: 'up',
+    summary: 'the daemon: guard and auth port of a postern.yaml, until it is stopped',
+    arguments: ['[file]'],
+    load: async () => (await import('./up.ts')).up,
+  },
+  {
+    name: 'config check',
+    summary: 'say what is wrong with a postern.yaml',
+    arguments: ['[file]'],
+    load: async () => (await import('./up.ts')).configCheck,
+  },
+  {
+    name: 'init',
+    summary: 'write a postern.yaml for this machine as it is',
+    arguments: [],
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
     name: 'authport run',
     summary: 'a login that opens a port for the address it came from',
     arguments: ['<file>'],
@@ -168,6 +186,7 @@ export const groups: readonly { readonly name: string; readonly summary: string 
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
   { name: 'jail', summary: 'the jails of the running guard' },
   { name: 'recipe', summary: 'rules for what people want: knocking, pinholes, port forwarding ...' },
+  { name: 'config', summary: 'postern.yaml, the configuration of postern up' },
   { name: 'authport', summary: 'a login that opens a port for the address it came from' },
 ]
 

@@ -31,6 +31,8 @@ export interface Environment {
   nowMs(): number
   /** Aborted on Ctrl-C, so that commands can put things back. */
   readonly signal: AbortSignal
+  /** From now on SIGHUP calls this, and ends nothing. */
+  onHangup(listener: () => void): void
 }
 
 /** A file being written. Data reaches the disk by the time `close` resolves. */

@@ -59,8 +59,10 @@ async function createFile(path: string): Promise<FileSink> {
 export async function main(): Promise<void> {
   const interruption = new AbortController()
   let interrupts = 0
+  let onHangup: (() => void) | null = null
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      if (signal === 'SIGHUP' && onHangup !== null) return onHangup()
       interruption.abort()
       // A second Ctrl-C means it: whoever is cleaning up has had his chance.
       if (++interrupts > 1) process.exit(130)
@@ -85,6 +87,9 @@ export async function main(): Promise<void> {
     columns: stdout.columns ?? 80,
     nowMs: Date.now,
     signal: interruption.signal,
+    onHangup: (listener) => {
+      onHangup = listener
+    },
   }
   process.exitCode = await run(process.argv.slice(2), environment)
 }

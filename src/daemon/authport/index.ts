@@ -7,6 +7,12 @@
  */
 export { type AuthportParts, startAuthport } from './authport.ts'
 export { runDoorProcess } from './door-process.ts'
-export { type AuthportSettings, defaultUsersFile, isListName, settleAuthport } from './settings.ts'
+export {
+  type AuthportSettings,
+  defaultUsersFile,
+  isListName,
+  parseEndpoint,
+  settleAuthport,
+} from './settings.ts'
 export { encodeBase32, otpauthUri } from './totp.ts'
 export { hashPassword, isUserName, parseUsers, printUsers, type User, UsersFileError } from './users.ts'

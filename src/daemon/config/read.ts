@@ -6,6 +6,7 @@ import { complaintsOf, type Path } from '../../scenario/shape-complaints.ts'
 import { type PosternConfig, posternShape } from './shape.ts'
 
 export interface ConfigFile {
+  readonly source: SourceText
   /** Null when the file has another shape; the diagnostics say why. */
   readonly config: PosternConfig | null
   readonly diagnostics: readonly Diagnostic[]
@@ -24,6 +25,7 @@ export function readConfigFile(source: SourceText): ConfigFile {
     help,
   })
   const answer = (config: PosternConfig | null, diagnostics: readonly Diagnostic[]): ConfigFile => ({
+    source,
     config,
     diagnostics,
     errorAt: (path, message, help) => errorAt(path, message, help),

@@ -7,6 +7,10 @@ export const posternShape = z
   .strictObject({
     guard: guardShape.optional(),
     authport: authportShape.optional(),
+    metrics: z
+      .string()
+      .optional()
+      .describe('where Prometheus may ask GET /metrics: `127.0.0.1:9184`; nowhere by default'),
   })
   .describe('The configuration of Postern')
 
