@@ -26,6 +26,14 @@ if (existsSync(join(root, 'node_modules', 'typescript', 'bin', 'tsc'))) {
     },
     logLevel: 'warn',
   })
+  // What stands behind `postern apply` is a program of its own: it is short, and loads nothing later.
+  await build({
+    input: join(dist, 'linux', 'apply', 'watch.js'),
+    platform: 'node',
+    external: [/^node:/],
+    output: { file: join(program, 'watch.js'), format: 'esm', codeSplitting: false },
+    logLevel: 'warn',
+  })
   keepLicences(output, program)
   const entry = output.find(({ isEntry }) => isEntry).fileName
   const loader = readFileSync(join(root, 'scripts/program/loader.cjs'), 'utf8').replace('%entry%', entry)

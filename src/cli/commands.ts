@@ -60,6 +60,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sh.ts')).sh,
   },
   {
+    name: 'apply',
+    summary: 'put rules in force on this machine; undone unless confirmed',
+    arguments: ['<file...>'],
+    load: async () => (await import('./apply.ts')).apply,
+  },
+  {
+    name: 'confirm',
+    summary: 'keep the rules that postern apply has put in force',
+    arguments: [],
+    load: async () => (await import('./confirm.ts')).confirm,
+  },
+  {
+    name: 'rollback',
+    summary: 'return to the rules of an earlier generation',
+    arguments: ['[generation]'],
+    load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
     name: 'guard config',
     summary: "print the guard's configuration as it takes effect",
     arguments: ['[file]'],

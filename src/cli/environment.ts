@@ -25,6 +25,8 @@ export interface Environment {
   readonly color: { readonly stdout: boolean; readonly stderr: boolean }
   /** Whether stderr is a terminal, so that a progress line may rewrite itself. */
   readonly interactive: boolean
+  /** The next key that is pressed at the terminal; null when there is none, when it goes, or when the signal comes. */
+  readKey?(signal: AbortSignal): Promise<string | null>
   /** Width of the terminal, 80 when unknown. */
   readonly columns: number
   /** For progress and seeds only; engine time never comes from here. */

@@ -82,6 +82,7 @@ export async function main(): Promise<void> {
     exclusively,
     askSecret: async (question) => (await import('./secret.ts')).askSecret(question),
     variable: (name) => process.env[name],
+    readKey: async (signal) => (await import('./terminal-key.ts')).readKey(signal),
     color: { stdout: wantsColor(stdout.isTerminal), stderr: wantsColor(stderr.isTerminal) },
     interactive: stderr.isTerminal,
     columns: stdout.columns ?? 80,

@@ -2,7 +2,7 @@
 import { registry } from '../ext/registry.ts'
 import { decodeText } from '../lang/bytes.ts'
 import { type ParsedRules, parseRules } from '../lang/read.ts'
-import type { Family } from '../lang/rule.ts'
+import type { Family, Ruleset } from '../lang/rule.ts'
 import { SourceText } from '../lang/source.ts'
 import { familyOfName } from '../scenario/family.ts'
 import type { OptionValues } from './command.ts'
@@ -16,12 +16,13 @@ export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
   return familyOfName(path)
 }
 
-/** `advice`: say what loads and is probably not meant, too. */
+/** `advice`: say what loads and is probably not meant, too. `base`: what is in force when a script begins. */
 export async function readRules(
   path: string,
   options: OptionValues,
   environment: Environment,
   advice = false,
+  base?: ReadonlyMap<Family, Ruleset>,
 ): Promise<ParsedRules> {
   const text = decodeText(await environment.readFile(path))
   const source = new SourceText(path === '-' ? 'standard input' : path, text)
@@ -33,6 +34,7 @@ export async function readRules(
     family: familyFor(path, options),
     syntax: registry,
     advice,
+    ...(base === undefined ? {} : { base }),
     ...(review === null ? {} : { review }),
     ...(Array.isArray(silence) ? { silence } : {}),
   })

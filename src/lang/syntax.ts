@@ -105,7 +105,7 @@ export interface MemoryUse {
   readonly counts: boolean
   /** How old in seconds what it asks for may be; null for any age. */
   readonly windowSeconds: number | null
-  /** How many stamps it asks for; 1 where it asks for the address alone. */
+  /** How many stamps it asks for; 0 where it asks for the address alone. */
   readonly hits: number
 }
 

@@ -1,6 +1,5 @@
 /** Files that several processes write: replaced as a whole, one writer at a time. */
 import { promises, realpathSync } from 'node:fs'
-import type { Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -39,13 +38,36 @@ const retryMs = 3
  * however that ends, and leaves nothing behind. It is as wide as a network namespace. The folder must exist.
  */
 export async function exclusively<T>(path: string, action: () => Promise<T>): Promise<T> {
-  const real = join(realpathSync(dirname(path)), basename(path))
-  const lock = await acquire(`\0postern-${hashOf(real)}`)
-  try {
-    return await action()
-  } finally {
-    await new Promise((resolve) => lock.close(resolve))
+  for (;;) {
+    const release = await tryLock(path)
+    if (release === null) {
+      await new Promise((resolve) => setTimeout(resolve, retryMs + Math.random() * retryMs))
+      continue
+    }
+    try {
+      return await action()
+    } finally {
+      await release()
+    }
   }
+}
+
+/** Takes the lock of `exclusively` and returns what gives it back; null while another process holds it. */
+export async function tryLock(path: string): Promise<(() => Promise<void>) | null> {
+  const real = join(realpathSync(dirname(path)), basename(path))
+  const name = `\0postern-${hashOf(real)}`
+  const { createServer } = await import('node:net')
+  const server = createServer((socket) => socket.destroy())
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(name, resolve)
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null
+    throw error
+  }
+  return () => new Promise((resolve) => server.close(() => resolve()))
 }
 
 /** FNV-1a, 64 bits, in hexadecimal. Where two paths have the same, they wait for each other without need. */
@@ -55,21 +77,4 @@ function hashOf(path: string): string {
     hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
   }
   return hash.toString(16).padStart(16, '0')
-}
-
-async function acquire(name: string): Promise<Server> {
-  const { createServer } = await import('node:net')
-  for (;;) {
-    const server = createServer((socket) => socket.destroy())
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(name, resolve)
-      })
-      return server
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-      await new Promise((resolve) => setTimeout(resolve, retryMs + Math.random() * retryMs))
-    }
-  }
 }

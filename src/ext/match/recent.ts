@@ -136,7 +136,7 @@ export const recent = defineMatch<Recent, RecentList>()({
     asks: mode === 'rcheck' || mode === 'update',
     counts: hitcount > 0,
     windowSeconds: seconds === 0 ? null : seconds,
-    hits: Math.max(1, hitcount),
+    hits: hitcount,
   }),
 
   advise: ({ rttl }) =>
