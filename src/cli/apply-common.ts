@@ -2,7 +2,6 @@
 import {
   type Backend,
   ChangeUnderWay,
-  checkSessions,
   decide,
   defaultStateFolder,
   findTools,
@@ -11,19 +10,18 @@ import {
   Pending,
   type Plan,
   planChange,
-  printSession,
   putInForce,
   readInForce,
   rehearse,
   requirePrivilege,
   rulesOfOtherBackend,
-  type SessionReport,
   State,
   secondsLeft,
   settled,
   type Wanted,
 } from '../linux/apply/index.ts'
-import { sshSessions } from '../linux/ssh-sessions.ts'
+import type { SessionReport } from '../linux/apply/session-check.ts'
+import { printSession, sshSessions } from '../linux/ssh-sessions.ts'
 import { durationSeconds, parseDuration } from '../scenario/duration.ts'
 import type { OptionRow, OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
@@ -103,7 +101,10 @@ export async function change(
 
 async function sessionsStay(wanted: Wanted, inForce: InForce, talk: Talk): Promise<boolean> {
   const sessions = sshSessions()
-  const asked = await checkSessions(sessions, wanted, inForce)
+  if (sessions.length === 0) return true
+  // The engine is loaded only where there are packets to run.
+  const { checkSessions } = await import('../linux/apply/session-check.ts')
+  const asked = checkSessions(sessions, wanted, inForce)
   if ('cannot' in asked) {
     talk.note(`whether SSH sessions stay open cannot be told: ${asked.cannot}`)
     return true

@@ -14,6 +14,14 @@ export interface SshSession {
   readonly isOwn: boolean
 }
 
+/** A session as the packet notation writes it. */
+export const printSession = ({ remote, remotePort, local, localPort }: Omit<SshSession, 'isOwn'>): string =>
+  `${printEnd(remote, remotePort)} > ${printEnd(local, localPort)}`
+
+/** `192.0.2.1:22`, `[2001:db8::1]:22` */
+export const printEnd = (address: Address, port: number): string =>
+  address.family === 'ipv6' ? `[${printAddress(address)}]:${port}` : `${printAddress(address)}:${port}`
+
 /** Own sessions first. A session that is not open any more, or is no connection into this namespace, is left out. */
 export function sshSessions(variable: string | undefined = process.env.SSH_CONNECTION): SshSession[] {
   const open = openSockets()

@@ -7,7 +7,6 @@
  */
 
 export { type InForce, readInForce, rulesetOf, rulesOfOtherBackend } from './in-force.ts'
-export { type LiveHost, liveHost } from './live-host.ts'
 export { beginChange, listUses, type Plan, type PlanOptions, planChange, type Wanted } from './plan.ts'
 export {
   ChangeUnderWay,
@@ -19,7 +18,6 @@ export {
   settled,
 } from './put-in-force.ts'
 export { type Rehearsal, rehearse } from './rehearse.ts'
-export { checkSessions, printSession, type SessionReport } from './session-check.ts'
 export {
   type Decision,
   defaultStateFolder,

@@ -5,19 +5,18 @@
 import { readFileSync } from 'node:fs'
 import type { HostConfig } from '../../engine/config.ts'
 import { Host } from '../../engine/host.ts'
+import type { Outcome } from '../../engine/outcome.ts'
 import { registry } from '../../ext/registry.ts'
 import { parseRules } from '../../lang/read.ts'
 import { newRuleset, newTable, type Ruleset } from '../../lang/rule.ts'
 import { SourceText } from '../../lang/source.ts'
 import { type Address, parseAddress, printAddress, sameAddress } from '../../net/address.ts'
-import { resultOfOutcome } from '../../scenario/engine-judge.ts'
-import { parseFlowLine } from '../../scenario/flow/line.ts'
-import { FlowPlayer } from '../../scenario/flow/player.ts'
+import { encodePacketLine, parsePacketLine } from '../../net/notation.ts'
+import { frameOfLine } from '../../scenario/frame.ts'
 import { loadRulesets } from '../../scenario/rules.ts'
 import { RulesRefused } from '../../scenario/rules-refused.ts'
-import type { Action } from '../../scenario/scenario.ts'
 import { machineHost } from '../machine-host.ts'
-import type { SshSession } from '../ssh-sessions.ts'
+import { printEnd, type SshSession } from '../ssh-sessions.ts'
 import { kernelTicks } from './clock.ts'
 import type { InForce } from './in-force.ts'
 import { seedLists } from './live-host.ts'
@@ -38,19 +37,12 @@ export interface SessionReport {
   readonly warnings: readonly string[]
 }
 
-/** A session as the packet notation writes it. */
-export const printSession = ({ remote, remotePort, local, localPort }: SshSession): string =>
-  `${printEnd(remote, remotePort)} > ${printEnd(local, localPort)}`
-
-const printEnd = (address: Address, port: number): string =>
-  address.family === 'ipv6' ? `[${printAddress(address)}]:${port}` : `${printAddress(address)}:${port}`
-
 /** Asks for each session. Null where the rules cannot be run here, with the reason. */
-export async function checkSessions(
+export function checkSessions(
   sessions: readonly SshSession[],
   wanted: Wanted,
   inForce: InForce,
-): Promise<{ readonly reports: readonly SessionReport[] } | { readonly cannot: string }> {
+): { readonly reports: readonly SessionReport[] } | { readonly cannot: string } {
   if (sessions.length === 0) return { reports: [] }
   const sets = [inForce.sets ?? '', wanted.sets ?? ''].filter((text) => text !== '').join('\n')
   const config = { ...machineHost(), ...(sets === '' ? {} : { sets }) }
@@ -59,9 +51,7 @@ export async function checkSessions(
   const reports: SessionReport[] = []
   try {
     for (const session of sessions)
-      reports.push(
-        await new Check({ session, config, rulesets, lists: inForce.lists }).report(tracked(session)),
-      )
+      reports.push(new Check({ session, config, rulesets, lists: inForce.lists }).report(tracked(session)))
   } catch (error) {
     if (error instanceof RulesRefused)
       return { cannot: error.diagnostics[0]?.message ?? 'the rules are refused' }
@@ -91,21 +81,24 @@ interface Answer {
   readonly why: string | null
 }
 
+/** Data that go through a session, in bytes. */
+const typedBytes = 36
+const typed = `"${'x'.repeat(typedBytes)}"`
+
 class Check {
   readonly #scene: Scene
-  readonly #way: string
+  /** Where the far end's packets come in; `out` for a session from this machine to itself. */
+  readonly #device: string
 
   constructor(scene: Scene) {
     this.#scene = scene
-    const { session, config } = scene
-    const device = deviceOf(config, session)
-    this.#way = `${device} ${printEnd(session.remote, session.remotePort)} > ${printEnd(session.local, session.localPort)}`
+    this.#device = deviceOf(scene.config, scene.session)
   }
 
-  async report(isTracked: boolean | null): Promise<SessionReport> {
-    const tracked = await this.#goesOn(true)
-    const untracked = await this.#goesOn(false)
-    const anew = await this.#connectsAnew()
+  report(isTracked: boolean | null): SessionReport {
+    const tracked = this.#goesOn(true)
+    const untracked = this.#goesOn(false)
+    const anew = this.#connectsAnew()
     const now = isTracked === null ? worse(tracked, untracked) : isTracked ? tracked : untracked
     const warnings = [
       ...(now.fate === 'open' && untracked.fate === 'cut'
@@ -117,28 +110,32 @@ class Check {
   }
 
   /** The session began under rules that let it; now data go both ways, and connection tracking knows of it or not. */
-  async #goesOn(isTracked: boolean): Promise<Answer> {
-    const { host: before, config } = this.#host(permissive)
-    const stage = { host: before, nowNs: 0n }
-    const player = playerOn(config, stage)
-    await play(player, `ssh: connect ${this.#way}`)
+  #goesOn(isTracked: boolean): Answer {
+    let stage = this.#stage(permissive)
+    this.#run(stage, opening)
     if (isTracked) this.#loadNew(stage)
-    else Object.assign(stage, this.#newHost())
-    return play(player, 'ssh: request 36 response 36')
+    else stage = this.#newStage()
+    return this.#run(stage, [
+      { name: 'what you type', from: 'remote', words: `psh-ack seq=2 ack=1002 payload=${typed}` },
+      {
+        name: 'what you are answered',
+        from: 'local',
+        words: `psh-ack seq=1002 ack=${2 + typedBytes} payload=${typed}`,
+      },
+    ])
   }
 
-  async #connectsAnew(): Promise<Answer> {
-    return play(playerOn(this.#scene.config, this.#newHost()), `anew: connect ${this.#way}`)
+  #connectsAnew(): Answer {
+    return this.#run(this.#newStage(), opening)
   }
 
-  #host(rulesets: readonly Ruleset[]): { host: Host; config: HostConfig } {
-    const { config } = this.#scene
-    const host = new Host(config)
+  #stage(rulesets: readonly Ruleset[]): Stage {
+    const host = new Host(this.#scene.config)
     loadRulesets(host, rulesets)
-    return { host, config }
+    return { host, nowNs: 0n }
   }
 
-  #newHost(): Stage {
+  #newStage(): Stage {
     const stage = { host: new Host(this.#scene.config), nowNs: 0n }
     this.#loadNew(stage)
     return stage
@@ -148,6 +145,29 @@ class Check {
     loadRulesets(stage.host, this.#scene.rulesets)
     stage.nowNs = seedLists(stage.host, this.#scene.lists, kernelTicks())
   }
+
+  /** Packets one after the other, up to the first that does not get through. */
+  #run(stage: Stage, packets: readonly SessionPacket[]): Answer {
+    for (const { name, from, words } of packets) {
+      const { verdict, by, why } = this.#send(stage, from, words)
+      if (verdict === 'unknown') return { fate: 'unknown', why: `${name}: ${why}` }
+      if (verdict !== 'accept') return { fate: 'cut', why: `${name}: ${verdict} by ${by}` }
+    }
+    return { fate: 'open', why: null }
+  }
+
+  #send({ host, nowNs }: Stage, from: SessionPacket['from'], words: string): Outcome {
+    const { remote, remotePort, local, localPort } = this.#scene.session
+    const [far, near] = [printEnd(remote, remotePort), printEnd(local, localPort)]
+    const comes = from === 'remote' && this.#device !== 'out'
+    const ends = from === 'remote' ? `${far} > ${near}` : `${near} > ${far}`
+    const text = `${comes ? this.#device : 'out'} tcp ${ends} ${words}`
+    const parsed = parsePacketLine(text)
+    if ('error' in parsed) throw new Error(`${text}: ${parsed.error.message}`)
+    return comes
+      ? host.receive(frameOfLine(this.#scene.config, parsed.line), this.#device, nowNs)
+      : host.send(encodePacketLine(parsed.line), nowNs)
+  }
 }
 
 interface Stage {
@@ -155,44 +175,22 @@ interface Stage {
   nowNs: bigint
 }
 
-function playerOn(config: HostConfig, stage: Stage): FlowPlayer {
-  return new FlowPlayer(config, {
-    name: 'engine',
-    step: async ({ number, action }) => ({
-      step: number,
-      at: 0,
-      ...resultOfOutcome(run(stage, action), {}),
-    }),
-    end: () => Promise.reject(new Error('it has no end')),
-    close: async () => {},
-  })
+interface SessionPacket {
+  readonly name: string
+  readonly from: 'remote' | 'local'
+  /** Behind the addresses, in the packet notation. */
+  readonly words: string
 }
 
-function run({ host, nowNs }: Stage, action: Action) {
-  if (action.kind === 'receive') return host.receive(action.frame, action.device, nowNs)
-  if (action.kind === 'send') return host.send(action.packet, nowNs, { socket: action.socket })
-  throw new Error(`a session has no ${action.kind}`)
-}
-
-async function play(player: FlowPlayer, text: string): Promise<Answer> {
-  const parsed = parseFlowLine(text)
-  if ('problem' in parsed) throw new Error(`${text}: ${parsed.problem.message}`)
-  const step = { number: 1, atNs: 0n, flow: parsed.line, text, expect: null, span: null }
-  const { result } = await player.play(step)
-  const { at } = result.flow!
-  if (at === null) return { fate: 'open', why: null }
-  if (result.verdict === 'unknown') return { fate: 'unknown', why: result.why ?? null }
-  return { fate: 'cut', why: `${nameOf[at] ?? at} ${result.verdict} by ${result.by}` }
-}
-
-const nameOf: Readonly<Record<string, string>> = {
-  request: 'what you type:',
-  response: 'what you are answered:',
-}
+const opening: readonly SessionPacket[] = [
+  { name: 'its SYN', from: 'remote', words: 'syn seq=1' },
+  { name: 'the SYN-ACK', from: 'local', words: 'syn-ack seq=1001 ack=2' },
+  { name: 'its ACK', from: 'remote', words: 'ack seq=2 ack=1002' },
+]
 
 const worse = (a: Answer, b: Answer): Answer => (a.fate === 'open' ? b : a)
 
-/** Where the far end's packets come in: by the device with the near address; `out` for a session from this machine. */
+/** The device with the near address; `out` for a session from this machine. */
 function deviceOf({ interfaces }: HostConfig, { local, remote }: SshSession): string {
   const owner = (address: Address) =>
     interfaces.find(({ addresses }) => addresses.some((prefix) => sameAddress(prefix.address, address)))
