@@ -16,6 +16,9 @@ export function familyFor(path: string, { ipv4, ipv6 }: OptionValues): Family {
   return familyOfName(path)
 }
 
+/** Characters of a long text: some ten thousand rules. */
+const longText = 1 << 20
+
 /** `advice`: say what loads and is probably not meant, too. `base`: what is in force when a script begins. */
 export async function readRules(
   path: string,
@@ -27,9 +30,14 @@ export async function readRules(
   const text = decodeText(await environment.readFile(path))
   const source = new SourceText(path === '-' ? 'standard input' : path, text)
   const silence = options.silence
-  // The engine is loaded where packets may be tried only.
+  const isLong = longText < text.length
+  // What is read stays; with more room for what is new it is moved about less often. V8 asks for the factor each time.
+  if (isLong) (await import('node:v8')).setFlagsFromString('--semi-space-growth-factor=16')
+  // The engine is loaded where packets may be tried only: not with thousands of rules.
   const review =
-    advice && /recent|DROP|REJECT/.test(text) ? (await import('../scenario/review.ts')).reviewRules : null
+    advice && !isLong && /recent|DROP|REJECT/.test(text)
+      ? (await import('../scenario/review.ts')).reviewRules
+      : null
   return parseRules(source, {
     family: familyFor(path, options),
     syntax: registry,

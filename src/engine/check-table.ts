@@ -6,7 +6,7 @@
 import type { Registry } from '../ext/registry.ts'
 import type { Refusal } from '../lang/diagnostic.ts'
 import { sortedChains } from '../lang/print.ts'
-import type { Family, Rule, Table } from '../lang/rule.ts'
+import { type Family, type Rule, spanOfUse, type Table } from '../lang/rule.ts'
 import type { Span } from '../lang/source.ts'
 import { refusalsOf, type VerifyContext } from '../lang/verify.ts'
 import type { RuleRef } from './outcome.ts'
@@ -38,22 +38,24 @@ export function checkTable(table: Table, context: CheckContext): LoadRefusal[] {
 
 /** Extensions and chains that are not there. */
 function* gapsOf(
-  { matches, target }: Rule,
+  rule: Rule,
   table: Table,
   family: Family,
   registry: Registry,
 ): Iterable<Refusal & { readonly span: Span | null }> {
-  for (const { kind, name, span } of matches) {
-    if (kind === 'unknown' || registry.match(name, family) === null) yield { ...unknown('match', name), span }
+  const { matches, target } = rule
+  for (const use of matches) {
+    if (use.kind === 'unknown' || registry.match(use.name, family) === null)
+      yield { ...unknown('match', use.name), span: spanOfUse(rule, use) }
   }
   if (target.kind === 'unknown' || (target.kind === 'extension' && !registry.target(target.name, family))) {
-    yield { ...unknown('target', target.name), span: target.span }
+    yield { ...unknown('target', target.name), span: spanOfUse(rule, target) }
   }
   if (target.kind === 'chain' && table.chains.get(target.chain)?.policy !== null) {
     yield {
       code: 'rule/no-chain',
       message: `there is no chain ${target.chain} to jump to`,
-      span: target.span,
+      span: spanOfUse(rule, target),
     }
   }
 }

@@ -37,7 +37,8 @@ function listsOf({ ruleset, syntax }: Scene): Lists {
   const lists = new Map<string, Used[]>()
   for (const table of ruleset.tables.values()) {
     for (const { rules } of table.chains.values()) {
-      for (const [at, rule] of rules.entries()) {
+      for (let at = 0; at < rules.length; at++) {
+        const rule = rules[at]!
         for (const match of rule.matches) {
           if (match.kind === 'unknown') continue
           const use = syntax.match(match.name, ruleset.family)?.remembers?.(match.data) ?? null

@@ -7,30 +7,42 @@ import { say } from './diagnostic.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import { isUnconditional } from './reach.ts'
-import type { Chain, Rule, Ruleset, Table } from './rule.ts'
+import { type Chain, type Family, type Rule, type Ruleset, spanOfUse, type Table } from './rule.ts'
 import type { Span } from './source.ts'
+import { surveyOf } from './survey.ts'
 import type { Syntax } from './syntax.ts'
 import { decides } from './verify.ts'
 
 export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile, problems: Problems): void {
+  let memory = false
   for (const table of ruleset.tables.values()) {
-    adviseOnChains(table, problems)
+    const kinds = kindsOf(table)
+    adviseOnChains(table, kinds, problems)
     adviseOnRepetition(table, ruleset, syntax, problems)
-    adviseOnUses(table, ruleset, syntax, profile, problems)
+    adviseOnUses(kinds, ruleset, syntax, profile, problems)
+    memory ||= kinds.some((rule) => mayRemember(rule, ruleset.family, syntax))
   }
-  adviseOnMemory({ ruleset, syntax, profile, problems })
+  if (memory) adviseOnMemory({ ruleset, syntax, profile, problems })
   const filter = ruleset.tables.get('filter')
   if (filter === undefined) return
   adviseOnLoopback(filter, ruleset, syntax, problems)
   adviseOnOpenHouse(filter, problems)
 }
 
-function adviseOnChains(table: Table, problems: Problems): void {
+/** One rule of each kind, in the order of the chains and of their rules. */
+const kindsOf = ({ chains }: Table): Rule[] =>
+  [...chains.values()].flatMap((chain) => {
+    const { kinds, kindsBehind } = surveyOf(chain)
+    return [...kinds, ...kindsBehind]
+  })
+
+const mayRemember = ({ matches }: Rule, family: Family, syntax: Syntax): boolean =>
+  matches.some(({ name }) => syntax.match(name, family)?.remembers !== undefined)
+
+function adviseOnChains(table: Table, kinds: readonly Rule[], problems: Problems): void {
   const jumps = new Map<string, Rule>()
-  for (const { rules } of table.chains.values()) {
-    for (const rule of rules) {
-      if (rule.target.kind === 'chain' && !jumps.has(rule.target.chain)) jumps.set(rule.target.chain, rule)
-    }
+  for (const rule of kinds) {
+    if (rule.target.kind === 'chain' && !jumps.has(rule.target.chain)) jumps.set(rule.target.chain, rule)
   }
   for (const { name, policy, rules, span } of table.chains.values()) {
     if (policy !== null) continue
@@ -53,15 +65,15 @@ function adviseOnChains(table: Table, problems: Problems): void {
 /** The same words a second time, behind a rule that has decided about all packets that meet them. */
 function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, problems: Problems): void {
   for (const { rules } of table.chains.values()) {
-    const seen = new Map<number, Rule>()
+    if (rules.length < 2) continue
+    const seen = new RulesByText(rules)
     const repeated: { readonly rule: Rule; readonly first: Rule }[] = []
-    for (const rule of rules) {
-      const { span } = rule
-      if (span === null || rule.target.kind === 'none' || !decides(rule, { syntax, family })) continue
-      const key = hashOf(span)
-      const first = seen.get(key)
-      if (first === undefined) seen.set(key, rule)
-      else if (isRepeated(rule, first) && !hasOwnState(rule, family, syntax)) repeated.push({ rule, first })
+    for (let at = 0; at < rules.length; at++) {
+      const rule = rules[at]!
+      if (rule.span === null || rule.target.kind === 'none' || !decides(rule, { syntax, family })) continue
+      const first = seen.firstOf(at, rule.span)
+      if (first !== null && isRepeated(rule, first) && !hasOwnState(rule, family, syntax))
+        repeated.push({ rule, first })
       // What stands behind is unreachable, which is told elsewhere.
       if (isUnconditional(rule)) break
     }
@@ -73,6 +85,36 @@ function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, p
       one.rule.span,
       { span: one.first.span!, message: 'this is the first' },
     )
+  }
+}
+
+/** Finds the first rule of a text, by the hash of the text: a table of numbers of rules, from 1. */
+class RulesByText {
+  readonly #rules: readonly Rule[]
+  readonly #numbers: Int32Array
+  readonly #hashes: Int32Array
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules
+    // At most half full.
+    const size = 2 ** (33 - Math.clz32(rules.length))
+    this.#numbers = new Int32Array(size)
+    this.#hashes = new Int32Array(size)
+  }
+
+  /** The first rule whose text has the hash of this one; null when this is it. */
+  firstOf(at: number, span: Span): Rule | null {
+    const numbers = this.#numbers
+    const hash = hashOf(span)
+    const last = numbers.length - 1
+    let slot = Math.imul(hash, 0x9e3779b1) >>> Math.clz32(last)
+    while (numbers[slot] !== 0) {
+      if (this.#hashes[slot] === hash) return this.#rules[numbers[slot]! - 1]!
+      slot = (slot + 1) & last
+    }
+    numbers[slot] = at + 1
+    this.#hashes[slot] = hash
+    return null
   }
 }
 
@@ -98,24 +140,22 @@ const hasOwnState = ({ matches }: Rule, family: Ruleset['family'], syntax: Synta
   })
 
 function adviseOnUses(
-  { chains }: Table,
+  kinds: readonly Rule[],
   { family }: Ruleset,
   syntax: Syntax,
   profile: KernelProfile,
   problems: Problems,
 ): void {
-  for (const { rules } of chains.values()) {
-    for (const rule of rules) {
-      for (const use of rule.matches) {
-        if (use.kind === 'unknown') continue
-        const advice = syntax.match(use.name, family)?.advise?.(use.data, rule, profile) ?? null
-        if (advice !== null) problems.noteOnce(advice, use.span ?? rule.span)
-      }
-      const { target } = rule
-      if (target.kind !== 'extension') continue
-      const advice = syntax.target(target.name, family)?.advise?.(target.data, rule, profile) ?? null
-      if (advice !== null) problems.noteOnce(advice, target.span ?? rule.span)
+  for (const rule of kinds) {
+    for (const use of rule.matches) {
+      if (use.kind === 'unknown') continue
+      const advice = syntax.match(use.name, family)?.advise?.(use.data, rule, profile) ?? null
+      if (advice !== null) problems.noteOnce(advice, spanOfUse(rule, use) ?? rule.span)
     }
+    const { target } = rule
+    if (target.kind !== 'extension') continue
+    const advice = syntax.target(target.name, family)?.advise?.(target.data, rule, profile) ?? null
+    if (advice !== null) problems.noteOnce(advice, spanOfUse(rule, target) ?? rule.span)
   }
 }
 

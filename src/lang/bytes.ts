@@ -13,24 +13,34 @@ const binaryHead = 4096
 
 /** The text of a file; of binary data only the head. */
 export function decodeText(bytes: Uint8Array): string {
+  const text = decodeStrictly(bytes)
+  if (text !== null && !odd.test(text.slice(0, lookAhead))) return text
   if (isBinaryHead(bytes.subarray(0, lookAhead))) return decodeWithEscapes(bytes.subarray(0, binaryHead))
+  return text ?? decodeWithEscapes(bytes)
+}
+
+function decodeStrictly(bytes: Uint8Array): string | null {
   try {
     return strict.decode(bytes)
   } catch {
-    return decodeWithEscapes(bytes)
+    return null
   }
 }
 
+/** Characters that count against a text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const odd = /[\x00-\x08\x0e-\x1f\x7f\ufffd\udc80-\udcff]/
+
 /** A zero byte, or more than a fifth of bytes that no text of rules has. */
 function isBinaryHead(head: Uint8Array): boolean {
-  let odd = 0
+  let count = 0
   for (let at = 0; at < head.length; ) {
     const length = sequenceLength(head, at)
     if (head[at] === 0) return true
-    if (length === 0 || isControl(head[at]!)) odd++
+    if (length === 0 || isControl(head[at]!)) count++
     at += Math.max(1, length)
   }
-  return odd > head.length / 5
+  return count > head.length / 5
 }
 
 const isControl = (code: number): boolean => code < 9 || (0x0e <= code && code < 0x20) || code === 0x7f
@@ -38,13 +48,15 @@ const isControl = (code: number): boolean => code < 9 || (0x0e <= code && code <
 /** Whether a text is that of binary data. */
 export function isBinary(text: string): boolean {
   const head = text.slice(0, lookAhead)
-  let odd = 0
+  if (!odd.test(head)) return false
+  let count = 0
   for (let at = 0; at < head.length; at++) {
     const code = head.charCodeAt(at)
     if (code === 0) return true
-    if (isControl(code) || code === 0xfffd || (0xdc80 <= code && code <= 0xdcff && !isPaired(head, at))) odd++
+    if (isControl(code) || code === 0xfffd || (0xdc80 <= code && code <= 0xdcff && !isPaired(head, at)))
+      count++
   }
-  return odd > head.length / 5
+  return count > head.length / 5
 }
 
 const isPaired = (text: string, at: number): boolean => (text.charCodeAt(at - 1) & 0xfc00) === 0xd800

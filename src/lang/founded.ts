@@ -5,7 +5,7 @@
  * Kernel: xt_rateest_mt_checkentry(), xt_rateest_tg_checkentry(), Linux 6.18.
  */
 import type { Refusal } from './diagnostic.ts'
-import type { Family, Rule } from './rule.ts'
+import { type Family, type Rule, spanOfUse } from './rule.ts'
 import type { Span } from './source.ts'
 import type { Syntax } from './syntax.ts'
 import type { TableInForce } from './verify.ts'
@@ -40,11 +40,11 @@ export class Founded {
     if (made !== null) this.#terms.set(made.name, made.terms)
   }
 
-  #referredTo({ matches }: Rule, family: Family): { readonly name: string; readonly span: Span | null }[] {
-    return matches.flatMap((use) => {
+  #referredTo(rule: Rule, family: Family): { readonly name: string; readonly span: Span | null }[] {
+    return rule.matches.flatMap((use) => {
       if (use.kind === 'unknown') return []
       const names = this.#syntax.match(use.name, family)?.refersTo?.(use.data) ?? []
-      return names.map((name) => ({ name, span: use.span }))
+      return names.map((name) => ({ name, span: spanOfUse(rule, use) }))
     })
   }
 

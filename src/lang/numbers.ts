@@ -11,11 +11,29 @@ export interface Scanned {
  * and so is what does not fit 64 bits. Null when there is no number or it lies outside [min, max].
  */
 export function scanNumber(text: string, min: bigint, max: bigint): Scanned | null {
+  const plain = plainNumber(text)
+  if (plain >= 0) {
+    const value = BigInt(plain)
+    return value < min || max < value ? null : { value, rest: '' }
+  }
   const [, sign, digits] = /^[ \t\n\v\f\r]*(\+?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text) ?? []
   if (sign === undefined || digits === undefined) return null
   const value = BigInt(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits)
   if (value < min || max < value) return null
   return { value, rest: text.slice(text.indexOf(digits) + digits.length) }
+}
+
+/** Decimal digits and nothing else, without a leading zero: what nearly all numbers are; -1 for any other text. */
+function plainNumber(text: string): number {
+  const { length } = text
+  if (length === 0 || 15 < length || (text.charCodeAt(0) === 0x30 && length > 1)) return -1
+  let value = 0
+  for (let at = 0; at < length; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || 9 < digit) return -1
+    value = value * 10 + digit
+  }
+  return value
 }
 
 /** A whole word as a number in [min, max]; see `scanNumber`. */

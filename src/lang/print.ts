@@ -6,6 +6,7 @@ import { lengthOfMask, type Prefix, printAddress } from '../net/address.ts'
 import { protocolName } from './names.ts'
 import type { Chain, Counters, Family, Negatable, Rule, Ruleset, Table, TargetUse } from './rule.ts'
 import { noCounters, tableHooks } from './rule.ts'
+import { isOfOneKind, sharedPart } from './survey.ts'
 import type { Syntax } from './syntax.ts'
 import { quoteText } from './words.ts'
 
@@ -24,9 +25,16 @@ export function printRule(chain: string, rule: Rule, context: PrintContext): str
  * `beforeTarget` goes between the matches and `-j` (` -c 1 2` of `-v -S`).
  */
 export function printRuleBody(rule: Rule, context: PrintContext, beforeTarget = ''): string {
+  return `${printAddresses(rule)}${printBehindAddresses(rule, context, beforeTarget)}`
+}
+
+const printAddresses = ({ source, destination }: Rule): string =>
+  source === null && destination === null
+    ? ''
+    : `${printNegatable('-s', source, printRulePrefix)}${printNegatable('-d', destination, printRulePrefix)}`
+
+function printBehindAddresses(rule: Rule, context: PrintContext, beforeTarget = ''): string {
   return [
-    printNegatable('-s', rule.source, printRulePrefix),
-    printNegatable('-d', rule.destination, printRulePrefix),
     printInterface('-i', rule.inInterface),
     printInterface('-o', rule.outInterface),
     printNegatable('-p', rule.protocol, protocolName),
@@ -35,6 +43,26 @@ export function printRuleBody(rule: Rule, context: PrintContext, beforeTarget = 
     beforeTarget,
     printTarget(rule.target, context),
   ].join('')
+}
+
+/** What was printed of rules; those that share their matches and target have the same text behind their addresses. */
+class PrintedParts {
+  readonly #context: PrintContext
+  /** A rule by what it shares with others, and the text. */
+  readonly #known = new Map<Rule['matches'] | TargetUse, { readonly rule: Rule; readonly text: string }>()
+
+  constructor(context: PrintContext) {
+    this.#context = context
+  }
+
+  behindAddresses(rule: Rule): string {
+    const key = sharedPart(rule)
+    const known = this.#known.get(key)
+    if (known !== undefined && isOfOneKind(rule, known.rule)) return known.text
+    const text = printBehindAddresses(rule, this.#context)
+    this.#known.set(key, { rule, text })
+    return text
+  }
 }
 
 function printNegatable<T>(option: string, given: Negatable<T> | null, print: (value: T) => string): string {
@@ -103,6 +131,9 @@ export function printRuleset(ruleset: Ruleset, syntax: Syntax, options: SaveOpti
     .join('')
 }
 
+/** Lines that are put together at once, so that the pieces of few are in memory. */
+const rulesAtOnce = 256
+
 /** One table from `*NAME` to `COMMIT`. */
 export function printTable(table: Table, context: PrintContext, options: SaveOptions = {}): string {
   const { withCounters = false, counters = (item: Rule | Chain) => item.counters } = options
@@ -111,13 +142,20 @@ export function printTable(table: Table, context: PrintContext, options: SaveOpt
     (chain) =>
       `:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.policy === null ? noCounters : counters(chain))}\n`,
   )
-  const rules = chains.flatMap((chain) =>
-    chain.rules.map((rule) => {
-      const counted = withCounters ? `${printCounters(counters(rule))} ` : ''
-      return `${counted}${printRule(chain.name, rule, context)}\n`
-    }),
-  )
-  return `*${table.name}\n${heads.join('')}${rules.join('')}COMMIT\n`
+  const parts = new PrintedParts(context)
+  const texts = [`*${table.name}\n`, ...heads]
+  for (const chain of chains) {
+    const head = `-A ${chain.name}`
+    for (let at = 0; at < chain.rules.length; at += rulesAtOnce) {
+      const some = chain.rules.slice(at, at + rulesAtOnce)
+      const lines = some.map((rule) => {
+        const counted = withCounters ? `${printCounters(counters(rule))} ` : ''
+        return `${counted}${head}${printAddresses(rule)}${parts.behindAddresses(rule)}\n`
+      })
+      texts.push(lines.join(''))
+    }
+  }
+  return `${texts.join('')}COMMIT\n`
 }
 
 const printCounters = ({ packets, bytes }: Counters): string => `[${packets}:${bytes}]`

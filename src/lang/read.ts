@@ -135,15 +135,17 @@ export function guessFormat(text: string): RulesFormat {
     /^\ufeff?(?:\*\w+[ \t\r]*$|:\S+[ \t]+(?:ACCEPT|DROP|-)(?:[ \t]|\r?$)|(?:\[\d+:\d+\][ \t]*)?-[ADIRNPFX][ \t])/m.exec(
       head,
     )
+  // A script's line counts where it comes first.
+  const before = save === null ? head : head.slice(0, save.index)
   const script =
     /^\ufeff?(?:#!(?![^\n]*-restore)|[^#\n]{0,200}?(?:^|[\s/;&|=$"({])ip6?tables(?:[-\s"'])|[A-Za-z_]\w*=|[^#\n]{0,40}\$\{?IP6?T)/m.exec(
-      head,
+      before,
     )
   if (script === null) {
     // A file of commented-out commands is a script of none.
     return save === null && /^#+\s*(?:sudo\s+)?(?:\S*\/)?ip6?tables\s/m.test(head) ? 'script' : 'save'
   }
-  return save === null || script.index < save.index ? 'script' : 'save'
+  return 'script'
 }
 
 function reportBinary(source: SourceText, problems: Problems): void {

@@ -5,12 +5,12 @@
 import type { Command, CommandEnvironment } from './command.ts'
 import { chainNameBytes, parseCommand } from './command.ts'
 import type { Refusal } from './diagnostic.ts'
+import { PlainLines } from './plain-lines.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import * as complain from './restore-complaints.ts'
 import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
-import { cutLine, RuleShapes } from './rule-shapes.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
 import { repairDashes } from './script-words.ts'
 import type { SourceText, Span } from './source.ts'
@@ -52,6 +52,10 @@ export interface RestoreOptions {
 const restoreLineBytes = 10239
 
 const dash = 0x2d
+const blank = 0x20
+
+/** What word processors make of dashes. */
+const dashes = '\u2010\u2011\u2012\u2013\u2014\u2015\u2212'
 
 const tables = Object.keys(tableHooks) as TableName[]
 
@@ -77,9 +81,10 @@ class RestoreReader {
   /** Lines one after the other that stand in no table: told of once, at the first. */
   #outside: { readonly span: Span; count: number } | null = null
   readonly #sections = new Map<TableName, Span>()
-  readonly #shapes = new RuleShapes()
+  readonly #plain: PlainLines
   /** Whether a typographic dash stands anywhere. */
   readonly #hasDashes: boolean
+  readonly #isRepaired: boolean
   /** Chains the text makes anywhere, by name; built on the first question. */
   #declared: Map<string, Span> | null = null
 
@@ -89,7 +94,9 @@ class RestoreReader {
     this.#ruleset = ruleset
     this.#options = options
     this.#problems = options.problems
-    this.#hasDashes = /[\u2010-\u2015\u2212]/.test(this.#text)
+    this.#hasDashes = [...dashes].some((each) => this.#text.includes(each))
+    this.#isRepaired = this.#text.includes(filler)
+    this.#plain = new PlainLines(source, this.#text, ruleset.family, () => this.#environment())
   }
 
   read(): void {
@@ -102,8 +109,10 @@ class RestoreReader {
         this.#problems.giveUp(this.#span(at, lineEnd))
         return
       }
-      this.#readLine(at, lineEnd)
-      if (this.#failed) return
+      if (!this.#readPlain(at, lineEnd)) {
+        this.#readLine(at, lineEnd)
+        if (this.#failed) return
+      }
       at = lineEnd + 1
     }
     this.#refuseOutside()
@@ -122,6 +131,13 @@ class RestoreReader {
 
   #span(start: number, end: number): Span {
     return { source: this.#source, start, end }
+  }
+
+  /** Nearly every line of a long file is a plain one. */
+  #readPlain(start: number, end: number): boolean {
+    if (this.#table === null || this.#text.charCodeAt(start) !== dash || restoreLineBytes < end - start)
+      return false
+    return !this.#hasDashes && !this.#isRepaired && this.#plain.append(this.#table, start, end, null)
   }
 
   #readLine(from: number, end: number): void {
@@ -174,7 +190,7 @@ class RestoreReader {
     const { onlyTable } = this.#options
     const isWanted = onlyTable === undefined || onlyTable === word?.text
     this.#skipping = name === undefined || !isWanted
-    this.#shapes.forget()
+    this.#plain.forget()
     if (!isWanted) return
     if (name === undefined) {
       this.#problems.error(complain.unknownTable(word?.text ?? '', tables), word?.span ?? span)
@@ -276,7 +292,7 @@ class RestoreReader {
   }
 
   #makeChain(name: Word): void {
-    this.#shapes.forget()
+    this.#plain.forget()
     const table = this.#table!
     const existing = table.chains.get(name.text)
     if (existing !== undefined && this.#options.noflush) {
@@ -308,12 +324,9 @@ class RestoreReader {
     }
     const counted = this.#leadingCounters(span, line)
     if (counted === null) return
-    const cut = this.#hasDashes ? null : cutLine(this.#text, counted.behind, span.end, this.#ruleset.family)
-    const made = cut === null ? null : this.#shapes.make(cut, counted.counters)
-    if (made !== null) {
-      this.#table!.chains.get(made.chain)!.rules.push(made.rule)
-      return
-    }
+    const start = this.#behindBlanks(counted.behind)
+    const mayBePlain = !this.#hasDashes && !this.#isRepaired
+    if (mayBePlain && this.#plain.append(this.#table!, start, span.end, counted.counters)) return
     const heard = this.#problems.heard
     const read = this.#words({ ...span, start: counted.behind })
     const words = this.#withoutProgram(this.#hasDashes ? this.#repairDashes(read) : read)
@@ -322,9 +335,15 @@ class RestoreReader {
     if (command === null) return
     this.#apply(withCounters(command, counted.counters))
     const { action } = command
-    if (action.kind !== 'append') this.#shapes.forget()
-    else if (cut !== null && action.rules.length === 1 && this.#problems.heard === heard)
-      this.#shapes.learn(cut, action.chain.text, action.rules[0]!)
+    if (action.kind !== 'append') this.#plain.forget()
+    else if (mayBePlain && action.rules.length === 1 && this.#problems.heard === heard)
+      this.#plain.learn(this.#table!, start, span.end, action.rules[0]!)
+  }
+
+  #behindBlanks(from: number): number {
+    let at = from
+    while (this.#text.charCodeAt(at) === blank) at++
+    return at
   }
 
   #repairDashes(words: readonly Word[]): Word[] {

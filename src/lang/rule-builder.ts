@@ -6,7 +6,8 @@ import { type AddressList, parseAddressList, parseCounters, parseInterface } fro
 import { ExtensionUse } from './extension-use.ts'
 import { protocolName } from './names.ts'
 import type { MatchUse, Negatable, Rule, TargetUse, UnknownUse } from './rule.ts'
-import { emptyRule, hooks, noCounters, tableHooks } from './rule.ts'
+import { emptyRule, hooks, noCounters, spanInRule, tableHooks } from './rule.ts'
+import type { Span } from './source.ts'
 import { spanOfWords, type Word } from './words.ts'
 
 /**
@@ -26,16 +27,17 @@ export function buildRules(parts: CommandParts, environment: CommandEnvironment)
     problems.error(complain.invertedList(), inverted.span)
   }
   const counted = seen('set-counters')
+  const span = spanOfWords(parts.words)
   const base: Rule = {
     ...emptyRule,
     inInterface: parseInterface(seen('in-interface'), environment),
     outInterface: parseInterface(seen('out-interface'), environment),
     protocol: protocolOf(parts, environment),
     fragment: fragmentOf(parts),
-    matches: parts.matches.flatMap((match) => finishMatch(match, parts)),
-    target: finishTarget(parts, environment),
+    matches: parts.matches.flatMap((match) => finishMatch(match, parts, span)),
+    target: finishTarget(parts, environment, span),
     counters: (counted && parseCounters(counted)) ?? noCounters,
-    span: spanOfWords(parts.words),
+    span,
   }
   checkInterfaces(parts, environment)
   return crossProduct(sources, destinations, base)
@@ -67,17 +69,23 @@ function fragmentOf(parts: CommandParts): Negatable<true> | null {
 
 const textsOf = (words: readonly Word[]): string[] => words.map(({ text }) => text)
 
-function finishMatch(match: ExtensionUse | UnknownWords, parts: CommandParts): (MatchUse | UnknownUse)[] {
+function finishMatch(
+  match: ExtensionUse | UnknownWords,
+  parts: CommandParts,
+  rule: Span | null,
+): (MatchUse | UnknownUse)[] {
   if (match instanceof ExtensionUse) {
     const finished = match.finish(parts.protocol)
     if (finished === null) return []
-    return [{ kind: 'known', name: match.syntax.name, data: finished.data, span: match.span }]
+    return [
+      { kind: 'known', name: match.syntax.name, data: finished.data, span: spanInRule(match.span, rule) },
+    ]
   }
-  const span = spanOfWords([match.name, ...match.words])
+  const span = spanInRule(spanOfWords([match.name, ...match.words]), rule)
   return [{ kind: 'unknown', name: match.name.text, words: textsOf(match.words), span }]
 }
 
-function finishTarget(parts: CommandParts, environment: CommandEnvironment): TargetUse {
+function finishTarget(parts: CommandParts, environment: CommandEnvironment, rule: Span | null): TargetUse {
   const { target } = parts
   if (target === null) return { kind: 'none' }
   const name = target.name.text
@@ -85,23 +93,23 @@ function finishTarget(parts: CommandParts, environment: CommandEnvironment): Tar
   if (name === 'DROP' && parts.table === 'nat') environment.problems.error(complain.natDrop(), span)
   switch (target.kind) {
     case 'verdict':
-      return { kind: 'verdict', verdict: name as 'ACCEPT', span }
+      return { kind: 'verdict', verdict: name as 'ACCEPT', span: spanInRule(span, rule) }
     case 'chain':
       checkJump(target, parts, environment)
-      return { kind: 'chain', chain: name, goto: target.goto, span }
+      return { kind: 'chain', chain: name, goto: target.goto, span: spanInRule(span, rule) }
     case 'extension': {
       const finished = target.use.finish(parts.protocol)
-      const spanOfUse = target.use.span ?? span
+      const place = spanInRule(target.use.span ?? span, rule)
       return finished === null
         ? { kind: 'none' }
-        : { kind: 'extension', name: target.use.syntax.name, data: finished.data, span: spanOfUse }
+        : { kind: 'extension', name: target.use.syntax.name, data: finished.data, span: place }
     }
     case 'unknown':
       return {
         kind: 'unknown',
         name,
         words: textsOf(target.words),
-        span: spanOfWords([target.name, ...target.words]),
+        span: spanInRule(spanOfWords([target.name, ...target.words]), rule),
       }
     case 'nowhere':
       refuseTarget(target, parts, environment)

@@ -31,12 +31,22 @@ export interface Counters {
   readonly bytes: bigint
 }
 
-/** One `-m NAME ...` of a rule. `data` belongs to the extension of that name and is opaque elsewhere. */
+/**
+ * A part of a rule's text, by its distance from the rule's end: rules that differ in their addresses share their matches
+ * and targets. `spanOfUse` makes a place in the source of it.
+ */
+export interface SpanInRule {
+  /** Characters from the beginning of the part to the end of the rule. */
+  readonly beforeEnd: number
+  readonly length: number
+}
+
+/** One `-m NAME ...` of a rule. Rules may share it. `data` belongs to the extension of that name and is opaque elsewhere. */
 export interface MatchUse {
   readonly kind: 'known'
   readonly name: string
   readonly data: unknown
-  readonly span: Span | null
+  readonly span: SpanInRule | null
 }
 
 /** An extension that the registry lacks: kept as its words, reported, printed back. */
@@ -45,7 +55,7 @@ export interface UnknownUse {
   readonly name: string
   /** The words behind the name, unquoted. */
   readonly words: readonly string[]
-  readonly span: Span | null
+  readonly span: SpanInRule | null
 }
 
 export type TargetUse =
@@ -54,16 +64,26 @@ export type TargetUse =
   | {
       readonly kind: 'verdict'
       readonly verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE'
-      readonly span: Span | null
+      readonly span: SpanInRule | null
     }
   /** `-j CHAIN` or, with `goto`, `-g CHAIN`. */
-  | { readonly kind: 'chain'; readonly chain: string; readonly goto: boolean; readonly span: Span | null }
-  | { readonly kind: 'extension'; readonly name: string; readonly data: unknown; readonly span: Span | null }
+  | {
+      readonly kind: 'chain'
+      readonly chain: string
+      readonly goto: boolean
+      readonly span: SpanInRule | null
+    }
+  | {
+      readonly kind: 'extension'
+      readonly name: string
+      readonly data: unknown
+      readonly span: SpanInRule | null
+    }
   | {
       readonly kind: 'unknown'
       readonly name: string
       readonly words: readonly string[]
-      readonly span: Span | null
+      readonly span: SpanInRule | null
     }
 
 export interface Rule {
@@ -106,6 +126,20 @@ export interface Ruleset {
   /** Tables that exist, in the order of first use. A table nobody named does not exist and counts nothing. */
   readonly tables: Map<TableName, Table>
 }
+
+/** Where a match or target of a rule stands; null where that is not known. */
+export const spanOfUse = ({ span }: Rule, use: MatchUse | UnknownUse | TargetUse): Span | null => {
+  const part = 'span' in use ? use.span : null
+  if (span === null || part === null) return null
+  const start = span.end - part.beforeEnd
+  return { source: span.source, start, end: start + part.length }
+}
+
+/** The part of a rule's text that a place covers; null where it is not of the same text. */
+export const spanInRule = (part: Span | null, rule: Span | null): SpanInRule | null =>
+  part === null || rule === null || part.source !== rule.source
+    ? null
+    : { beforeEnd: rule.end - part.start, length: part.end - part.start }
 
 export const noCounters: Counters = { packets: 0n, bytes: 0n }
 

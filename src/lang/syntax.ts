@@ -8,6 +8,7 @@ import type { Range } from './option.ts'
 import type { KernelProfile } from './profile.ts'
 import type { Hook, Rule, TableName } from './rule.ts'
 import type { Span } from './source.ts'
+import type { RuleKind } from './survey.ts'
 
 /** What a value parser may consult. */
 export interface OptionEnvironment {
@@ -91,6 +92,9 @@ export interface RulePlace {
   /** Names of the accounting objects (nfacct) that there are; absent where that is not known. */
   readonly accounts?: ReadonlySet<string> | undefined
 }
+
+/** What the kernel's checks of an extension look at beside its own data; rules with the same of it are checked once. */
+export type RuleToCheck = Pick<Rule, 'protocol' | 'matches'>
 
 /** What a match does to a list that rules share by name. */
 export interface MemoryUse {
@@ -179,7 +183,7 @@ export interface ExtensionSyntax<Data = unknown> {
   /** What a target makes of the destination of a connection; null when it leaves that alone. */
   newDestination?(data: Data): NewDestination | null
   /** What the kernel refuses when the rule is loaded (exit 1); null when it takes it. */
-  check?(data: Data, rule: Rule, place: RulePlace): Refusal | null
+  check?(data: Data, rule: RuleToCheck, place: RulePlace): Refusal | null
   /** The list it keeps or asks; for advice. */
   remembers?(data: Data): MemoryUse
   /**
@@ -192,7 +196,7 @@ export interface ExtensionSyntax<Data = unknown> {
   /** Of a target: whether it decides about every packet, so that none gets to the next rule. */
   decides?(data: Data): boolean
   /** What people regret about a use that iptables takes; said once for each code. */
-  advise?(data: Data, rule: Rule, profile: KernelProfile): Refusal | null
+  advise?(data: Data, rule: RuleKind, profile: KernelProfile): Refusal | null
   /** Present where each rule has a state of its own, so that two equal rules are not one. */
   readonly load?: unknown
   /** Names of the sets of ipset that it holds. */

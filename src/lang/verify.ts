@@ -8,8 +8,8 @@ import { Founded } from './founded.ts'
 import { sortedChains } from './print.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
-import { isUnconditional, reachOf } from './reach.ts'
-import type { Chain, Family, Rule, Table } from './rule.ts'
+import { type Reach, reachOf } from './reach.ts'
+import { type Chain, type Family, type Hook, type Rule, spanOfUse, type Table } from './rule.ts'
 import type { Span } from './source.ts'
 import type { KnownSets, RulePlace, Syntax } from './syntax.ts'
 
@@ -38,31 +38,36 @@ export interface LoadRefusal extends Refusal {
 }
 
 /** Everything the kernel would refuse in this table, in its order; the kernel itself stops at the first. */
-export function refusalsOf(table: Table, context: VerifyContext): LoadRefusal[] {
+export function refusalsOf(table: Table, context: VerifyContext, reach = reachOf(table)): LoadRefusal[] {
   const { family, syntax, profile, sets, accounts } = context
-  if ([...table.chains.values()].every(({ rules }) => rules.every(isPlain))) return []
-  const reach = reachOf(table)
   const refusals: LoadRefusal[] = []
   for (const circle of reach.circles) refusals.push(circleRefusal(circle))
   const founded = context.inForce === undefined ? null : new Founded(context.inForce, syntax)
   for (const chain of sortedChains(table)) {
+    const place = { family, table: table.name, profile, sets, accounts }
+    if (founded === null && kindsAreTaken(reach, chain, place, syntax)) continue
     for (let at = 0; at < chain.rules.length; at++) {
       const rule = chain.rules[at]!
       if (isPlain(rule)) continue
-      const place: RulePlace = {
-        family,
-        table: table.name,
-        hooks: reach.hooks.get(rule) ?? [],
-        profile,
-        sets,
-        accounts,
-      }
-      const own = [...refusalsOfRule(rule, place, syntax)]
+      const own = [...refusalsOfRule(rule, { ...place, hooks: reach.hooksAt(chain, at) }, syntax)]
       if (own.length === 0 && founded !== null) own.push(...founded.take(rule, family))
       for (const refusal of own) refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
     }
   }
   return refusals
+}
+
+/** Whether nothing is refused of any kind of rule that the chain has; each kind is looked at once. */
+function kindsAreTaken(reach: Reach, chain: Chain, place: Omit<RulePlace, 'hooks'>, syntax: Syntax): boolean {
+  const { kinds, kindsBehind, end } = reach.surveys.get(chain)!
+  const isTaken = (rule: Rule, hooks: readonly Hook[]): boolean => {
+    if (isPlain(rule)) return true
+    for (const _ of refusalsOfRule(rule, { ...place, hooks }, syntax)) return false
+    return true
+  }
+  const before = reach.hooksAt(chain, 0)
+  const behind = reach.hooksAt(chain, end)
+  return kinds.every((rule) => isTaken(rule, before)) && kindsBehind.every((rule) => isTaken(rule, behind))
 }
 
 /** A rule that no table refuses: addresses, interfaces, protocols, and a verdict. */
@@ -78,7 +83,7 @@ function circleRefusal({ chain, rule }: { readonly chain: Chain; readonly rule: 
     notes: ['the kernel refuses chains that lead back to themselves'],
     chain: chain.name,
     number: chain.rules.indexOf(rule) + 1,
-    span: (target.kind === 'chain' ? target.span : null) ?? rule.span,
+    span: spanOfUse(rule, target) ?? rule.span,
   }
 }
 
@@ -91,12 +96,12 @@ export function* refusalsOfRule(
   for (const use of rule.matches) {
     if (use.kind === 'unknown') continue
     const refusal = syntax.match(use.name, place.family)?.check?.(use.data, rule, place)
-    if (refusal != null) yield { ...ownCode(use.name, refusal), span: use.span ?? rule.span }
+    if (refusal != null) yield { ...ownCode(use.name, refusal), span: spanOfUse(rule, use) ?? rule.span }
   }
   const { target } = rule
   if (target.kind !== 'extension') return
   const refusal = syntax.target(target.name, place.family)?.check?.(target.data, rule, place)
-  if (refusal != null) yield { ...ownCode(target.name, refusal), span: target.span ?? rule.span }
+  if (refusal != null) yield { ...ownCode(target.name, refusal), span: spanOfUse(rule, target) ?? rule.span }
 }
 
 /** Codes of extensions carry their name. */
@@ -105,18 +110,30 @@ const ownCode = (name: string, refusal: Refusal): Refusal =>
 
 /** Reports what the kernel would refuse, what is not done here, and rules that no packet can meet. */
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
-  for (const refusal of refusalsOf(table, context)) problems.error(refusal, refusal.span)
-  reportNotModelled(table, context, problems)
-  for (const chain of table.chains.values()) reportUnreachable(chain, context, problems)
+  const reach = reachOf(table)
+  for (const refusal of refusalsOf(table, context, reach)) problems.error(refusal, refusal.span)
+  reportNotModelled(table, reach, context, problems)
+  for (const chain of table.chains.values()) reportUnreachable(chain, reach, context, problems)
   if (table.name === 'filter') reportNoWayOut(table, problems)
 }
 
-function reportNotModelled({ chains }: Table, { syntax, family }: VerifyContext, problems: Problems): void {
-  for (const { rules } of chains.values()) {
-    for (const { target } of rules) {
-      if (target.kind !== 'extension') continue
-      const gap = syntax.target(target.name, family)?.notModelled?.(target.data) ?? null
-      if (gap !== null) problems.warn(ownCode(target.name, gap), target.span)
+function reportNotModelled(
+  { chains }: Table,
+  reach: Reach,
+  { syntax, family }: VerifyContext,
+  problems: Problems,
+): void {
+  const gapOf = ({ target }: Rule) =>
+    target.kind === 'extension'
+      ? (syntax.target(target.name, family)?.notModelled?.(target.data) ?? null)
+      : null
+  for (const chain of chains.values()) {
+    const { kinds, kindsBehind } = reach.surveys.get(chain)!
+    if (![...kinds, ...kindsBehind].some((rule) => gapOf(rule) !== null)) continue
+    for (const rule of chain.rules) {
+      const gap = gapOf(rule)
+      if (gap !== null && rule.target.kind === 'extension')
+        problems.warn(ownCode(rule.target.name, gap), spanOfUse(rule, rule.target))
     }
   }
 }
@@ -149,8 +166,10 @@ export function decides(
   return target.kind === 'verdict' || (target.kind === 'chain' && target.goto)
 }
 
-function reportUnreachable({ name, rules }: Chain, context: VerifyContext, problems: Problems): void {
-  const last = rules.findIndex((rule) => isUnconditional(rule) && decides(rule, context))
+function reportUnreachable(chain: Chain, reach: Reach, context: VerifyContext, problems: Problems): void {
+  const { name, rules } = chain
+  const { unconditional } = reach.surveys.get(chain)!
+  const last = unconditional.find((at) => decides(rules[at]!, context)) ?? -1
   const first = rules[last + 1]
   if (last < 0 || first === undefined) return
   const count = rules.length - last - 1

@@ -1,7 +1,7 @@
 /** What the matches that read a transport header share. */
 import type { Refusal } from '../../lang/diagnostic.ts'
 import { protocolName } from '../../lang/names.ts'
-import type { Rule } from '../../lang/rule.ts'
+import type { RuleToCheck } from '../../lang/syntax.ts'
 import type { PacketSet, PacketSpace } from '../../space/space.ts'
 import type { HookContext, Skb } from '../context.ts'
 
@@ -53,7 +53,7 @@ export function explainHeader(
  */
 export function requireProtocol(
   number: number,
-  { protocol }: Rule,
+  { protocol }: RuleToCheck,
   kind: 'match' | 'target' = 'match',
 ): Refusal | null {
   if (protocol !== null && protocol.value === number && !protocol.inverted) return null

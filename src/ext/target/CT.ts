@@ -12,9 +12,8 @@ import { type Refusal, refuse } from '../../lang/diagnostic.ts'
 import { protocolName } from '../../lang/names.ts'
 import { parseNumber } from '../../lang/numbers.ts'
 import { flag, text, value } from '../../lang/options.ts'
-import type { Rule } from '../../lang/rule.ts'
 import { didYouMean } from '../../lang/suggest.ts'
-import type { RulePlace, Seen } from '../../lang/syntax.ts'
+import type { RulePlace, RuleToCheck, Seen } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
 import type { Connection, Zone } from '../context.ts'
 import { bothFamilies, defineTarget } from '../define.ts'
@@ -174,7 +173,7 @@ const noSuchName = 'No chain/target/match by that name'
 /** Source: xt_ct_set_helper(), xt_ct_set_timeout(). */
 function refusalOf(
   { helper, timeout }: TrackingWish,
-  { protocol }: Rule,
+  { protocol }: RuleToCheck,
   { family }: RulePlace,
 ): Refusal | null {
   const number = protocol === null || protocol.inverted ? 0 : protocol.value

@@ -6,8 +6,7 @@
 import { refuse } from '../../lang/diagnostic.ts'
 import { parseNumber } from '../../lang/numbers.ts'
 import { flag, value } from '../../lang/options.ts'
-import type { Rule } from '../../lang/rule.ts'
-import type { RulePlace } from '../../lang/syntax.ts'
+import type { RulePlace, RuleToCheck } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
 import { insertBytes, replaceU16 } from '../../net/change.ts'
 import { adjustChecksum, setU16 } from '../../net/encode.ts'
@@ -94,7 +93,7 @@ const requireWay = (place: RulePlace) =>
   requireHooks(['FORWARD', 'OUTPUT', 'POSTROUTING'], place, 'elsewhere the way is not known yet', 'target')
 
 /** The kernel asks for a match that names SYN among the flags that must be on. Source: find_syn_match(). */
-const seesSynOnly = ({ matches }: Rule): boolean =>
+const seesSynOnly = ({ matches }: RuleToCheck): boolean =>
   matches.some((use) => {
     if (use.kind === 'unknown' || use.name !== tcp.name) return false
     const { flags } = use.data as Tcp

@@ -4,7 +4,7 @@ import { fakeSyntax } from './_fixtures.ts'
 import { Problems } from './problems.ts'
 import { linux618 } from './profile.ts'
 import { readRestore } from './restore.ts'
-import { newRuleset } from './rule.ts'
+import { newRuleset, spanOfUse } from './rule.ts'
 import { SourceText } from './source.ts'
 
 /** Rules without their places' texts, and what was said. */
@@ -15,7 +15,10 @@ function read(text: string) {
   const plain = (_: string, value: unknown) =>
     typeof value === 'bigint' ? `${value}` : value instanceof SourceText ? '' : value
   const rules = [...(ruleset.tables.get('filter')?.chains.values() ?? [])].flatMap((chain) =>
-    chain.rules.map((rule) => JSON.parse(JSON.stringify({ chain: chain.name, ...rule }, plain))),
+    chain.rules.map((rule) => {
+      const places = [...rule.matches, rule.target].map((use) => spanOfUse(rule, use))
+      return JSON.parse(JSON.stringify({ chain: chain.name, ...rule, places }, plain))
+    }),
   )
   return { rules, said: problems.list.map(({ code, span }) => `${code} ${span?.start} ${span?.end}`) }
 }
@@ -66,7 +69,9 @@ it('reads a line by its shape as it reads it in full', () => {
         `${head}${lines.map((each, at) => each.replace(/(-[AI] \w+)/, `$1${' '.repeat(at + 1)}`)).join('\n')}\nCOMMIT\n`,
       )
       const meaning = (rules: typeof all.rules) =>
-        rules.map((rule) => JSON.stringify(rule, (key, value) => (key === 'span' ? undefined : value)))
+        rules.map((rule) =>
+          JSON.stringify(rule, (key, value) => (key === 'span' || key === 'places' ? undefined : value)),
+        )
       const inserted = lines.some((each) => each.includes('-I'))
       if (!inserted) {
         const chains = ['INPUT', 'web']
@@ -78,9 +83,11 @@ it('reads a line by its shape as it reads it in full', () => {
       const text = `${head}${lines.join('\n')}\n${lines.join('\n')}\nCOMMIT\n`
       for (const rule of all.rules) {
         expect(text.slice(rule.span.start, rule.span.end)).toMatch(/^-[AI] \S.*\S$/)
-        if (rule.target.span)
-          expect(text.slice(rule.target.span.start, rule.target.span.end)).toMatch(/^(DROP|ACCEPT|web)$/)
-        for (const use of rule.matches) expect(text.slice(use.span.start, use.span.end)).toMatch(/^(--|-m )/)
+        const places = rule.places.map((place: { start: number; end: number } | null) =>
+          place === null ? '' : text.slice(place.start, place.end),
+        )
+        expect(places.pop()).toMatch(/^(DROP|ACCEPT|web|)$/)
+        for (const place of places) expect(place).toMatch(/^(--\S+ \S+|-m \w+ --\S+ (\S+|".*"))$/)
       }
     }),
     { numRuns: 300 },
