@@ -2,6 +2,7 @@
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -11,8 +12,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { memoryFiles } from '../../guard/config/files.ts'
+import { readFilter } from '../../guard/config/read-filter.ts'
 import { utc } from '../../guard/dates/zone.ts'
 import { AllowList } from '../../guard/decide/index.ts'
+import { ownFilters } from '../../guard/filters/index.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
 import { runProgram } from '../../linux/bans/index.ts'
 import { lineBlock } from '../../linux/follow/index.ts'
@@ -46,7 +50,10 @@ function newGuard(): Guard {
   return new Guard({
     store: new GuardStore(at('db')),
     log: new GuardLog(
-      (line) => (log += line),
+      (line) => {
+        log += line
+        appendFileSync(at('guard.log'), line)
+      },
       'NOTICE',
       () => nowMs,
     ),
@@ -176,6 +183,64 @@ describe('a guard', () => {
     await guard.settle()
     expect(done()).toEqual(['start', 'ban ssh 192.0.2.1 root'])
     expect(log).toContain("[failing] Failed to execute action 'no'")
+  })
+
+  it('goes on when a log cannot be read, a filter is wrong, or an action hangs', async () => {
+    mkdirSync(at('folder.log'))
+    const hanging = jail('hanging', {
+      actions: [{ name: 'slow', action: 'slow', options: { actionban: 'sleep 60', timeout: '1' } }],
+    })
+    const wrong = jail('wrong', {
+      filter: { ...jail().filter, failregex: ['(', '^ sshd: Failed for <F-USER>\\S+</F-USER> from <HOST>$'] },
+    })
+    const encoded = jail('encoded', { logEncoding: 'klingon' })
+    const folderLog = jail('folder')
+    const asked = jail('asked', { ignoreCommand: 'sleep 1; false' })
+    const others = [hanging, wrong, folderLog, asked]
+    expect(guard.start([encoded, ...others, jail()])).toEqual([
+      { jail: 'encoded', message: 'logencoding "klingon" is not known' },
+    ])
+    for (const name of ['hanging', 'wrong', 'asked', 'ssh'])
+      for (let count = 0; count < 3; count++) failed('192.0.2.1', name)
+    await guard.jail('ssh')!.pump()
+    await guard.jail('ssh')!.idle()
+    // the others are still busy
+    expect(done()).toContain('ban ssh 192.0.2.1 root')
+    await guard.settle()
+    expect(['wrong', 'asked', 'hanging', 'ssh'].map((name) => banned(name))).toEqual(
+      Array(4).fill(['192.0.2.1']),
+    )
+    expect(log).toContain("[hanging] Failed to execute action 'slow'")
+    expect(log).toContain('[wrong] failregex 1: missing ), unterminated subpattern')
+  })
+
+  it('bans for longer, in every port, whom jails ban again and again: recidive on its own log', async () => {
+    const recidive = jail('recidive', {
+      filter: readFilter(memoryFiles({}), 'recidive', { filters: ownFilters }).definition!,
+      logPaths: [{ glob: at('guard.log'), from: 'head' }],
+      findTimeSeconds: 86_400,
+      banTimeSeconds: 604_800,
+    })
+    writeFileSync(at('guard.log'), '')
+    guard.start([recidive, jail('ssh'), jail('ftp')])
+    await guard.settle()
+    for (const name of ['ssh', 'ftp', 'ssh']) {
+      for (let count = 0; count < 3; count++) failed('192.0.2.1', name)
+      for (let count = 0; count < 3; count++) failed('2001:db8::1', 'ftp')
+      await guard.settle()
+      await guard.settle()
+      await pass(61)
+      await guard.settle()
+    }
+    expect(banned('recidive').sort()).toEqual(['192.0.2.1', '2001:db8::1'])
+    // its own bans are no failures
+    await guard.settle()
+    expect(log.match(/\[recidive\] Ban /g)).toHaveLength(2)
+    await pass(3600)
+    expect(banned('ssh')).toEqual([])
+    expect(banned('recidive')).toHaveLength(2)
+    await pass(604_800)
+    expect(banned('recidive')).toEqual([])
   })
 
   it('asks ignorecommand, and looks up names that are allowed', async () => {
