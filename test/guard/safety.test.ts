@@ -117,12 +117,49 @@ it.skipIf(stock === null)(`whoever had the process number before is not blamed${
   ])
 })
 
-/** Advisories and old lines of that kind: filter, line, who may be banned. */
+/**
+ * Every published advisory about fail2ban that is about what others write into logs, and old lines of that kind: filter,
+ * line, who may be banned. Those about what is done with such text are held where it is done: CVE-2012-5642 (matches in
+ * commands) and CVE-2021-32749 (whois in mails) in `linux/bans/commands.test.ts`; GHSA-33wh-ccjc-p397 (domino-smtp never
+ * ends) is below. CVE-2009-5023 is about temporary files of actions.
+ */
 const published: readonly (readonly [string, string, string | null])[] = [
+  // CVE-2006-6302: a user's name
+  [
+    'sshd',
+    `Nov 21 18:30:00 gate sshd[1]: Failed password for invalid user x from ${stranger} from ${attacker} port 4000 ssh2`,
+    attacker,
+  ],
+  // CVE-2007-4321: what a client says of its version, and the name again
+  [
+    'sshd[mode=aggressive]',
+    `Nov 21 18:30:00 gate sshd[1]: Bad protocol version identification 'root from ${stranger} port 22' from ${attacker} port 4000`,
+    attacker,
+  ],
+  [
+    'sshd',
+    `Nov 21 18:30:00 gate sshd[1]: User root from ${stranger} not allowed because x from ${attacker} not allowed because not listed in AllowUsers`,
+    attacker,
+  ],
   // CVE-2013-2178: a path of a URL
   [
     'apache-auth',
     `[Sat Jun 01 02:17:42 2013] [error] [client ${attacker}] File does not exist: /srv/[client ${stranger}] user root not found`,
+    null,
+  ],
+  [
+    'apache-nohome',
+    `[Sat Jun 01 02:17:42 2013] [error] [client ${attacker}] script '/srv/[client ${stranger}] File does not exist: /~root' not found`,
+    null,
+  ],
+  [
+    'apache-noscript',
+    `[Sat Jun 01 02:17:42 2013] [error] [client ${attacker}] File does not exist: /srv/[client ${stranger}] script '/x.php' not found or unable to stat`,
+    null,
+  ],
+  [
+    'apache-overflows',
+    `[Sat Jun 01 02:17:42 2013] [error] [client ${attacker}] File does not exist: /srv/[client ${stranger}] Invalid URI in request x`,
     null,
   ],
   // CVE-2009-0362: a host name that its owner chose
@@ -165,7 +202,7 @@ describe('published ways to have a stranger banned', () => {
     const ids = idsOf(createFilter(stockDefinition(name)), [line])
     expect(ids).not.toContain(stranger)
     if (expected !== null) expect(ids).toEqual([expected])
-    if (!Object.hasOwn(ownFilters, name)) return
+    if (!Object.hasOwn(ownFilters, name.replace(/\[.*/, ''))) return
     const own = idsOf(createFilter(ownDefinition(name)), [line])
     expect(own).not.toContain(stranger)
   })
@@ -217,23 +254,26 @@ describe('lines made to keep an expression busy', () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 
   // a search that is given up is counted in steps, so this does not depend on the machine
-  it.skipIf(stock === null)(`are searched to the end by every stock filter of single lines${withoutStock}`, () => {
-    let slowest = 0
-    for (const name of names) {
-      for (const mode of name === 'sshd.conf' ? ['', '[mode=aggressive]'] : ['']) {
-        const definition = stockDefinition(`${name.slice(0, -5)}${mode}`)
-        const filter = createFilter(definition)
-        for (const line of hostileLines(definition, { each: 3, length: 8192, seed })) {
-          const start = performance.now()
-          filter.process(line, { nowMs })
-          slowest = Math.max(slowest, performance.now() - start)
+  it.skipIf(stock === null)(
+    `are searched to the end by every stock filter of single lines${withoutStock}`,
+    () => {
+      let slowest = 0
+      for (const name of names) {
+        for (const mode of name === 'sshd.conf' ? ['', '[mode=aggressive]'] : ['']) {
+          const definition = stockDefinition(`${name.slice(0, -5)}${mode}`)
+          const filter = createFilter(definition)
+          for (const line of hostileLines(definition, { each: 3, length: 8192, seed })) {
+            const start = performance.now()
+            filter.process(line, { nowMs })
+            slowest = Math.max(slowest, performance.now() - start)
+          }
+          // mongodb-auth and slapd look for the same number in another of many lines, which nothing but a bound ends
+          if (definition.maxlines === 1) expect(filter.gaveUp, `${name}, seed ${seed}`).toBe(0)
         }
-        // mongodb-auth and slapd look for the same number in another of many lines, which nothing but a bound ends
-        if (definition.maxlines === 1) expect(filter.gaveUp, `${name}, seed ${seed}`).toBe(0)
       }
-    }
-    expect(slowest, `seed ${seed}`).toBeLessThan(2000)
-  })
+      expect(slowest, `seed ${seed}`).toBeLessThan(2000)
+    },
+  )
 
   it('are given up where nothing but a bound ends the search, and the next line is read', () => {
     const { prefregex: _, ...definition } = {

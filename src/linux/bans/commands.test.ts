@@ -64,6 +64,7 @@ describe('tags', () => {
     expect(fillOptions('<a>', options, 'inet6')).toBe('6-x')
     expect(() => fillOptions('<a>', { a: '<b>', b: '<a>' }, null)).toThrow('without end')
   })
+  // CVE-2012-5642: signs of the shell in <matches>
   it('from logs are never text of a command', async () => {
     const evil = '"; reboot; $(reboot) `reboot` \' <ip>\n#'
     const { command, variables } = await fillTags(
@@ -266,6 +267,16 @@ describe('mail', () => {
     await mail({ sendmail: program, whois: 'no' }).ban([banOf('id\nBcc: evil@example.net')], first)
     expect(readFileSync(join(folder, 'args'), 'utf8')).toBe('-i -f root@localhost root admin@example.net\n')
     expect(readFileSync(join(folder, 'mail'), 'utf8').split('\n\n')[0]).not.toMatch(/^Bcc/m)
+  })
+
+  // CVE-2021-32749: mailutils carries out lines of a mail that begin with ~!
+  it('goes to sendmail as it is, whatever whois says', async () => {
+    const evil = await serve((socket) => socket.end('~! touch evil\r\n.\r\nnetname: x\r\n'))
+    const program = join(folder, 'sendmail')
+    writeFileSync(program, `#!/bin/sh\ncat > ${folder}/mail\n`, { mode: 0o755 })
+    await mail({ sendmail: program, whois: `127.0.0.1:${evil}` }).ban([banOf('192.0.2.1')], first)
+    expect(readFileSync(join(folder, 'mail'), 'utf8')).toContain('\n~! touch evil\n.\nnetname: x\n')
+    expect(existsSync('evil')).toBe(false)
   })
 
   it('says what went wrong', async () => {
