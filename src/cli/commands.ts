@@ -191,6 +191,36 @@ export const commands: readonly CommandEntry[] = [
     arguments: ['<host>', '[words...]'],
     load: async () => (await import('./knock.ts')).knock,
   },
+  {
+    name: 'country sync',
+    summary: 'fetch lists of countries’ networks and refuse what comes from them',
+    arguments: [],
+    load: async () => (await import('./country.ts')).countrySync,
+  },
+  {
+    name: 'country test',
+    summary: 'say what the country block does with an address',
+    arguments: ['<address...>'],
+    load: async () => (await import('./country.ts')).countryTest,
+  },
+  {
+    name: 'country status',
+    summary: 'say which countries are refused, since when, and whether rules and sets are there',
+    arguments: [],
+    load: async () => (await import('./country.ts')).countryStatus,
+  },
+  {
+    name: 'country remove',
+    summary: 'take the rules and sets of the country block away',
+    arguments: [],
+    load: async () => (await import('./country.ts')).countryRemove,
+  },
+  {
+    name: 'country timer',
+    summary: 'print systemd units that sync every week',
+    arguments: [],
+    load: async () => (await import('./country.ts')).countryTimer,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
@@ -203,6 +233,7 @@ export const commands: readonly CommandEntry[] = [
 export const groups: readonly { readonly name: string; readonly summary: string }[] = [
   { name: 'guard', summary: 'log lines in, bans out: with fail2ban’s configuration or its own' },
   { name: 'jail', summary: 'the jails of the running guard' },
+  { name: 'country', summary: 'whole countries refused by one rule' },
   { name: 'recipe', summary: 'rules for what people want: knocking, pinholes, port forwarding ...' },
   { name: 'config', summary: 'postern.yaml, the configuration of postern up' },
   { name: 'authport', summary: 'a login that opens a port for the address it came from' },

@@ -16,7 +16,9 @@ export const countrySets = (
   allow: `${inFamily(family, set)}-allow`,
 })
 
-const familyWord = { ipv4: 'inet', ipv6: 'inet6' } as const
+/** Options of every such set: ipset takes two for the same, and lets them change places, only with equal ones. */
+export const countrySetType = (family: 'ipv4' | 'ipv6'): string =>
+  `hash:net family ${family === 'ipv4' ? 'inet' : 'inet6'} maxelem 2000000`
 
 export const countryRecipe = defineRecipe({
   name: 'country',
@@ -61,8 +63,8 @@ export const countryRecipe = defineRecipe({
         ...(outgoing ? [jump('OUTPUT', `! -o lo -j ${chain}-out`)] : []),
       ],
       sets: [
-        `create -exist ${block} hash:net family ${familyWord[family]}\n`,
-        `create -exist ${allowed} hash:net family ${familyWord[family]}\n`,
+        `create -exist ${block} ${countrySetType(family)}\n`,
+        `create -exist ${allowed} ${countrySetType(family)}\n`,
         ...allow.map((each) => `add -exist ${allowed} ${each}\n`),
       ].join(''),
       remarks: [`postern country sync fills ${block}; until then nobody is refused`],
@@ -85,7 +87,7 @@ export const countryRecipe = defineRecipe({
     ])
     story.tell('a new list takes the place of the old one at once', [
       ...blocked,
-      { run: `ipset create next hash:net family ${familyWord[family]}` },
+      { run: `ipset create next ${countrySetType(family)}` },
       { run: `ipset swap next ${block}` },
       { run: 'ipset destroy next' },
       { packet: ssh(story.client, 40000), expect: 'accept' },
