@@ -1,7 +1,7 @@
 // Rules for benchmarks, the same in every run.
 
 /** Numbers from a seed: a linear congruence, which is random enough here. */
-function numbers(seed) {
+export function numbers(seed) {
   let state = seed
   return (below) => {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff

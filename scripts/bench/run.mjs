@@ -1,34 +1,57 @@
-// node scripts/bench/run.mjs [--json]: prints what was measured, a benchmark after the other.
+// npm run bench [-- NAME...] [-- --json]: prints what was measured, a benchmark after the other, and writes the sections of
+// docs/benchmarks.md that these fill.
 import { loadavg } from 'node:os'
 import { ensureBuilt } from '../ensure.mjs'
-import { loading } from './loading.mjs'
+import { lineOf, writeSection } from './guard/report.mjs'
 import { run } from './measure.mjs'
-import { startup } from './startup.mjs'
+import { textOf, writeSections } from './report.mjs'
 
 ensureBuilt()
-const asJson = process.argv.includes('--json')
-for (const benchmark of [loading(1_000), loading(10_000), loading(100_000, 3), startup()]) {
-  const result = { ...run(benchmark), load: Number(loadavg()[0].toFixed(1)) }
-  if (asJson) console.log(JSON.stringify(result))
-  else if (result.skipped) console.log(`${result.name}: skipped, ${result.skipped}`)
-  else {
-    console.log(`${result.name} (${result.runs} runs of each, load ${result.load})`)
-    for (const { side, medianMs, leastMs, mostMs, ratio } of result.sides) {
-      console.log(
-        `  ${side.padEnd(32)} ${`${medianMs}`.padStart(7)} ms  (${leastMs} to ${mostMs})  x ${ratio}`,
-      )
-    }
-  }
+const { filtering } = await import('./filtering.mjs')
+const { compiled } = await import('./compiled.mjs')
+const { recency, tracking } = await import('./state.mjs')
+const { replaying } = await import('./replaying.mjs')
+const { loading } = await import('./loading.mjs')
+const { startup } = await import('./startup.mjs')
+const { guard } = await import('./guard.mjs')
+
+/** Those whose sides are told in a `Benchmark`. */
+const told = (name, cases) => ({ name, lack: () => null, cases, measure: run })
+
+const benches = [
+  filtering,
+  compiled,
+  recency,
+  tracking,
+  replaying,
+  told('loading', () => [loading(100), loading(1_000), loading(10_000), loading(100_000, 3)]),
+  told('startup', () => [startup()]),
+  { ...guard, name: 'guard', text: lineOf, write: writeSection },
+]
+
+const words = process.argv.slice(2)
+const asJson = words.includes('--json')
+const names = words.filter((word) => !word.startsWith('--'))
+const unknown = names.filter((name) => !benches.some((bench) => bench.name === name))
+if (unknown.length > 0) {
+  console.error(`no benchmark ${unknown.join(', ')}: there are ${benches.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
 }
 
-const { guard } = await import('./guard.mjs')
-const { lineOf, writeSection } = await import('./guard/report.mjs')
-const why = guard.lack()
-const results = []
-for (const one of why === null ? guard.cases() : []) {
-  const result = { ...(await guard.measure(one)), load: Number(loadavg()[0].toFixed(1)) }
-  results.push(result)
-  console.log(asJson ? JSON.stringify(result) : lineOf(result))
+for (const { name, lack, cases, measure, text = textOf, write } of benches) {
+  if (names.length > 0 && !names.includes(name)) continue
+  const why = lack()
+  if (why !== null) console.log(asJson ? JSON.stringify({ name, skipped: why }) : `${name}: skipped, ${why}`)
+  const results = []
+  for (const one of why === null ? cases() : []) {
+    const result = { ...(await measure(one)), load: Number(loadavg()[0].toFixed(1)) }
+    results.push(result)
+    console.log(
+      asJson ? JSON.stringify(result) : result.skipped === undefined ? text(result) : textOf(result),
+    )
+  }
+  const measured = results.filter(({ skipped }) => skipped === undefined)
+  if (measured.length === 0) continue
+  if (write === undefined) writeSections(name, measured)
+  else write(measured)
 }
-if (why !== null) console.log(`guard: skipped, ${why}`)
-else writeSection(results)
