@@ -224,9 +224,9 @@ class ReplayRun {
   }
 
   #run(records: readonly CaptureRecord[]): void {
+    const wantsReasons = this.#options.verbose === true && this.#options.json !== true
     for (const record of records) {
-      const events: TraceEvent[] = []
-      const wantsReasons = this.#options.verbose === true && this.#options.json !== true
+      const events: TraceEvent[] = wantsReasons ? [] : noEvents
       const packet = this.#replay!.run(record, wantsReasons ? (event) => void events.push(event) : null)
       this.#packets++
       this.#tally.count(packet)
@@ -243,16 +243,15 @@ class ReplayRun {
     return this.#options.arriving === true && (isSent || outcome === null)
   }
 
-  #linesOf(
-    { atNs, describe, outcome, skipped, departure }: ReplayedPacket,
-    events: readonly TraceEvent[],
-  ): string[] {
+  #linesOf(packet: ReplayedPacket, events: readonly TraceEvent[]): string[] {
+    const { atNs, outcome, skipped, departure } = packet
+    const text = packet.describe()
     const { color, columns } = this.#environment
     const colors = palette(color.stdout)
     const time = colors.dim(`${durationSeconds(atNs).toFixed(3)}s`.padStart(9))
     if (outcome === null) {
-      const text = describe() === '' ? '' : `${headline(describe())}: `
-      return [`${time}  ${colors.dim(`-       ${text}${skipped}${expectedOf(departure)}`)}`]
+      const what = text === '' ? '' : `${headline(text)}: `
+      return [`${time}  ${colors.dim(`-       ${what}${skipped}${expectedOf(departure)}`)}`]
     }
     const { verdict, by } = outcome
     const indent = ' '.repeat(19)
@@ -260,12 +259,15 @@ class ReplayRun {
       by === 'policy' ? `policy of ${outcome.policies.at(-1) ?? ''}` : `${by} ${this.#tally.ruleText(by)}`
     const decided = rule.replaceAll('filter/', '').replaceAll(/ --mask (255\.){3}255 --rsource/g, '')
     return [
-      `${time}  ${colors.bold(paintVerdict(colors, verdict, verdict.padEnd(6)))}  ${headline(describe())}`,
+      `${time}  ${colors.bold(paintVerdict(colors, verdict, verdict.padEnd(6)))}  ${headline(text)}`,
       ...fold(decided, indent, columns).map((line) => colors.dim(line)),
       ...reasonsOf(events, outcome).flatMap((line) => fold(line, indent, columns).map(colors.cyan)),
     ]
   }
 }
+
+/** Where nobody asks for reasons. */
+const noEvents: TraceEvent[] = []
 
 /** What the rules let out in place of a packet that left. */
 function expectedOf(departure: ReplayedPacket['departure']): string {
@@ -275,8 +277,9 @@ function expectedOf(departure: ReplayedPacket['departure']): string {
   return `, which is ${headline(printPacketLine(describePacket(packet, null, { brief: true })))}`
 }
 
-function jsonOf({ number, atNs, describe, outcome, skipped, departure }: ReplayedPacket): object {
-  const common = { packet: number, at: durationSeconds(atNs), text: describe() }
+function jsonOf(packet: ReplayedPacket): object {
+  const { number, atNs, outcome, skipped, departure } = packet
+  const common = { packet: number, at: durationSeconds(atNs), text: packet.describe() }
   if (departure !== null) {
     return { ...common, verdict: null, skipped, leaves: departure.kind, because: departure.cause }
   }

@@ -6,6 +6,36 @@ export class ByteQueue {
   #taken = 0
   #length = 0
   #offset = 0
+  #bytes: Uint8Array = new Uint8Array(0)
+  #at = 0
+
+  /** Where what `has` found stands. */
+  get bytes(): Uint8Array {
+    return this.#bytes
+  }
+
+  get at(): number {
+    return this.#at
+  }
+
+  /** Whether `count` bytes wait; then they stand in one piece at `at` of `bytes`, until others are asked for or taken off. */
+  has(count: number): boolean {
+    if (this.#length < count) return false
+    const first = this.#chunks[0]
+    if (first === undefined || count <= first.length - this.#taken) {
+      this.#bytes = first ?? this.#bytes
+      this.#at = this.#taken
+    } else {
+      this.#bytes = this.#gather(count)
+      this.#at = 0
+    }
+    return true
+  }
+
+  /** Takes bytes off that wait. */
+  skip(count: number): void {
+    this.#drop(count)
+  }
 
   /** Bytes that wait. */
   get length(): number {
@@ -60,6 +90,7 @@ export class ByteQueue {
     this.#length -= count
     this.#offset += count
     this.#taken += count
+    if (this.#taken < (this.#chunks[0]?.length ?? 0)) return
     let finished = 0
     for (const chunk of this.#chunks) {
       if (this.#taken < chunk.length) break

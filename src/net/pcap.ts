@@ -81,19 +81,20 @@ export class PcapReader implements FormatReader {
   ): CaptureProblem | null {
     const { u32 } = this.#order
     for (;;) {
-      const header = queue.peek(recordHeaderLength)
-      if (header === null) return null
-      const length = u32(header, 8)
+      if (!queue.has(recordHeaderLength)) return null
+      const length = u32(queue.bytes, queue.at + 8)
       if (length > maxRecordLength) {
         return { offset: queue.offset, what: `a record claims ${length} bytes, more than ${maxRecordLength}` }
       }
-      const record = queue.take(recordHeaderLength + length)
-      if (record === null) return null
+      if (!queue.has(recordHeaderLength + length)) return null
+      const { bytes, at } = queue
+      queue.skip(recordHeaderLength + length)
+      const start = at + recordHeaderLength
       deliver({
-        timestampNs: this.#secondsNs(u32(record, 0)) + BigInt(u32(record, 4) * this.#fractionNs),
+        timestampNs: this.#secondsNs(u32(bytes, at)) + BigInt(u32(bytes, at + 4) * this.#fractionNs),
         interface: on,
-        bytes: record.subarray(recordHeaderLength),
-        originalLength: u32(record, 12),
+        bytes: bytes.subarray(start, start + length),
+        originalLength: u32(bytes, at + 12),
         direction: null,
         comment: null,
       })

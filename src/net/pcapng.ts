@@ -83,14 +83,19 @@ export class PcapngReader implements FormatReader {
   #order: ByteOrder = littleEndian
   /** Of the present section, by number. */
   #interfaces: SectionInterface[] = []
+  /** Of the options of the packet at hand. */
+  #flags = 0
+  #comment: string | null = null
 
   read(queue: ByteQueue, deliver: (record: CaptureRecord) => void): CaptureProblem | null {
     for (;;) {
       const offset = queue.offset
       try {
-        const block = this.#nextBlock(queue)
-        if (block === null) return null
-        const record = this.#readBlock(block)
+        const length = this.#findBlock(queue)
+        if (length < 0) return null
+        const { bytes, at } = queue
+        queue.skip(length)
+        const record = this.#readBlock(bytes, at, length)
         if (record !== null) deliver(record)
       } catch (error) {
         if (error instanceof Contradiction) return { offset, what: error.message }
@@ -99,31 +104,36 @@ export class PcapngReader implements FormatReader {
     }
   }
 
-  /** The next whole block, taken off; null while it is incomplete. */
-  #nextBlock(queue: ByteQueue): Uint8Array | null {
-    const head = queue.peek(blockFrameLength)
-    if (head === null) return null
-    const type =
-      littleEndian.u32(head, 0) === blockTypes.section ? blockTypes.section : this.#order.u32(head, 0)
-    if (type === blockTypes.section) this.#order = sectionOrder(head)
-    const length = this.#order.u32(head, 4)
+  /** Length of the next whole block, which then stands in one piece in the queue; -1 while it is incomplete. */
+  #findBlock(queue: ByteQueue): number {
+    if (!queue.has(blockFrameLength)) return -1
+    const { bytes: head, at } = queue
+    const isSection = littleEndian.u32(head, at) === blockTypes.section
+    const type = isSection ? blockTypes.section : this.#order.u32(head, at)
+    if (isSection) this.#order = sectionOrder(head, at)
+    const length = this.#order.u32(head, at + 4)
     const least = leastLength[type] ?? blockFrameLength
     if (length < least) throw new Contradiction(`${nameBlock(type)} of ${length} bytes, less than ${least}`)
     if (length % 4 !== 0) throw new Contradiction(`${nameBlock(type)} of ${length} bytes, no multiple of 4`)
     if (length > maxBlockLength) {
       throw new Contradiction(`${nameBlock(type)} of ${length} bytes, more than ${maxBlockLength}`)
     }
-    const block = queue.take(length)
-    if (block === null) return null
-    const trailer = this.#order.u32(block, length - 4)
+    if (!queue.has(length)) return -1
+    const trailer = this.#order.u32(queue.bytes, queue.at + length - 4)
     if (trailer !== length) {
       throw new Contradiction(`${nameBlock(type)} gives its length as ${length} and at its end as ${trailer}`)
     }
-    return block
+    return length
   }
 
-  #readBlock(block: Uint8Array): CaptureRecord | null {
-    switch (this.#order.u32(block, 0)) {
+  #readBlock(bytes: Uint8Array, at: number, length: number): CaptureRecord | null {
+    const type = this.#order.u32(bytes, at)
+    if (type === blockTypes.enhancedPacket)
+      return this.#readPacket(bytes, at, length, this.#order.u32(bytes, at + 8))
+    if (type === blockTypes.obsoletePacket)
+      return this.#readPacket(bytes, at, length, this.#order.u16(bytes, at + 8))
+    const block = bytes.subarray(at, at + length)
+    switch (type) {
       case blockTypes.section:
         this.#beginSection(block)
         return null
@@ -133,10 +143,6 @@ export class PcapngReader implements FormatReader {
         }
         this.#interfaces.push(readInterface(block, this.#order))
         return null
-      case blockTypes.enhancedPacket:
-        return this.#readPacket(block, this.#order.u32(block, 8))
-      case blockTypes.obsoletePacket:
-        return this.#readPacket(block, this.#order.u16(block, 8))
       case blockTypes.simplePacket:
         return this.#readSimplePacket(block)
       default:
@@ -151,27 +157,46 @@ export class PcapngReader implements FormatReader {
   }
 
   /** Enhanced and obsolete packet blocks are alike behind the interface number; their flags have the same bits. */
-  #readPacket(block: Uint8Array, interfaceNumber: number): CaptureRecord {
+  #readPacket(bytes: Uint8Array, at: number, blockLength: number, interfaceNumber: number): CaptureRecord {
     const { u32 } = this.#order
     const { shown, toNs } = this.#interface(interfaceNumber)
-    const length = u32(block, 20)
-    const end = 28 + length
-    if (end > block.length - 4)
-      throw new Contradiction(`a packet of ${length} bytes in a block of ${block.length}`)
-    let flags = 0
-    const comments: string[] = []
-    eachOption(block, 28 + roundUp4(length), this.#order, (code, value) => {
-      if (code === options.comment) comments.push(decodeText(value))
-      else if (code === options.packetFlags && value.length === 4) flags = u32(value, 0)
-    })
+    const length = u32(bytes, at + 20)
+    const start = at + 28
+    const end = at + blockLength - 4
+    if (start + length > end)
+      throw new Contradiction(`a packet of ${length} bytes in a block of ${blockLength}`)
+    this.#flags = 0
+    this.#comment = null
+    const firstOption = start + roundUp4(length)
+    if (firstOption < end) this.#readPacketOptions(bytes, firstOption, end)
     return {
-      timestampNs: toNs(u32(block, 12), u32(block, 16)),
+      timestampNs: toNs(u32(bytes, at + 12), u32(bytes, at + 16)),
       interface: shown,
-      bytes: block.subarray(28, end),
-      originalLength: u32(block, 24),
-      direction: directions[flags & 3] ?? null,
-      comment: comments.length === 0 ? null : comments.join('\n'),
+      bytes: bytes.subarray(start, start + length),
+      originalLength: u32(bytes, at + 24),
+      direction: directions[this.#flags & 3] ?? null,
+      comment: this.#comment,
     }
+  }
+
+  #readPacketOptions(bytes: Uint8Array, start: number, end: number): void {
+    const { u16, u32 } = this.#order
+    // Mostly there are flags alone, and no other.
+    const isPlain =
+      start + 12 === end &&
+      u16(bytes, start) === options.packetFlags &&
+      u16(bytes, start + 2) === 4 &&
+      u32(bytes, start + 8) === 0
+    if (isPlain) {
+      this.#flags = u32(bytes, start + 4)
+      return
+    }
+    eachOption(bytes, start, end, this.#order, (code, value) => {
+      if (code === options.comment) {
+        const text = decodeText(value)
+        this.#comment = this.#comment === null ? text : `${this.#comment}\n${text}`
+      } else if (code === options.packetFlags && value.length === 4) this.#flags = u32(value, 0)
+    })
   }
 
   #readSimplePacket(block: Uint8Array): CaptureRecord {
@@ -209,9 +234,9 @@ export class PcapngReader implements FormatReader {
 /** Bits 0 and 1 of the packet flags. */
 const directions: readonly (Direction | null)[] = [null, 'in', 'out', null]
 
-function sectionOrder(head: Uint8Array): ByteOrder {
-  for (const order of [littleEndian, bigEndian]) if (order.u32(head, 8) === byteOrderMagic) return order
-  throw new Contradiction(`a section header with the byte order mark ${hex32(bigEndian.u32(head, 8))}`)
+function sectionOrder(head: Uint8Array, at: number): ByteOrder {
+  for (const order of [littleEndian, bigEndian]) if (order.u32(head, at + 8) === byteOrderMagic) return order
+  throw new Contradiction(`a section header with the byte order mark ${hex32(bigEndian.u32(head, at + 8))}`)
 }
 
 function readInterface(block: Uint8Array, order: ByteOrder): SectionInterface {
@@ -219,7 +244,7 @@ function readInterface(block: Uint8Array, order: ByteOrder): SectionInterface {
   let description: string | null = null
   let resolution = 6
   let offsetSeconds = 0n
-  eachOption(block, 16, order, (code, value) => {
+  eachOption(block, 16, block.length - 4, order, (code, value) => {
     if (code === options.interfaceName) name = decodeText(value)
     else if (code === options.interfaceDescription) description = decodeText(value)
     else if (code === options.interfaceTimeResolution && value.length === 1) resolution = value[0]!
@@ -240,17 +265,29 @@ function clock(resolution: number, offsetNs: bigint): SectionInterface['toNs'] {
     return (high, low) => (ticks(high, low) * 1_000_000_000n) / ticksPerSecond + offsetNs
   }
   const tickNs = 1_000_000_000n / ticksPerSecond
-  return (high, low) => ticks(high, low) * tickNs + offsetNs
+  // From one packet to the next it is not far: numbers reach, where the arithmetic of large ones costs more than a packet.
+  let [baseHigh, baseLow, baseNs] = [-1, 0, 0n]
+  const tick = Number(tickNs)
+  return (high, low) => {
+    if (high !== baseHigh || low < baseLow || (low - baseLow) * tick > nearNs) {
+      ;[baseHigh, baseLow, baseNs] = [high, low, ticks(high, low) * tickNs + offsetNs]
+      return baseNs
+    }
+    return baseNs + BigInt((low - baseLow) * tick)
+  }
 }
 
-/** Visits the options between `start` and the block's end; a missing end mark is fine, a cut option is not. */
+/** More than an hour, and less than numbers hold. */
+const nearNs = 2 ** 42
+
+/** Visits the options from `start` to `end`; a missing end mark is fine, a cut option is not. */
 function eachOption(
   block: Uint8Array,
   start: number,
+  end: number,
   order: ByteOrder,
   visit: (code: number, value: Uint8Array) => void,
 ): void {
-  const end = block.length - 4
   for (let at = start; at + 4 <= end; ) {
     const code = order.u16(block, at)
     if (code === options.end) return

@@ -6,9 +6,11 @@
  * with the frame that the replay sent.
  */
 import type { SentFrame } from '../engine/outcome.ts'
-import { decodeFrame } from '../net/decode.ts'
+import { decodeFrame, decodeIp } from '../net/decode.ts'
+import type { LinkPayload } from '../net/link-payload.ts'
 import { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
+import { type RecentArrival, RecentArrivals } from './recent-arrivals.ts'
 
 export type Departure =
   /** The replay let the very same packet out; `cause` is the number of the packet that came in. */
@@ -60,6 +62,19 @@ interface Arrival {
   readonly sent: readonly Sent[]
 }
 
+/** A frame, or a packet without a link header. */
+export type ArrivedPayload = Exclude<LinkPayload, { kind: 'other' }>
+
+/** `wireLength` as for `decodeFrame`. */
+export function decodePayload(
+  packet: Packet,
+  payload: Pick<ArrivedPayload, 'kind' | 'bytes'>,
+  wireLength: number,
+): void {
+  if (payload.kind === 'frame') decodeFrame(packet, payload.bytes, wireLength)
+  else decodeIp(packet, payload.bytes)
+}
+
 /** How long a packet may take through a host. */
 const patienceNs = 2_000_000_000n
 /** Arrivals that are remembered at most, however many come in that time: more than wait in the queues of any device. */
@@ -79,15 +94,44 @@ export class Departures {
   /** Devices that packets were seen leaving by. */
   readonly #devices = new Set<string>()
   readonly #scratch = new Packet()
+  /** What came in before anything was seen leaving; null from then on. */
+  #unseen: RecentArrivals | null = new RecentArrivals(mostArrivals)
 
-  /** Packet `number` came in, and the replay let `sent` out because of it. */
-  arrive(number: number, atNs: bigint, marks: Marks, sent: readonly SentFrame[]): void {
+  /**
+   * Packet `number` came in, and the replay let `frames` out because of it. The bytes of both must stay. Most captures show
+   * nothing leave, so what packets are found by is only looked at when the first one does.
+   */
+  arrive(
+    number: number,
+    atNs: bigint,
+    payload: ArrivedPayload,
+    wireLength: number,
+    frames: readonly SentFrame[],
+  ): void {
+    if (this.#unseen !== null) {
+      this.#unseen.add(number, atNs, payload, wireLength, frames)
+      return
+    }
     this.#forget(atNs)
-    const frames = sent.map(({ if: device, bytes }) => this.#describe(device, bytes, number, marks))
-    for (const frame of frames) this.#sentByKey.add(frame.key, frame)
-    const arrival: Arrival = { number, atNs, keys: [marks.key, marks.id].filter(isTelling), sent: frames }
-    for (const key of arrival.keys) this.#arrivalsByKey.add(key, arrival)
+    this.#enter({ number, atNs, payload, wireLength, frames })
+  }
+
+  #enter({ number, atNs, payload, wireLength, frames }: RecentArrival): void {
+    decodePayload(this.#scratch, payload, wireLength)
+    const marks = marksOf(this.#scratch)
+    const keys = [marks.key, marks.id].filter(isTelling)
+    const sent = frames.map(({ if: device, bytes }) => this.#describe(device, bytes, number, marks))
+    const arrival: Arrival = { number, atNs, keys, sent }
+    for (const one of sent) this.#sentByKey.add(one.key, one)
+    for (const key of keys) this.#arrivalsByKey.add(key, arrival)
     this.#arrivals.push(arrival)
+  }
+
+  /** From the first packet on that leaves. */
+  #index(): void {
+    const arrivals = this.#unseen!
+    this.#unseen = null
+    for (const arrival of arrivals) this.#enter(arrival)
   }
 
   #describe(device: string, frame: Uint8Array, cause: number, marks: Marks): Sent {
@@ -104,6 +148,7 @@ export class Departures {
 
   /** A packet left by a device. */
   leave(device: string, atNs: bigint, packet: Packet): Departure {
+    if (this.#unseen !== null) this.#index()
     this.#forget(atNs)
     this.#devices.add(device)
     const bytes = packet.bytes.subarray(packet.networkOffset, packet.endOffset)
@@ -126,11 +171,11 @@ export class Departures {
 
   /** Frames that the replay let out by a device that others were seen leaving by, and that were not seen; a hundred at most. */
   kept(): readonly Kept[] {
-    const waiting = this.#arrivals.slice(this.#first).flatMap(({ sent }) => this.#unseen(sent))
+    const waiting = this.#arrivals.slice(this.#first).flatMap(({ sent }) => this.#waiting(sent))
     return [...this.#kept, ...waiting].slice(0, mostKept)
   }
 
-  #unseen(sent: readonly Sent[]): Kept[] {
+  #waiting(sent: readonly Sent[]): Kept[] {
     return sent
       .filter(({ isSeen, device }) => !isSeen && this.#devices.has(device))
       .map(({ cause: number, device, frame }) => ({ number, device, frame }))
@@ -148,7 +193,7 @@ export class Departures {
       this.#forgotten = oldest.number
       for (const key of oldest.keys) this.#arrivalsByKey.tidy(key)
       for (const frame of oldest.sent) this.#sentByKey.tidy(frame.key)
-      if (this.#kept.length < mostKept) this.#kept.push(...this.#unseen(oldest.sent))
+      if (this.#kept.length < mostKept) this.#kept.push(...this.#waiting(oldest.sent))
     }
     if (this.#first < 1024 || 2 * this.#first < this.#arrivals.length) return
     this.#arrivals = this.#arrivals.slice(this.#first)

@@ -7,13 +7,12 @@
 import type { HostConfig } from '../engine/config.ts'
 import type { Host, PacketOptions } from '../engine/host.ts'
 import type { Outcome, TraceSink } from '../engine/outcome.ts'
-import { sameAddress } from '../net/address.ts'
+import { type Address, sameAddress } from '../net/address.ts'
 import type { CaptureRecord } from '../net/capture-record.ts'
-import { decodeFrame, decodeIp } from '../net/decode.ts'
 import { type LinkPayload, linkPayload } from '../net/link-payload.ts'
 import { describePacket, printPacketLine } from '../net/notation.ts'
 import { Packet } from '../net/packet.ts'
-import { type Departure, Departures, type Kept, marksOf } from './departures.ts'
+import { type Departure, Departures, decodePayload, type Kept } from './departures.ts'
 import { frameOfPacket } from './frame.ts'
 import { unnamedDevice } from './observe.ts'
 
@@ -45,6 +44,11 @@ export class Replay {
   readonly #host: Host
   readonly #config: HostConfig
   readonly #packet = new Packet()
+  /** By device. */
+  readonly #macs: ReadonlyMap<string, Uint8Array>
+  readonly #own: readonly Address[]
+  /** The IPv4 addresses among them. */
+  readonly #ownWords: ReadonlySet<number>
   readonly #departures = new Departures()
   #number = 0
   #startNs: bigint | null = null
@@ -53,6 +57,10 @@ export class Replay {
   constructor(host: Host, config: HostConfig) {
     this.#host = host
     this.#config = config
+    this.#macs = new Map(config.interfaces.map(({ name, mac }) => [name, mac]))
+    this.#own = config.interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address))
+    const ipv4 = this.#own.filter(({ family }) => family === 'ipv4')
+    this.#ownWords = new Set(ipv4.map(({ words }) => words[0]!))
   }
 
   /** Packets that stand out of order in the file are taken at the time of the one before. */
@@ -61,33 +69,36 @@ export class Replay {
     this.#startNs ??= record.timestampNs
     const atNs = record.timestampNs - this.#startNs
     if (this.#nowNs < atNs) this.#nowNs = atNs
-    const common = { number: this.#number, atNs: this.#nowNs, record }
+    const result = new Replayed(this.#number, this.#nowNs, record)
     const payload = linkPayload(record)
-    if (payload.kind === 'other') return { ...common, ...notRun(payload.why) }
-    const packet = this.#decode(payload, record)
-    if (packet.family === null) return { ...common, ...notRun('no IP packet') }
+    if (payload.kind === 'other') return result.leftOut(payload.why)
+    const packet = this.#packet
+    decodePayload(packet, payload, record.originalLength)
+    if (packet.family === null) return result.leftOut('no IP packet')
     const device = record.interface.name ?? unnamedDevice
     const isSent = this.#isLeaving(payload, device)
-    const describe = () => printPacketLine(describePacket(packet, isSent ? null : device, { brief: true }))
+    result.isSent = isSent
+    result.packet = packet
     if (isSent) {
       const departure = this.#departures.leave(device, this.#nowNs, packet)
       if (departure.kind !== 'own') {
         const skipped =
           departure.kind === 'same' ? 'it leaves as the rules say' : leavesOtherwise(departure.frame)
-        return { ...common, isSent, describe, outcome: null, skipped, departure }
+        result.departure = departure
+        return result.leftOut(skipped)
       }
       if (!this.#isOwnSource() && this.#config.forwarding[packet.family]) {
-        const skipped = 'it leaves, and its arrival is not in the capture'
-        return { ...common, isSent, describe, outcome: null, skipped, departure: null }
+        return result.leftOut('it leaves, and its arrival is not in the capture')
       }
     }
-    const options = trace === null ? {} : { trace }
+    const options = trace === null ? noOptions : { trace }
     const outcome = isSent ? this.#send(packet, options) : this.#receive(payload, packet, device, options)
     const mayLeave = this.#config.forwarding[packet.family] || outcome.sent.length > 0
     if (!isSent && mayLeave) {
-      this.#departures.arrive(this.#number, this.#nowNs, marksOf(packet), outcome.sent)
+      this.#departures.arrive(this.#number, this.#nowNs, payload, record.originalLength, outcome.sent)
     }
-    return { ...common, isSent, describe, outcome, skipped: null, departure: null }
+    result.outcome = outcome
+    return result
   }
 
   /** What the rules let out, and the capture does not show leaving; a hundred frames at most. */
@@ -95,27 +106,21 @@ export class Replay {
     return this.#departures.kept()
   }
 
-  #decode(payload: Exclude<LinkPayload, { kind: 'other' }>, record: CaptureRecord): Packet {
-    if (payload.kind === 'frame') decodeFrame(this.#packet, payload.bytes, record.originalLength)
-    else decodeIp(this.#packet, payload.bytes)
-    return this.#packet
-  }
-
   /** Whether it leaves the host: as the capture says, by the device's own MAC, or from one of the host's addresses. */
   #isLeaving(payload: Exclude<LinkPayload, { kind: 'other' }>, device: string): boolean {
     if (payload.direction !== null) return payload.direction === 'out'
     if (payload.kind === 'frame') {
-      const mac = this.#config.interfaces.find(({ name }) => name === device)?.mac
-      if (mac?.every((byte, at) => payload.bytes[6 + at] === byte)) return true
+      const mac = this.#macs.get(device)
+      if (mac !== undefined && isMacAt(payload.bytes, 6, mac)) return true
     }
     return this.#isOwnSource()
   }
 
   #isOwnSource(): boolean {
-    const { source } = this.#packet
-    return this.#config.interfaces.some(({ addresses }) =>
-      addresses.some(({ address }) => sameAddress(address, source)),
-    )
+    const packet = this.#packet
+    if (packet.family === 'ipv4') return this.#ownWords.has(packet.u32(packet.sourceOffset))
+    const { source } = packet
+    return this.#own.some((address) => sameAddress(address, source))
   }
 
   #send(packet: Packet, options: PacketOptions): Outcome {
@@ -142,13 +147,41 @@ export class Replay {
   }
 }
 
-const notRun = (why: string) => ({
-  isSent: false,
-  describe: () => '',
-  outcome: null,
-  skipped: why,
-  departure: null,
-})
+class Replayed implements ReplayedPacket {
+  readonly number: number
+  readonly atNs: bigint
+  readonly record: CaptureRecord
+  isSent = false
+  outcome: Outcome | null = null
+  skipped: string | null = null
+  departure: ReplayedPacket['departure'] = null
+  /** Of the packet at hand, which the next one overwrites; null where there is no IP packet. */
+  packet: Packet | null = null
+
+  constructor(number: number, atNs: bigint, record: CaptureRecord) {
+    this.number = number
+    this.atNs = atNs
+    this.record = record
+  }
+
+  leftOut(why: string): this {
+    this.skipped = why
+    return this
+  }
+
+  describe(): string {
+    if (this.packet === null) return ''
+    const device = this.isSent ? null : (this.record.interface.name ?? unnamedDevice)
+    return printPacketLine(describePacket(this.packet, device, { brief: true }))
+  }
+}
+
+const noOptions: PacketOptions = {}
+
+function isMacAt(bytes: Uint8Array, offset: number, mac: Uint8Array): boolean {
+  for (let at = 0; at < mac.length; at++) if (bytes[offset + at] !== mac[at]) return false
+  return true
+}
 
 const leavesOtherwise = (frame: Uint8Array | null): string =>
   frame === null ? 'it leaves, where the rules keep it' : 'it leaves otherwise than the rules say'

@@ -1,4 +1,6 @@
 /** Verdicts of a replay, counted by the rule that decided. */
+
+import type { Outcome } from '../../engine/outcome.ts'
 import { registry } from '../../ext/registry.ts'
 import { printRuleBody } from '../../lang/print.ts'
 import type { Ruleset } from '../../lang/rule.ts'
@@ -27,6 +29,25 @@ export interface Tally {
 
 export function tallyOf(rulesets: readonly Ruleset[]): Tally {
   const rows = new Map<string, Row>()
+  /** The same by what outcomes say, so that no text is made for a packet: verdict, rule, chain of the policy. */
+  const known = new Map<string, Map<string, Row>>()
+  const rowOf = ({ verdict, by, policies }: Outcome): Row => {
+    const isPolicy = by === 'policy'
+    const place = isPolicy ? (policies.at(-1) ?? '') : by
+    const kind = isPolicy ? policyKinds[verdict] : verdict
+    let rowsOfKind = known.get(kind)
+    if (rowsOfKind === undefined) {
+      rowsOfKind = new Map()
+      known.set(kind, rowsOfKind)
+    }
+    let row = rowsOfKind.get(place)
+    if (row === undefined) {
+      row = { verdict, by: isPolicy ? `policy ${place}`.trim() : by, packets: 0, bytes: 0 }
+      rowsOfKind.set(place, row)
+      rows.set(`${kind} ${place}`, row)
+    }
+    return row
+  }
   const skipped = new Map<string, number>()
   const departures = { same: 0, differs: 0, kept: 0 }
   const sorted = () => [...rows.values()].sort((a, b) => b.packets - a.packets)
@@ -42,18 +63,22 @@ export function tallyOf(rulesets: readonly Ruleset[]): Tally {
         skipped.set(why!, (skipped.get(why!) ?? 0) + 1)
         return
       }
-      const by = outcome.by === 'policy' ? `policy ${outcome.policies.at(-1) ?? ''}`.trim() : outcome.by
-      const key = `${outcome.verdict} ${by}`
-      const row = rows.get(key) ?? { verdict: outcome.verdict, by, packets: 0, bytes: 0 }
+      const row = rowOf(outcome)
       row.packets++
       row.bytes += record.originalLength
-      rows.set(key, row)
     },
     rows: sorted,
     ruleText: (by) => ruleText(rulesets, by),
     json: () => ({ verdicts: sorted(), skipped: Object.fromEntries(skipped), departures }),
   }
 }
+
+const policyKinds = {
+  accept: 'accept by policy',
+  drop: 'drop by policy',
+  reject: 'reject by policy',
+  unknown: 'unknown by policy',
+} as const
 
 function ruleText(rulesets: readonly Ruleset[], by: string): string {
   const [, table, chain, number] = /^(\w+)\/(.+):(\d+)$/.exec(by) ?? []

@@ -171,15 +171,20 @@ export class TrackedConnection implements Connection {
   }
 }
 
-let lastNs = 0n
+let tickBegins = 0n
+let tickEnds = 0n
 let lastHz = 0
 let lastTick = 0
 
-/** The timer tick of a moment. Everything about one packet happens in one moment, so the last answer is kept. */
+/** The timer tick of a moment. Many packets come within one, so the last answer is kept. */
 export function tickAt(nowNs: bigint, hz: number): number {
-  if (nowNs === lastNs && hz === lastHz) return lastTick
-  lastNs = nowNs
+  if (tickBegins <= nowNs && nowNs < tickEnds && hz === lastHz) return lastTick
+  const perSecond = BigInt(hz)
+  const tick = (nowNs * perSecond) / 1_000_000_000n
   lastHz = hz
-  lastTick = Number((nowNs * BigInt(hz)) / 1_000_000_000n)
+  lastTick = Number(tick)
+  // Of a tick that begins between two nanoseconds, the first whole one.
+  tickBegins = nowNs < 0n ? nowNs : (tick * 1_000_000_000n + perSecond - 1n) / perSecond
+  tickEnds = nowNs < 0n ? nowNs : ((tick + 1n) * 1_000_000_000n + perSecond - 1n) / perSecond
   return lastTick
 }
