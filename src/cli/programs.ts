@@ -69,7 +69,10 @@ async function runOnState(
 /** What the program reads, `-` for standard input; null for nothing. */
 export function inputPathOf({ kind }: Program, args: readonly string[]): string | null {
   if (kind === 'restore') return restoreFile(args) ?? '-'
-  const restores = args.some((word) => word === '-R' || (word.length > 2 && 'restore'.startsWith(word)))
+  // `-` alone begins a dialogue.
+  const restores = args.some(
+    (word) => word === '-' || word === '-R' || (word.length > 2 && 'restore'.startsWith(word)),
+  )
   return kind === 'sets' && restores ? (inputFileOf(args) ?? '-') : null
 }
 

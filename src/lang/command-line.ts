@@ -80,6 +80,11 @@ export class CommandLine {
     return inverted
   }
 
+  /** From now on words may belong to an extension that nobody knows. */
+  #wonder(words: Word[] | null): void {
+    if (this.#environment.isProgram !== true) this.#unknown = words ?? this.#unknown
+  }
+
   #giveToUnknown(word: Word): void {
     this.#unknown!.push(word)
     this.#insideUnknown = true
@@ -347,7 +352,7 @@ export class CommandLine {
     switch (option.name) {
       case 'match':
         this.#insideUnknown = false
-        this.#unknown = this.#parts.loadMatch(value!, span) ?? this.#unknown
+        this.#wonder(this.#parts.loadMatch(value!, span))
         return
       case 'table':
         this.#parts.chooseTable(value!, span)
@@ -363,8 +368,7 @@ export class CommandLine {
       }
     }
     this.#insideUnknown = false
-    this.#unknown =
-      this.#parts.addCondition({ option, word, value, second: null, inverted, span }) ?? this.#unknown
+    this.#wonder(this.#parts.addCondition({ option, word, value, second: null, inverted, span }))
     this.#last = value === null ? null : { option: shortForm(option), value }
   }
 

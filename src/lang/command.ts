@@ -30,6 +30,8 @@ export interface CommandEnvironment {
   readonly sets?: KnownSets | undefined
   /** The table of the section in restore text, where `-t` and `-w` are refused; null elsewhere. */
   readonly restoreTable: TableName | null
+  /** Nothing is guessed about words behind an extension that is not there: the program stops at its first error. */
+  readonly isProgram?: boolean
   /** Names of the chains a table has at this moment. */
   chains(table: TableName): { has(name: string): boolean; keys(): Iterable<string> }
   /** Where the same input makes a chain further down, so that a jump that comes too soon can be explained. */

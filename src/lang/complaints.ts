@@ -191,7 +191,7 @@ const noTarget = (name: string, goto: boolean): string =>
   goto ? `goto '${name}' is not a chain` : `Couldn't load target \`${name}':No such file or directory\n`
 
 export function unknownTarget(name: string, candidates: readonly string[], goto: boolean): Refusal {
-  if (/^-./.test(name) && !goto) return gluedWord('target/unknown', name)
+  if (/^-./.test(name) && !goto) return { ...gluedWord('target/unknown', name), said: noTarget(name, goto) }
   if (isOldTarget(name) && !goto) {
     const { code, message } = say('target/unknown', `there is no chain or target "${name}"`)
     return { code, message, said: noTarget(name, goto), ...modernForm(oldTargets[name]!) }
@@ -248,6 +248,12 @@ export const natPolicy = () =>
 export const chainTooLong = (name: string) =>
   say('chain/too-long', `the chain name "${name}" is longer than 28 bytes`, {
     said: `chain name \`${name}' too long (must be under 29 chars)`,
+  })
+
+/** The same in a line of restore text that declares a chain. */
+export const declaredChainTooLong = (name: string) =>
+  say('chain/too-long', `the chain name "${name}" is longer than 28 bytes`, {
+    said: `Invalid chain name \`${name}' (28 chars max)`,
   })
 
 export const chainNameStart = (name: string) =>

@@ -1,7 +1,7 @@
 /** What is said about save files, as opposed to the rules in them. */
 import { type Refusal, say } from './diagnostic.ts'
 
-export { badCounters, chainNameClash, chainTooLong, natPolicy, unknownTable } from './complaints.ts'
+export { badCounters, chainNameClash, declaredChainTooLong, natPolicy, unknownTable } from './complaints.ts'
 
 export const missingCommit = (table: string) =>
   say('file/missing-commit', `the ${table} table has no COMMIT`, {

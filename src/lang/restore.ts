@@ -37,6 +37,14 @@ export interface RestoreOptions {
   readonly verify?: boolean
   /** What the kernel refuses when the table is committed; reported at COMMIT, unlike what `verify` finds. */
   refuseCommit?(table: Table): Refusal | null
+  /** A section has been reached whose table there is, and exists from now on, whatever becomes of it. */
+  opened?(name: TableName): void
+  /** In place of `applyAction`, by a program that answers. */
+  apply?(command: Command, table: Table): Refusal | null
+  /** Tells of what lines say that need not be looked at: a program that echoes. */
+  readonly echo?: RestoreEcho
+  /** Counters in the text count for nothing, as without `-c`. Default false. */
+  readonly ignoresCounters?: boolean
   /** Stop at the first error and leave its table as it was, as the program does. Default false. */
   readonly stopAtError?: boolean
   /** Sections of other tables are skipped. */
@@ -46,6 +54,13 @@ export interface RestoreOptions {
   /** The part of the source to read; default all of it. */
   readonly start?: number
   readonly end?: number
+}
+
+/** What `iptables-restore -v` tells beside what the commands do. */
+export interface RestoreEcho {
+  comment(line: string): void
+  /** The chains of a table are about to be emptied and removed. */
+  emptied(table: Table): void
 }
 
 /** Bytes of a line that iptables-restore reads in one piece. */
@@ -144,6 +159,7 @@ class RestoreReader {
     // A byte order mark or a carriage return that was told of already.
     const start = this.#text[from] === filler ? from + 1 : from
     const first = this.#text[start]
+    if (first === '#') this.#options.echo?.comment(this.#text.slice(start, end))
     if (start === end || first === '#') return
     const span = this.#span(start, end)
     if (end - start > restoreLineBytes) {
@@ -205,12 +221,14 @@ class RestoreReader {
     }
     this.#sections.set(name, span)
     this.#sectionSpan = span
+    this.#options.opened?.(name)
     this.#table = this.#startingTable(name)
   }
 
   /** What the section starts from: base chains with their policies, and with `noflush` everything else too. */
   #startingTable(name: TableName): Table {
     const before = this.#ruleset.tables.get(name)
+    if (!this.#options.noflush) this.#options.echo?.emptied(before ?? newTable(name))
     const table = newTable(name)
     for (const chain of before?.chains.values() ?? []) {
       if (this.#options.noflush) table.chains.set(chain.name, { ...chain, rules: [...chain.rules] })
@@ -271,7 +289,7 @@ class RestoreReader {
     }
     const table = this.#table!
     if (byteLength(name.text) > chainNameBytes)
-      this.#problems.error(complain.chainTooLong(name.text), name.span)
+      this.#problems.error(complain.declaredChainTooLong(name.text), name.span)
     const isBase = tableHooks[table.name].some((hook) => hook === name.text)
     if (!isBase) this.#makeChain(name)
     if (policy === undefined) {
@@ -307,7 +325,7 @@ class RestoreReader {
   }
 
   #chainCounters(word: Word | undefined): Counters {
-    if (word === undefined) return noCounters
+    if (word === undefined || this.#options.ignoresCounters) return noCounters
     const counters = readCounters(word.text)
     if (counters !== null) return counters
     // Only `iptables-restore -c` looks at them.
@@ -325,7 +343,7 @@ class RestoreReader {
     const counted = this.#leadingCounters(span, line)
     if (counted === null) return
     const start = this.#behindBlanks(counted.behind)
-    const mayBePlain = !this.#hasDashes && !this.#isRepaired
+    const mayBePlain = !this.#hasDashes && !this.#isRepaired && this.#options.echo === undefined
     if (mayBePlain && this.#plain.append(this.#table!, start, span.end, counted.counters)) return
     const heard = this.#problems.heard
     const read = this.#words({ ...span, start: counted.behind })
@@ -336,7 +354,12 @@ class RestoreReader {
     this.#apply(withCounters(command, counted.counters))
     const { action } = command
     if (action.kind !== 'append') this.#plain.forget()
-    else if (mayBePlain && action.rules.length === 1 && this.#problems.heard === heard)
+    else if (
+      mayBePlain &&
+      command.flags.verbose === 0 &&
+      action.rules.length === 1 &&
+      this.#problems.heard === heard
+    )
       this.#plain.learn(this.#table!, start, span.end, action.rules[0]!)
   }
 
@@ -366,6 +389,7 @@ class RestoreReader {
       return null
     }
     const behind = span.start + close + 1
+    if (this.#options.ignoresCounters) return { counters: null, behind }
     if (counters === null) {
       this.#problems.warn(complain.badCounters(line.slice(0, close + 1)), { ...span, end: behind })
     }
@@ -388,7 +412,7 @@ class RestoreReader {
   }
 
   #environment(): CommandEnvironment {
-    const { syntax, profile, problems, sets } = this.#options
+    const { syntax, profile, problems, sets, stopAtError = false } = this.#options
     const table = this.#table!
     return {
       family: this.#ruleset.family,
@@ -397,6 +421,7 @@ class RestoreReader {
       problems,
       sets,
       restoreTable: table.name,
+      isProgram: stopAtError,
       chains: () => table.chains,
       chainMadeLater: (_table, name) => this.#declaration(name),
     }
@@ -417,12 +442,16 @@ class RestoreReader {
   }
 
   #apply(command: Command): void {
-    const refusal = applyAction(this.#table!, command.action)
+    const table = this.#table!
+    const { apply = defaultApply } = this.#options
+    const refusal = apply(command, table)
     if (refusal === null) return
     const chain = 'chain' in command.action ? command.action.chain : null
     this.#problems.error(refusal, refusal.fix === undefined ? command.span : (chain?.span ?? command.span))
   }
 }
+
+const defaultApply = ({ action }: Command, table: Table): Refusal | null => applyAction(table, action)
 
 /** `[packets:bytes]`, or null. */
 function readCounters(text: string): Counters | null {

@@ -131,6 +131,7 @@ describe.skipIf(reason !== null)(`ipset${why}`, () => {
             { words: ['restore'], input },
             { words: ['restore', '-!'], input },
             { words: ['list'] },
+            { words: ['list', '-r'] },
             { words: ['save', '-s'] },
           ],
           seed,
@@ -138,5 +139,32 @@ describe.skipIf(reason !== null)(`ipset${why}`, () => {
       }
     },
     60_000 * restores,
+  )
+
+  const dialogues = runs(10)
+  it(
+    `holds ${dialogues} random dialogues as ipset does`,
+    async () => {
+      const texts = fc.sample(ipsetStory, { seed: seed + 2, numRuns: dialogues })
+      for (const lines of texts) {
+        // What a line says that ipset cannot read is taken for what the next one leaves out.
+        const sets = new Sets({ hz: 250, random: () => 1 }).at(0)
+        const readable = lines.filter((words) => {
+          const { exitCode, stderr } = runIpset(words, '', sets)
+          return exitCode === 0 || /Element cannot be|is NOT in set/.test(stderr)
+        })
+        const input = `${readable.map((words) => `${words.join(' ')}\n`).join('')}# end\n`
+        await compare(
+          [
+            { words: ['-'], input },
+            { words: ['-', '-r', '-s'], input: 'list -t\nbogus\n\nlist\nquit\nlist\n' },
+            { words: ['list'] },
+            { words: ['list', '-r'] },
+          ],
+          seed,
+        )
+      }
+    },
+    60_000 * dialogues,
   )
 })

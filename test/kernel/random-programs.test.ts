@@ -198,6 +198,10 @@ const pools: Readonly<Record<string, readonly string[]>> = {
     '-T filter',
     '-nc',
     '-w',
+    '-v',
+    '-vc',
+    '--verb -n',
+    '-vt',
     '--tab mangle',
     '-x',
     '-w 1',
@@ -223,6 +227,8 @@ const pools: Readonly<Record<string, readonly string[]>> = {
     '-t mangle -A {chain} {rule}|',
     ':{new} - [0:0]|',
     ':{chain} ACCEPT [3:4]|',
+    '# a comment|-S {chain}|',
+    '-L {chain} -n|-A {chain} {target}|',
     '-Z|',
     'nonsense|',
     '',
@@ -237,7 +243,8 @@ function sessionOf(seed: number): Line[] {
   }
   const lines = Array.from({ length: calls }, () => {
     const [command = '', ...input] = pick('call').split(' < ')
-    return [command.trim().replace(/ +/g, ' '), ...input].join(' < ')
+    const words = command.trim().replace(/ +/g, ' ')
+    return input[0] ? `${words} < ${input[0]}` : words
   })
   return linesOf(lines.join('\n'))
 }

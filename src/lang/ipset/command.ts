@@ -9,7 +9,7 @@ import { defaultFamily, type ElementField, type ToolType, toolType, typeNamed } 
 import { address, type Reading, setName, WrongFamily } from './values.ts'
 
 export type Command =
-  | { readonly kind: 'version' | 'quit' | 'restore' }
+  | { readonly kind: 'version' | 'quit' | 'restore' | 'interactive' | 'unknown' }
   | { readonly kind: 'help'; readonly type: string | null }
   | { readonly kind: 'list' | 'save' | 'destroy' | 'flush'; readonly set: string | null }
   | { readonly kind: 'rename' | 'swap'; readonly set: string; readonly other: string }
@@ -35,6 +35,8 @@ export interface CommandContext {
   readonly kernel: SetKernel
   /** Lines of restored text know fewer commands. */
   readonly isRestoring: boolean
+  /** In its own dialogue a command that is not known is told of, and a second `-` means nothing. */
+  readonly isInteractive: boolean
   /** What was set stays set for the lines that follow. */
   readonly options: Set<EnvironmentOption>
   setMode(mode: OutputMode): void
@@ -84,8 +86,10 @@ export function readCommand(args: readonly string[], context: CommandContext): C
   if (args.length > mostWords) return problem('parameter', 'Line is too long to parse.')
   const words = takeEnvironment([...args], context)
   const [first] = words
+  if (first === '-' && !context.isInteractive && !context.isRestoring) return { kind: 'interactive' }
   const spec = first === undefined ? undefined : commands.find((each) => fits(first, each))
   if (spec === undefined) {
+    if (context.isInteractive) return { kind: 'unknown' }
     return problem(
       'parameter',
       first === undefined ? 'No command specified.' : `No command specified: unknown argument ${first}`,

@@ -110,13 +110,25 @@ function readAddressPart(
 export const printWords = (words: Words, family: Family): string =>
   family === 'ipv4' ? printIpv4Word(words[0]!) : printAddress(addressOf(family, words))
 
-/** An element as listings and answers to `test` show it. */
-export function printElement(element: ElementAttributes, type: ToolType, family: Family | null): string {
+/** The one name that a host knows without asking anybody. */
+const loopbackNames: Readonly<Record<string, string>> = { '127.0.0.1': 'localhost', '::1': 'localhost' }
+
+/** An element as listings and answers to `test` show it; with names of addresses where they are `resolved`. */
+export function printElement(
+  element: ElementAttributes,
+  type: ToolType,
+  family: Family | null,
+  resolved = false,
+): string {
   const [first, second, third] = type.parts
-  let text = printPart(first!, element, family ?? 'ipv4', true)
+  const print = (kind: PartKind, isFirst: boolean): string => {
+    const text = printPart(kind, element, family ?? 'ipv4', isFirst)
+    return resolved ? (loopbackNames[text] ?? text) : text
+  }
+  const text = print(first!, true)
   if (second === undefined || (type.lastOptional && element.ether === undefined)) return text
-  text += `,${printPart(second, element, family ?? 'ipv4', false)}`
-  return third === undefined ? text : `${text},${printPart(third, element, family ?? 'ipv4', false)}`
+  const pair = `${text},${print(second, false)}`
+  return third === undefined ? pair : `${pair},${print(third, false)}`
 }
 
 function printPart(kind: PartKind, element: ElementAttributes, family: Family, isFirst: boolean): string {

@@ -12,6 +12,8 @@ export interface ListingOptions {
   readonly sorted: boolean
   /** Names only, or headers only; `save` knows neither. */
   readonly only: 'names' | 'headers' | null
+  /** Whether addresses are shown by their names, where they have one. Default false. */
+  readonly resolved?: boolean
   /** Whether everything is told, what ipset itself leaves out, too. */
   readonly isWhole?: boolean
 }
@@ -33,17 +35,17 @@ export function printSets(sets: readonly ListedSet[], options: ListingOptions): 
 }
 
 function printSet({ header, members }: ListedSet, options: ListingOptions, pieces: string[]): void {
-  const { mode, sorted, only } = options
+  const { mode, sorted, only, resolved = false } = options
   const type = toolType(header.type)
   pieces.push(printHeader(header, type, options))
   if (mode === 'save' || only !== 'headers') {
     const prefix = mode === 'save' ? `add ${header.name} ` : mode === 'xml' ? '<member><elem>' : ''
     if (sorted && header.type.startsWith('hash:')) {
-      const lines = Array.from(members(), (member) => printMember(member, type, header, mode))
+      const lines = Array.from(members(), (member) => printMember(member, type, header, mode, resolved))
       lines.sort(compareLines)
       for (const line of lines) pieces.push(prefix, line)
     } else {
-      for (const member of members()) pieces.push(prefix, printMember(member, type, header, mode))
+      for (const member of members()) pieces.push(prefix, printMember(member, type, header, mode, resolved))
     }
     if (mode === 'xml') pieces.push('</members>\n')
   }
@@ -84,8 +86,9 @@ function printMember(
   type: ToolType,
   { family }: SetHeader,
   mode: OutputMode,
+  resolved: boolean,
 ): string {
-  const element = printElement(member, type, family)
+  const element = printElement(member, type, family, resolved)
   const options = printExtensions(member)
   if (mode !== 'xml') return `${element}${plainOptions(options)}\n`
   return `${element}</elem>${options.map(xmlOption).join('')}</member>\n`

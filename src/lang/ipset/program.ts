@@ -1,5 +1,5 @@
 /**
- * The program `ipset`: one command line, or restored text, carried out as ipset 7.17 does it.
+ * The program `ipset`: one command line, restored text, or a dialogue, carried out as ipset 7.17 does it.
  *
  * Source: ipset_parser(), ipset_parse_stream(), lib/ipset.c; ipset_cmd(), lib/session.c. The messages were measured.
  */
@@ -24,7 +24,7 @@ export interface IpsetAnswer {
 }
 
 /**
- * Runs the program on the sets. `input` is the text that `restore` reads, from standard input or the file that
+ * Runs the program on the sets. `input` is the text that `restore` and `-` read, from standard input or the file that
  * `inputFileOf` names; null where that file cannot be read. `exact` takes times with fractions, too.
  */
 export function runIpset(
@@ -62,6 +62,11 @@ interface Batch {
   bytes: number
 }
 
+type ListingOrChange = Exclude<
+  Command,
+  { kind: 'version' | 'quit' | 'help' | 'restore' | 'interactive' | 'unknown' | 'add' | 'del' }
+>
+
 class Session {
   readonly #kernel: SetKernel
   readonly #input: string | null
@@ -74,6 +79,9 @@ class Session {
   #file: string | null = null
   #isFileWritten = false
   #batch: Batch | null = null
+  #isInteractive = false
+  /** Whether `quit` was said. */
+  #isOver = false
   /** Of restored text, from 1; 0 outside of it. */
   #line = 0
 
@@ -102,6 +110,7 @@ class Session {
       const command = readCommand(args, {
         kernel: this.#kernel,
         isRestoring: this.#line > 0,
+        isInteractive: this.#isInteractive,
         options: this.#options,
         exact: this.#exact,
         setMode: (mode) => {
@@ -129,7 +138,14 @@ class Session {
         this.#stdout.push(`ipset v${ipsetVersion}, protocol version: 7\n`)
         throw new Exit(0)
       case 'quit':
+        this.#isOver = true
         throw new Exit(0)
+      case 'unknown':
+        this.#stdout.push('No command specified\n')
+        break
+      case 'interactive':
+        this.#converse()
+        break
       case 'help': {
         const { text, unknown } = help(command.type, this.#options.has('quiet'))
         this.#stdout.push(text)
@@ -137,7 +153,8 @@ class Session {
         throw new Exit(0)
       }
       case 'restore':
-        this.#restore()
+        if (this.#isInteractive) this.#stdout.push('Restore command is not supported in interactive mode\n')
+        else this.#restore()
         break
       case 'add':
       case 'del':
@@ -149,7 +166,7 @@ class Session {
     }
   }
 
-  #do(command: Exclude<Command, { kind: 'version' | 'quit' | 'help' | 'restore' | 'add' | 'del' }>): void {
+  #do(command: ListingOrChange): void {
     const kernel = this.#kernel
     const exist = this.#options.has('exist')
     switch (command.kind) {
@@ -203,10 +220,36 @@ class Session {
     const text = printSets(sets, {
       mode: this.#mode,
       sorted: this.#options.has('sorted'),
+      resolved: this.#options.has('resolve'),
       only: this.#options.has('name') ? 'names' : this.#options.has('terse') ? 'headers' : null,
     })
     this.#stdout.push(text)
     if (this.#file !== null) this.#isFileWritten = true
+  }
+
+  // --- A dialogue
+
+  /** Each line is a command; what goes wrong ends none but itself. */
+  #converse(): void {
+    this.#isInteractive = true
+    this.#stdout.push(prompt)
+    for (const line of linesOf(this.#input ?? '')) {
+      const text = withoutBlanks(line)
+      // Empty lines and comments are answered twice.
+      if (isSilent(text)) this.#stdout.push(prompt)
+      else this.#answerLine(text)
+      if (this.#isOver) return
+      this.#stdout.push(prompt)
+    }
+  }
+
+  #answerLine(text: string): void {
+    try {
+      this.#execute(buildWords(text))
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error
+    }
+    this.#warnings.length = 0
   }
 
   // --- Restored text
@@ -217,8 +260,8 @@ class Session {
     }
     for (const line of linesOf(this.#input!)) {
       this.#line++
-      const text = line.replace(/^[ \t\n\v\f\r]+/, '')
-      if (text === '' || text.startsWith('#')) continue
+      const text = withoutBlanks(line)
+      if (isSilent(text)) continue
       if (/^COMMIT\r?\n$/.test(text)) this.#guarded(() => this.#commit())
       else this.#executeLine(text)
     }
@@ -299,7 +342,7 @@ class Session {
 
   #fail({ kind, lines }: IpsetProblem, line: number): never {
     const exitCode = kind === 'parameter' ? 2 : 1
-    if (this.#options.has('quiet')) throw new Exit(exitCode)
+    if (this.#options.has('quiet') && !this.#isInteractive) throw new Exit(exitCode)
     const isNumbered = line > 0 && kind === 'session'
     const text = isNumbered ? `Error in line ${line}: ${lines.at(-1)}` : lines.join('\n')
     this.#stderr.push(`ipset v${ipsetVersion}: ${text}\n`)
@@ -307,6 +350,11 @@ class Session {
     throw new Exit(exitCode)
   }
 }
+
+const prompt = 'ipset> '
+
+const withoutBlanks = (line: string): string => line.replace(/^[ \t\n\v\f\r]+/, '')
+const isSilent = (text: string): boolean => text === '' || text.startsWith('#')
 
 /** Lines with their ends, as fgets() gives them; a line of more than 1023 bytes comes in pieces. */
 function* linesOf(text: string): Iterable<string> {

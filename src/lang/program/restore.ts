@@ -3,9 +3,9 @@
  * Source: iptables/iptables-restore.c, 1.8.9.
  */
 import { Problems } from '../problems.ts'
-import { readRestore } from '../restore.ts'
-import { type Family, newRuleset, type Table } from '../rule.ts'
-import { zero } from '../ruleset.ts'
+import { type RestoreEcho, readRestore } from '../restore.ts'
+import { type Family, newRuleset, noCounters, type Table } from '../rule.ts'
+import { useTable } from '../ruleset.ts'
 import { SourceText } from '../source.ts'
 import { refusalsOf } from '../verify.ts'
 import {
@@ -18,6 +18,7 @@ import {
   verifyContext,
   version,
 } from './answer.ts'
+import { attempt, eachChain, firstError } from './carry-out.ts'
 import { type LetterSpec, readLetters, unknownArguments } from './letters.ts'
 
 const restoreLetters: Readonly<Record<string, LetterSpec>> = {
@@ -91,6 +92,19 @@ function restoreText(
   }
   const source = new SourceText('standard input', input)
   const onlyTable = given.get('table')
+  let stdout = ''
+  const isVerbose = given.has('verbose')
+  const echo: RestoreEcho = {
+    comment: (line) => {
+      stdout += `${line}\n`
+    },
+    emptied: (table) => {
+      stdout += eachChain('Flushing', null, table)
+      stdout += eachChain('Deleting', null, table, ({ policy }) => policy === null)
+    },
+  }
+  // What `-n` leaves alone it tells of less (measured).
+  const louder = isVerbose && !given.has('noflush') ? 1 : 0
   readRestore(source, target, {
     syntax,
     profile,
@@ -98,20 +112,53 @@ function restoreText(
     sets,
     noflush: given.has('noflush'),
     verify: false,
+    ignoresCounters: !given.has('counters'),
+    opened: (name) => {
+      const table = useTable(ruleset, name)
+      if (isTest && !target.tables.has(name)) target.tables.set(name, table)
+    },
+    apply: (command, table) => {
+      const { verbose } = command.flags
+      const flags = { ...command.flags, verbose: verbose + louder }
+      const tried = attempt({ ...command, flags }, table, { family, syntax })
+      stdout += tried.stdout
+      return tried.refusal
+    },
+    ...(isVerbose ? { echo } : {}),
     // A test stops in front of the kernel.
     ...(isTest ? {} : { refuseCommit }),
     stopAtError: true,
     ...(onlyTable === undefined ? {} : { onlyTable }),
   })
-  // Without `-c` whatever counters the text has are ignored.
-  if (!given.has('counters')) {
-    for (const [name, table] of target.tables) if (before.get(name) !== table) zero(table, null)
+  for (const [name, table] of target.tables) {
+    const old = before.get(name)
+    if (old !== undefined && old !== table) forgetPolicyCounters(table, old, given.has('noflush'))
   }
-  const error = problems.list.find(({ severity }) => severity === 'error')
-  if (error === undefined) return done()
+  const error = firstError(problems)
+  if (error === undefined) return done(stdout)
   const line = error.span === null ? 1 : source.locate(error.span.start).line
-  return refusal(program, error, line, input)
+  return { ...refusal(program, error, line, input), stdout }
 }
+
+/** Base chains that the text says nothing of count anew, unless nothing at all has changed. */
+function forgetPolicyCounters(table: Table, before: Table, keepsRules: boolean): void {
+  if (keepsRules && isUnchanged(table, before)) return
+  for (const chain of table.chains.values()) {
+    if (chain.counters === before.chains.get(chain.name)?.counters) chain.counters = noCounters
+  }
+}
+
+const isUnchanged = ({ chains }: Table, before: Table): boolean =>
+  chains.size === before.chains.size &&
+  [...chains.values()].every(({ name, counters, rules }) => {
+    const old = before.chains.get(name)
+    return (
+      old !== undefined &&
+      old.counters === counters &&
+      old.rules.length === rules.length &&
+      rules.every((rule, at) => rule === old.rules[at])
+    )
+  })
 
 /** Codes of what the kernel or libiptc refuses, which iptables-restore tells by the line alone. */
 const runTimeCodes =

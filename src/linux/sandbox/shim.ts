@@ -26,7 +26,7 @@ export const shimmedNames: readonly string[] = [
 ]
 
 /** Of these the words tell that standard input is part of the call. */
-const readsInput = `case "\${0##*/}" in *-restore*) has_input=1;; ipset) case " $* " in *" restore "*|*" -R "*) has_input=1;; esac;; esac`
+const readsInput = `case "\${0##*/}" in *-restore*) has_input=1;; ipset) case " $* " in *" restore "*|*" -R "*|*" - "*) has_input=1;; esac;; esac`
 
 /** A service that loads the rules which Red Hat's systems keep in a file when it begins. */
 const startsRules = `case "\${0##*/} $*" in
