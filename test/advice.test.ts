@@ -34,7 +34,7 @@ describe('advice', () => {
       '-A INPUT -m recent --name a --set | -A INPUT -m recent --name a --update --hitcount 3',
       ['note recent/list-cap 2'],
     ],
-    ['-A INPUT -s 10.0.0.0/8 -m recent --set | -A INPUT -m recent --rcheck', []],
+    ['-A INPUT -s 10.0.0.0/8 -m recent --set | -A INPUT -m recent --rcheck', ['note recent/no-name 2']],
     [
       '-A INPUT -p tcp --dport 22 -m recent --set | -A INPUT -p tcp --dport 80 -m recent --rcheck -j DROP',
       ['warning recent/shared-default 2', 'note recent/list-cap 2'],
@@ -73,6 +73,13 @@ describe('advice', () => {
     expect(advice(lines)).toEqual(['note chain/unused 2', 'note chain/unused 3'])
     expect(advice(`# postern: allow chain/unused | # by hand | ${lines}`)).toEqual(['note chain/unused 5'])
     expect(advice(`# postern: allow-file chain/unused | ${lines}`)).toEqual([])
+    const script = 'iptables -N web # postern: allow chain/unused\niptables -A web -j DROP\n'
+    const found = (text: string) =>
+      parseRules(new SourceText('script', text), { syntax: registry, advice: true }).diagnostics.map(
+        ({ code }) => code,
+      )
+    expect(found(script.replace(/ #.*/, ''))).toEqual(['chain/unused'])
+    expect(found(script)).toEqual([])
     expect(advice(`# postern: allow-file chain/empty, chain/unused | ${lines}`)).toEqual([])
     expect(advice('# postern: allow-file protocol/unknown | -A INPUT -p tpc')).toEqual([
       'error protocol/unknown 3',

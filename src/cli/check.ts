@@ -14,7 +14,8 @@ export const check: Command = {
     'Reads files of rules (what iptables-save prints, or scripts of iptables commands) and points at everything ' +
     'that iptables or the kernel would refuse, and at what is probably not meant, with the way out. ' +
     'The exit status is 1 when there is an error, 0 when there are warnings at most.\n\n' +
-    'A comment "# postern: allow CODE" above a line says that its warning is meant, "# postern: allow-file CODE" ' +
+    'A comment "# postern: allow CODE" above a line (in scripts, also behind it) says that its warning is meant, ' +
+    '"# postern: allow-file CODE" ' +
     'that it is meant everywhere in the file.',
   arguments: [{ name: '<file...>', doc: 'files of rules; - is standard input' }],
   options: [

@@ -91,10 +91,19 @@ function reportUnfilled(lists: Lists, { problems }: Scene): void {
 function reportShared(lists: Lists, { ruleset, syntax, problems }: Scene): void {
   for (const [name, used] of lists) {
     const { use, rule } = used[0]!
-    if (name !== use.defaultList || used.length < 2) continue
+    if (name !== use.defaultList) continue
     const first = conditionsOf(rule, syntax, ruleset.family)
     const stranger = used.find((each) => !mayMeet(first, conditionsOf(each.rule, syntax, ruleset.family)))
-    if (stranger === undefined && lists.size < 2) continue
+    if (stranger === undefined && (used.length < 2 || lists.size < 2)) {
+      problems.note(
+        say('recent/no-name', `the list has no name of its own: it is "${name}"`, {
+          notes: ['every rule without --name shares it, those of other scripts on the machine included'],
+          help: '--name of its own',
+        }),
+        rule.span,
+      )
+      continue
+    }
     const span = stranger?.rule.span ?? null
     const refusal = say(
       'recent/shared-default',

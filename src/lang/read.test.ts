@@ -325,3 +325,26 @@ describe('bad input is bounded', () => {
     ])
   })
 })
+
+describe('a file of the other family', () => {
+  const helpOf = (family: 'ipv4' | 'ipv6', ...lines: string[]) =>
+    parseRules(new SourceText('rules', `*filter\n${lines.join('\n')}\nCOMMIT\n`), {
+      family,
+      syntax: fakeSyntax,
+    })
+      .diagnostics.filter(({ code }) => code === 'address/family')
+      .map(({ help }) => help)
+  const six = '-A INPUT -s 2001:db8::1 -j DROP'
+
+  it('is told of at its first address', () => {
+    const asRule = 'put the rule among those of ip6tables'
+    expect(helpOf('ipv4', six, six)).toEqual(['-6, or a name like rules.v6: then it is read as IPv6', asRule])
+    expect(helpOf('ipv6', '-A INPUT -d 192.0.2.1')).toEqual([
+      '-4, or a name without a 6: then it is read as IPv4',
+    ])
+  })
+
+  it('is none where an address is of the family', () => {
+    expect(helpOf('ipv4', six, '-A INPUT -s 192.0.2.1')).toEqual(['put the rule among those of ip6tables'])
+  })
+})

@@ -10,7 +10,7 @@ import { Problems } from './problems.ts'
 import { type KernelProfile, linux618 } from './profile.ts'
 import { repairText } from './repair.ts'
 import { readRestore } from './restore.ts'
-import type { Family, Ruleset } from './rule.ts'
+import type { Family, Rule, Ruleset } from './rule.ts'
 import { newRuleset } from './rule.ts'
 import { readScript } from './script.ts'
 import { SourceText } from './source.ts'
@@ -88,11 +88,13 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
     }
   }
   const only = rulesets.size === 1 ? [...rulesets.values()][0] : undefined
+  const diagnostics = inOrder(problems.list)
+  const ruleset = rulesets.get(family) ?? only ?? newRuleset(family)
   return {
     format,
-    ruleset: rulesets.get(family) ?? only ?? newRuleset(family),
+    ruleset,
     rulesets,
-    diagnostics: inOrder(problems.list),
+    diagnostics: format === 'save' ? withFamilyHint(diagnostics, ruleset) : diagnostics,
     counts: problems.counts,
     omitted: problems.omitted,
   }
@@ -112,6 +114,23 @@ function readJson(
   const ruleset = newRuleset(read.family)
   rulesets.set(read.family, ruleset)
   readRestore(new SourceText(`${source.name} (as save text)`, read.text), ruleset, options)
+}
+
+/** Where no address of a file is of the family that it was read in, the first that is not says so. */
+function withFamilyHint(
+  diagnostics: readonly Diagnostic[],
+  { family, tables }: Ruleset,
+): readonly Diagnostic[] {
+  const first = diagnostics.find(({ code }) => code === 'address/family')
+  const hasAddress = ({ source, destination }: Rule): boolean => source !== null || destination !== null
+  const isOfFamily = [...tables.values()].some(({ chains }) =>
+    [...chains.values()].some(({ rules }) => rules.some(hasAddress)),
+  )
+  if (first === undefined || isOfFamily) return diagnostics
+  const [given, other] = family === 'ipv4' ? ['IPv4', 'IPv6'] : ['IPv6', 'IPv4']
+  const help = `${family === 'ipv4' ? '-6, or a name like rules.v6' : '-4, or a name without a 6'}: then it is read as ${other}`
+  const hinted = { ...first, notes: [...first.notes, `no address of the file is ${given}`], help }
+  return diagnostics.map((each) => (each === first ? hinted : each))
 }
 
 /** By place; what has none comes last. */

@@ -36,6 +36,33 @@ it.each<[Family, string, string[]]>([
   ['ipv6', established, ['policy/no-neighbours 2']],
   ['ipv6', `${established} | -A INPUT -p ipv6-icmp -j ACCEPT`, []],
   ['ipv6', `${established} | -A INPUT -p ipv6-icmp --icmpv6-type 135 -m hl --hl-eq 255 -j ACCEPT`, []],
+  // What is forwarded must come back.
+  [
+    'ipv4',
+    `${established} | :FORWARD DROP [0:0] | -A FORWARD -i eth1 -j ACCEPT`,
+    ['policy/no-answers-forwarded 4'],
+  ],
+  [
+    'ipv4',
+    `${established} | -A FORWARD -p udp --dport 53 -j ACCEPT | -A FORWARD -j REJECT`,
+    ['policy/no-answers-forwarded 5'],
+  ],
+  [
+    'ipv4',
+    `${established} | :FORWARD DROP [0:0] | -A FORWARD -s 10.0.0.0/8 -j ACCEPT | -A FORWARD -d 10.0.0.0/8 -j ACCEPT`,
+    [],
+  ],
+  [
+    'ipv4',
+    `${established} | :FORWARD DROP [0:0] | -A FORWARD -i lan+ -o wan -j ACCEPT | -A FORWARD -m state --state ESTABLISHED -i wan -j ACCEPT`,
+    ['state/old-form 6'],
+  ],
+  ['ipv4', `${established} | :FORWARD DROP [0:0] | -A FORWARD -p icmp -j ACCEPT`, []],
+  [
+    'ipv6',
+    `${established} | -A INPUT -p ipv6-icmp -j ACCEPT | :FORWARD DROP [0:0] | -A FORWARD ! -o wan -i lan -p tcp -j ACCEPT`,
+    ['policy/no-answers-forwarded 5'],
+  ],
   ['ipv4', knock(7000, 8000), ['recent/opened-by-scan 6']],
   ['ipv4', knock(8000, 7000), ['recent/opened-by-scan 6']],
   // Whatever else comes makes the knock forgotten.

@@ -13,11 +13,12 @@ import { conditionsOf } from '../lang/conditions-compared.ts'
 import { say } from '../lang/diagnostic.ts'
 import type { Problems } from '../lang/problems.ts'
 import { isUnconditional, reachOf } from '../lang/reach.ts'
-import type { Rule, Ruleset, Table } from '../lang/rule.ts'
+import type { Chain, Rule, Ruleset, Table } from '../lang/rule.ts'
 import { decides } from '../lang/verify.ts'
 import { lengthOfMask, parseAddress, parsePrefix, printAddress } from '../net/address.ts'
 import { encodePacketLine, parsePacketLine } from '../net/notation.ts'
 import { frameOfLine } from './frame.ts'
+import { reviewForwarding } from './review-forward.ts'
 
 /** Rules above which nothing is tried: each host loads all of them. */
 const ruleLimit = 5000
@@ -28,13 +29,18 @@ export function reviewRules(ruleset: Ruleset, problems: Problems): void {
   const input = filter?.chains.get('INPUT')
   if (filter === undefined || input === undefined || !canBeTried(ruleset)) return
   reviewScans(ruleset, filter, problems)
-  const last = input.rules.at(-1)
-  const endsShut =
-    last !== undefined && isUnconditional(last) && decides(last, { syntax: registry, family: ruleset.family })
-  const shut =
-    input.policy === 'DROP' ||
-    (endsShut && !(last.target.kind === 'verdict' && last.target.verdict !== 'DROP'))
-  if (shut && letsSomethingIn(filter)) reviewWays(ruleset, filter, problems)
+  if (isShut(input, ruleset.family) && letsSomethingIn(filter)) reviewWays(ruleset, filter, problems)
+  const forward = filter.chains.get('FORWARD')
+  if (forward !== undefined && isShut(forward, ruleset.family)) reviewForwarding(ruleset, filter, problems)
+}
+
+/** Whether the chain refuses what no rule of it accepts. */
+function isShut({ policy, rules }: Chain, family: Ruleset['family']): boolean {
+  const last = rules.at(-1)
+  const endsShut = last !== undefined && isUnconditional(last) && decides(last, { syntax: registry, family })
+  return (
+    policy === 'DROP' || (endsShut && !(last.target.kind === 'verdict' && last.target.verdict !== 'DROP'))
+  )
 }
 
 /** A host that hears nothing but itself is shut on purpose. */

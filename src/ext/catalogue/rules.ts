@@ -182,6 +182,16 @@ export const aboutRules: readonly CatalogueEntry[] = [
     mended: `:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n${established}\n-A INPUT -p tcp --dport 22 -j ACCEPT`,
   },
   {
+    code: 'policy/no-answers-forwarded',
+    severity: 'warning',
+    means:
+      'FORWARD lets connections begin and drops the answers to them. Found by sending the first packet of what the rules ' +
+      'accept, and its answer, through the rules.',
+    wrong: ':FORWARD «DROP» [0:0]\n-A FORWARD -i eth1 -o eth0 -j ACCEPT',
+    mended:
+      ':FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -i eth1 -o eth0 -j ACCEPT',
+  },
+  {
     code: 'policy/no-neighbours',
     severity: 'warning',
     means:
@@ -248,6 +258,14 @@ export const aboutRules: readonly CatalogueEntry[] = [
     wrong: '«-A INPUT -m recent --name authok --rcheck -j DROP»',
     mended:
       '-A INPUT -s 10.0.0.0/8 -m recent --name authok --set\n-A INPUT -m recent --name authok --rcheck -j DROP',
+  },
+  {
+    code: 'recent/no-name',
+    severity: 'note',
+    means:
+      'Without --name the list is called DEFAULT, and every rule on the machine that names none shares it.',
+    wrong: '«-A INPUT -p udp -m recent --set -j DROP»',
+    mended: '-A INPUT -p udp -m recent --set --name talkers -j DROP',
   },
   {
     code: 'recent/shared-default',

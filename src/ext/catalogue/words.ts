@@ -288,7 +288,7 @@ export const aboutWords: readonly CatalogueEntry[] = [
     severity: 'error',
     means: 'There is no such match.',
     wrong: '-A INPUT -m «recnt» --set -j DROP',
-    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set -j DROP',
+    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set --name seen -j DROP',
   },
   {
     code: 'match/unsupported',
@@ -351,14 +351,14 @@ export const aboutWords: readonly CatalogueEntry[] = [
     severity: 'error',
     means: 'Two options cannot stand beside each other.',
     wrong: '-A INPUT -s 10.0.0.0/8 -m recent «--set» --rcheck -j DROP',
-    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set -j DROP',
+    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set --name seen -j DROP',
   },
   {
     code: '*/needs',
     severity: 'error',
     means: 'The option means something only beside another one.',
     wrong: '-A INPUT -s 10.0.0.0/8 -m recent --set «--reap» -j DROP',
-    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set -j DROP',
+    mended: '-A INPUT -s 10.0.0.0/8 -m recent --set --name seen -j DROP',
   },
   {
     code: '*/not-invertible',
