@@ -45,7 +45,7 @@ async function runGuardConfig(
   environment: Environment,
 ): Promise<number> {
   if (options.json && options.fail2ban) throw new UsageError('--json and --fail2ban exclude each other')
-  const config = await readGuardFiles(file, options, environment)
+  const config = await readGuardFiles(file, options, environment, options.fail2ban !== true)
   const failed = config.diagnostics.some(({ severity }) => severity === 'error')
   if (options.json) printJson(config, environment)
   else {

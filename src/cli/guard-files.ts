@@ -16,11 +16,13 @@ export async function readGuardFiles(
   file: string | undefined,
   { etc, jail, fail2ban }: OptionValues,
   environment: Environment,
+  checkExpressions = false,
 ): Promise<GuardConfig> {
   const options: GuardConfigOptions = {
     ...(typeof etc === 'string' && { folder: etc }),
     ...(Array.isArray(jail) && { jails: jail }),
     asFail2ban: fail2ban === true,
+    checkExpressions,
     // what fail2ban would not find is not found when its own commands are asked for
     ...(fail2ban === true ? {} : { filters: ownFilters }),
   }

@@ -5,6 +5,7 @@ import { readFilter } from '../guard/config/read-filter.ts'
 import { type Zone, zoneOf } from '../guard/dates/zone.ts'
 import type { FilterDefinition } from '../guard/filter-definition.ts'
 import { ownFilters } from '../guard/filters/index.ts'
+import { nearest } from '../lang/suggest.ts'
 import { machineFiles } from '../linux/config-files.ts'
 import type { OptionValues } from './command.ts'
 import { type Environment, UsageError } from './environment.ts'
@@ -48,13 +49,22 @@ function namedFilter(word: string, options: OptionValues, environment: Environme
     folder,
     filters: ownFilters,
   })
-  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  // a name that nobody knows stands in no file that could be shown
+  const errors = diagnostics.filter(
+    ({ severity, code }) => severity === 'error' && code !== 'guard/unknown-filter',
+  )
   if (errors.length > 0) environment.stderr(renderDiagnostics(errors, environment, 'stderr'))
   if (definition === null || errors.length > 0) {
-    const known = Object.keys(ownFilters).sort().join(', ')
+    const stock = (machineFiles.list(`${folder}/filter.d`) ?? []).map((file) =>
+      file.replace(/\.(?:conf|local)$/, ''),
+    )
+    const near = nearest(name!, [...Object.keys(ownFilters), ...stock])
+    const known = near ?? `one of ${Object.keys(ownFilters).sort().join(', ')}`
     throw new UsageError(
-      `there is no filter ${name} in ${folder}/filter.d`,
-      `one of ${known}; a file; or an expression with <HOST>`,
+      errors.length > 0
+        ? `the filter ${name} cannot be used`
+        : `there is no filter ${name}, neither in ${folder}/filter.d nor of Postern's own`,
+      `${known}; a file; or an expression with <HOST>`,
     )
   }
   return definition

@@ -20,7 +20,8 @@ export function jailsToRun(config: GuardConfig, environment: Environment): JailS
   if (config.diagnostics.length > 0)
     environment.stderr(renderDiagnostics(config.diagnostics, environment, 'stderr'))
   const jails = config.jails.map(({ settings }) => settings)
-  if (jails.length === 0)
-    throw new UsageError('no jail is enabled', 'enabled = true   (in a section of jail.local)')
-  return jails
+  if (jails.length > 0) return jails
+  if (config.diagnostics.some(({ severity }) => severity === 'error'))
+    throw new UsageError('no jail is left to run', 'postern guard config   (says more of what is wrong)')
+  throw new UsageError('no jail is enabled', 'enabled = true   (in a section of jail.local)')
 }

@@ -17,11 +17,13 @@ const folder = {
   '/f/action.d/sendmail-whois.conf': '[Definition]\nactionban = mail <ip>\n',
 }
 
+const options = { folder: '/f', checkExpressions: true }
+
 function diagnosticsOf(text: string, file: GuardCatalogueEntry['file']) {
   if (file === 'postern.yaml')
-    return readPosternGuard(new SourceText(file, text), memoryFiles(folder), { folder: '/f' }).diagnostics
+    return readPosternGuard(new SourceText(file, text), memoryFiles(folder), options).diagnostics
   const local = { '/f/jail.local': '[sshd]\nenabled = true\n', [`/f/${file ?? 'jail.local'}`]: text }
-  return readGuardConfig(memoryFiles({ ...folder, ...local }), { folder: '/f' }).diagnostics
+  return readGuardConfig(memoryFiles({ ...folder, ...local }), options).diagnostics
 }
 
 const examples = guardCatalogue.filter(({ wrong }) => wrong !== undefined)
@@ -53,7 +55,8 @@ it('no code of the configuration is missing, and none is left over', () => {
   for (const name of readdirSync(place, { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts')) continue
     const text = readFileSync(join(place, name), 'utf8')
-    for (const [, code] of text.matchAll(/(?:errorOf|warningOf)\(\s*'([a-z-]+)'/g)) said.add(`guard/${code}`)
+    for (const [, code] of text.matchAll(/(?:errorOf|warningOf|noteOf)\(\s*'([a-z-]+)'/g))
+      said.add(`guard/${code}`)
   }
   expect(guardCatalogue.map(({ code }) => code).sort()).toEqual([...said].sort())
 })

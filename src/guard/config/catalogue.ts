@@ -6,7 +6,7 @@ import type { ExplainedCode } from '../../ext/catalogue/index.ts'
 
 export interface GuardCatalogueEntry extends ExplainedCode {
   /** Where the example stands; default: `jail.local`. */
-  readonly file?: 'fail2ban.local' | 'action.d/iptables.local' | 'postern.yaml'
+  readonly file?: 'fail2ban.local' | 'filter.d/sshd.local' | 'action.d/iptables.local' | 'postern.yaml'
 }
 
 /** A jail that differs from fail2ban's own in some lines. */
@@ -214,6 +214,24 @@ export const guardCatalogue: readonly GuardCatalogueEntry[] = [
     means: 'Nothing reads an option of that name: it may be misspelt. fail2ban says nothing of it.',
     wrong: jail('«maxretries» = 3'),
     mended: jail('maxretry = 3'),
+  },
+  {
+    code: 'guard/bad-expression',
+    severity: 'error',
+    means:
+      'An expression of a filter cannot be read, or has nothing that says who failed (<HOST>, <ADDR>, <F-ID>). The filter works without it. `postern guard config` looks at them all.',
+    file: 'filter.d/sshd.local',
+    wrong: '[Definition]\nfailregex = «^Failed (?:password for .* from <HOST>$»',
+    mended: '[Definition]\nfailregex = ^Failed (?:password|none) for .* from <HOST>$',
+  },
+  {
+    code: 'guard/slow-expression',
+    severity: 'note',
+    means:
+      'A part of the expression repeats what repeats the same characters, so that fail2ban needs twice the time for each further character of a line that somebody made for it. Postern searches it within bounds; under fail2ban, whoever can write into the log stops it.',
+    file: 'filter.d/sshd.local',
+    wrong: '[Definition]\nfailregex = «^refused:(?: [^:]+)* by <HOST>$»',
+    mended: '[Definition]\nfailregex = ^refused:(?: [^: ]+)* by <HOST>$',
   },
   {
     code: 'guard/open-quote',

@@ -38,6 +38,13 @@ export const warningOf = (
   details?: ComplaintDetails,
 ): Diagnostic => diagnostic('warning', code, span, message, details)
 
+export const noteOf = (
+  code: string,
+  span: Span | null,
+  message: string,
+  details?: ComplaintDetails,
+): Diagnostic => diagnostic('note', code, span, message, details)
+
 /** What would keep fail2ban from starting at all. */
 export class ConfigFailure extends Error {
   readonly diagnostics: readonly Diagnostic[]

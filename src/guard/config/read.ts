@@ -5,6 +5,7 @@
 import type { Diagnostic } from '../../lang/diagnostic.ts'
 import { ownFilters } from '../filters/index.ts'
 import type { JailSettings } from '../jail-settings.ts'
+import { checkExpressions } from './check-expressions.ts'
 import { type Command, jailCommands, skippedJail } from './commands.ts'
 import { ConfigFailure, errorOf, JailFailure } from './complaint.ts'
 import type { ConfigFiles } from './files.ts'
@@ -29,6 +30,8 @@ export interface GuardConfigOptions {
   readonly actions?: Readonly<Record<string, string>>
   /** Read lost lines of `action` as fail2ban does, which ignores them; by default they count. */
   readonly asFail2ban?: boolean
+  /** Also look at the expressions of filters: which cannot be read, which could search without end. */
+  readonly checkExpressions?: boolean
 }
 
 export interface ConfiguredJail {
@@ -135,7 +138,9 @@ class GuardConfigReader {
     try {
       const jail = reader.read(config, name)
       const commands = jailCommands(jail, this.#library.files)
-      const { settings, origins } = settleJail(jail, commands, (diagnostic) => this.#library.say(diagnostic))
+      const say = (diagnostic: Diagnostic): void => this.#library.say(diagnostic)
+      const { settings, origins } = settleJail(jail, commands, say)
+      if (this.#options.checkExpressions) checkExpressions(settings.filter, origins, say)
       this.#jails.push({ settings, origins: originsOf(origins), commands })
       this.#commands.push(...commands)
       this.#starts.push({ words: ['start', name], from: jail.settings.get('enabled')!.from })

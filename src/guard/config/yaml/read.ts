@@ -5,6 +5,7 @@
 import type { SourceText } from '../../../lang/source.ts'
 import { complaintsOf, type Path } from '../../../scenario/shape-complaints.ts'
 import { ownFilters } from '../../filters/index.ts'
+import { checkExpressions } from '../check-expressions.ts'
 import { type Command, jailCommands } from '../commands.ts'
 import { ConfigFailure, errorOf, JailFailure } from '../complaint.ts'
 import { type ConfigFiles, folderOf, joinPath } from '../files.ts'
@@ -121,7 +122,9 @@ class PosternReader {
     try {
       const resolved = this.#resolve(name, jail, reader)
       const commands = jailCommands(resolved, this.#files)
-      const { settings, origins } = settleJail(resolved, commands, (diagnostic) => library.say(diagnostic))
+      const say = (diagnostic: Parameters<typeof library.say>[0]): void => library.say(diagnostic)
+      const { settings, origins } = settleJail(resolved, commands, say)
+      if (this.#options.checkExpressions) checkExpressions(settings.filter, origins, say)
       const { ipv4 = 32, ipv6 = 128 } = jail.get('prefix') ?? {}
       this.#jails.push({
         settings: {
