@@ -221,6 +221,12 @@ export const commands: readonly CommandEntry[] = [
     arguments: [],
     load: async () => (await import('./country.ts')).countryTimer,
   },
+  {
+    name: 'completion',
+    summary: 'print what a shell needs to complete the words of postern',
+    arguments: ['<shell>'],
+    load: async () => (await import('./completion.ts')).completion,
+  },
   ...programs.map((program) => ({
     name: program.name,
     summary: `${program.name} on a virtual host`,
