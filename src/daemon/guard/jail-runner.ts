@@ -40,6 +40,8 @@ const resolveFirstMs = 5_000
 /** Milliseconds of work after which others get their turn, and after how many lines the clock is looked at. */
 const turnMs = 20
 const turnLines = 8
+/** For how long failures wait for those of later batches while there is more to read, in milliseconds. */
+const keepEveryMs = 250
 /** How often something that may be so for every line is told, in milliseconds. */
 const tellAgainMs = 3_600_000
 const tellOddTimeMs = 86_400_000
@@ -64,6 +66,9 @@ export class JailRunner {
   #cursor: string | null = null
   #pumping: Promise<void> | null = null
   #again = false
+  /** Failures of batches that were read, and since when the first waits; null when nothing was read. */
+  #waiting: Failure[] = []
+  #waitingMs: number | null = null
   #errors = 0
   /** Searches given up that were told of, and when. */
   #toldGaveUp = 0
@@ -226,9 +231,11 @@ export class JailRunner {
     while (!this.#isStopped && this.#follower !== null) {
       try {
         const batch = this.#follower.poll(this.#services.now())
-        if (batch === null) return
-        await this.#take(batchSource(batch, this.#filter, this.#services.now()), batch.catchingUp)
-        this.#errors = 0
+        if (batch === null) break
+        const source = batchSource(batch, this.#filter, this.#services.now())
+        this.#waiting.push(...(await this.#failuresOf(source, batch.catchingUp)))
+        this.#waitingMs ??= Date.now()
+        if (this.#waitingMs + keepEveryMs <= Date.now()) this.#keep()
       } catch (error) {
         if (this.#fail(error as Error)) return
       }
@@ -236,6 +243,22 @@ export class JailRunner {
       await nextTurn()
       startedMs = Date.now()
     }
+    try {
+      this.#keep()
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+  }
+
+  /** Decides about what was read since it last did: with many lines at hand, once for several batches. */
+  #keep(): void {
+    if (this.#waitingMs === null) return
+    const failures = this.#waiting
+    this.#waiting = []
+    this.#waitingMs = null
+    this.#together(failures)
+    this.#errors = 0
+    this.#tellGaveUp()
   }
 
   /** True when the jail has to give up. */
@@ -248,7 +271,7 @@ export class JailRunner {
   }
 
   /** A line may take a hundred milliseconds, if somebody made it to: others get their turn between lines. */
-  async #take(source: TimedSource, catchingUp: boolean, cursor = this.#cursor): Promise<void> {
+  async #failuresOf(source: TimedSource, catchingUp: boolean): Promise<readonly Failure[]> {
     const failures: Failure[] = []
     let startedMs = Date.now()
     let count = 0
@@ -259,11 +282,7 @@ export class JailRunner {
       await nextTurn()
       startedMs = Date.now()
     }
-    const counted =
-      this.#ignoreCheck === null ? failures : await this.#notIgnored(failures, this.#ignoreCheck)
-    this.#cursor = cursor
-    this.#together(counted)
-    this.#tellGaveUp()
+    return this.#ignoreCheck === null ? failures : this.#notIgnored(failures, this.#ignoreCheck)
   }
 
   /** Failures that neither a list nor the jail's `ignorecommand` wants ignored, in order. */
@@ -476,7 +495,10 @@ export class JailRunner {
   async #takeJournal(lines: readonly JournalLine[], cursor: string): Promise<void> {
     try {
       // The journal's own times are right: nothing in it is odd for being late.
-      await this.#take(listSource(lines), true, cursor)
+      const failures = await this.#failuresOf(listSource(lines), true)
+      this.#cursor = cursor
+      this.#together(failures)
+      this.#tellGaveUp()
       this.#errors = 0
     } catch (error) {
       if (this.#fail(error as Error)) this.#journal?.stop()

@@ -42,6 +42,8 @@ export function prepareDatabase(database: Database): void {
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = NORMAL')
   database.exec('PRAGMA busy_timeout = 5000')
+  // pages of 4 KiB that the log may hold before they are put into their places: 16 MB
+  database.exec('PRAGMA wal_autocheckpoint = 4000')
   database.exec(tables)
   const version = database.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.value
   if (version === undefined)

@@ -165,13 +165,14 @@ describe('the store', () => {
       for (let n = 0; n < 20_000; n++) store.record(banOf(`10.0.${n >> 8}.${n & 255}`))
     })
     store.close()
-    const startedMs = performance.now()
+    const before = process.cpuUsage()
     const again = new GuardStore(path)
     const bans = again.bansInForce('sshd')
-    const tookMs = performance.now() - startedMs
+    const { user, system } = process.cpuUsage(before)
     again.close()
     expect(bans.length).toBe(20_000)
-    expect(tookMs).toBeLessThan(1000)
+    // of this process's own time: the machine may be busy
+    expect((user + system) / 1000).toBeLessThan(1000)
   })
 })
 
