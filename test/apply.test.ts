@@ -345,3 +345,127 @@ export function watchersOf(state: string): number[] {
 }
 
 if (reason !== null) it.skip(`apply on the kernel: ${reason}`, () => {})
+
+describe.skipIf(reason !== null)('the running firewall, told and changed', () => {
+  let space: TestNamespace
+  const backend = ['--backend', 'legacy']
+  const tell = (...words: string[]): Promise<Said> => space.said([...words, ...backend])
+  const lines = async (...words: string[]): Promise<Record<string, unknown>[]> =>
+    (await tell(...words, '--json')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
+  beforeAll(async () => {
+    space = await TestNamespace.open()
+    space.run('ip', ['link', 'add', 'wan0', 'type', 'dummy'])
+    space.run('ip', ['address', 'add', '203.0.113.1/24', 'dev', 'wan0'])
+    space.run('ip', ['link', 'set', 'wan0', 'up'])
+    space.run(
+      'iptables-legacy-restore',
+      ['-c'],
+      table(
+        'filter',
+        ':INPUT DROP [0:0]',
+        '[0:0] -A INPUT -p icmp -m recent --set --name seenping --rsource',
+        '[4:400] -A INPUT -p tcp --dport 22 -m recent --rcheck --seconds 60 --name seenping --rsource -j ACCEPT',
+        '[9:900] -A INPUT -m recent --update --seconds 5 --hitcount 3 --name nets --mask 255.255.255.0 --rsource -j DROP',
+      ),
+    )
+  })
+  afterAll(() => space.close())
+
+  it('recent: addresses go in and out, and are told with their ages, hits and rules', async () => {
+    expect((await tell('recent', 'add', 'seenping', '198.51.100.7', '2001:db8::7')).stdout).toBe(
+      '198.51.100.7 is now in seenping\n2001:db8::7 is now in seenping\n',
+    )
+    expect((await tell('recent', 'add', 'seenping', '198.51.100.7')).stdout).toBe(
+      '198.51.100.7 is stamped again in seenping\n',
+    )
+    const [list] = await lines('recent', 'seenping')
+    expect(list).toMatchObject({
+      list: 'seenping',
+      entries: [
+        { address: '198.51.100.7', ttl: 0, hits: 2, within: { 60: 2 } },
+        { address: '2001:db8::7', ttl: 0, hits: 1, within: { 60: 1 } },
+      ],
+      rules: [
+        { place: 'IPv4 filter/INPUT:1', writes: true },
+        { place: 'IPv4 filter/INPUT:2', writes: false, windowSeconds: 60 },
+      ],
+    })
+    const [entry] = list!.entries as { lastSeen: number }[]
+    expect(entry!.lastSeen).toBeGreaterThanOrEqual(0)
+    expect(entry!.lastSeen).toBeLessThan(30)
+    // The kernel looks for what the list's mask leaves of an address.
+    expect((await tell('recent', 'add', 'nets', '192.0.2.77')).stdout).toBe('192.0.2.0 is now in nets\n')
+    expect((await tell('recent')).stdout).toMatch(/^LIST .*\nnets +1 .* IPv4 filter\/INPUT:3\nseenping +2 /)
+    expect((await tell('recent', 'del', 'seenping', '198.51.100.7')).stdout).toBe(
+      '198.51.100.7 is out of seenping\n',
+    )
+    expect((await tell('recent', 'del', 'seenping', '198.51.100.7')).status).toBe(1)
+    expect((await tell('recent', 'flush', 'seenping')).stdout).toBe('1 address forgotten\n')
+    expect(await lines('recent', 'seenping')).toMatchObject([{ entries: [] }])
+  })
+
+  it.each([
+    ['add', '../../sys/kernel/hostname', '192.0.2.1'],
+    ['add', '.', '192.0.2.1'],
+    ['add', 'seenping', '192.0.2.0/24'],
+    ['add', 'seenping', '192.0.2.1\n+192.0.2.2'],
+    ['add', 'seenping', '+192.0.2.1'],
+    ['del', 'seenping', '/'],
+    ['flush', 'nobody'],
+  ])('recent %s %j %j is refused, and nothing is written', async (...words) => {
+    const before = space.run('sh', ['-c', 'cat /proc/net/xt_recent/*'])
+    expect((await tell('recent', ...words)).status).toBe(2)
+    expect(space.run('sh', ['-c', 'cat /proc/net/xt_recent/*'])).toBe(before)
+  })
+
+  it('trace --live asks the rules and lists of the moment', async () => {
+    const packet = 'wan0 tcp 198.51.100.9:4000 > 203.0.113.1:22 syn'
+    expect(await lines('trace', '--live', packet)).toMatchObject([{ verdict: 'drop', by: 'policy' }])
+    await tell('recent', 'add', 'seenping', '198.51.100.9')
+    expect(await lines('trace', '--live', packet)).toMatchObject([
+      { verdict: 'accept', by: 'filter/INPUT:2' },
+    ])
+    const elsewhere = await tell('trace', '--live', packet.replace('wan0', 'eth7'))
+    expect(elsewhere).toMatchObject({
+      status: 2,
+      stderr: 'error: this machine has no interface eth7: there are lo, wan0\n',
+    })
+  })
+
+  it('counters and status tell what rules counted', async () => {
+    expect((await lines('counters'))[0]).toMatchObject({
+      chain: 'INPUT',
+      number: 3,
+      packets: 9,
+      bytes: 900,
+      perSecond: 0,
+    })
+    expect((await lines('counters', '--unused')).map(({ number }) => number)).toEqual([1])
+    const [told] = await lines('status')
+    expect(told).toMatchObject({
+      backend: 'legacy',
+      lists: 2,
+      chains: [
+        { chain: 'INPUT', policy: 'DROP', rules: [{ packets: 0 }, { packets: 4 }, { packets: 9 }] },
+        {},
+        {},
+      ],
+    })
+  })
+
+  it('save writes files that are loaded again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-save-'))
+    try {
+      const [v4, v6] = [join(folder, 'rules.v4'), join(folder, 'rules.v6')]
+      expect((await tell('save', '--v4', v4, '--v6', v6, '--state-dir', folder)).status).toBe(0)
+      expect(readFileSync(v4, 'utf8')).toContain('\n-A INPUT -p icmp -m recent --set --name seenping')
+      space.run('iptables-legacy-restore', ['--test', v4])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})

@@ -23,6 +23,7 @@ import {
 import type { SessionReport } from '../linux/apply/session-check.ts'
 import { printSession, sshSessions } from '../linux/ssh-sessions.ts'
 import { durationSeconds, parseDuration } from '../scenario/duration.ts'
+import { backendOption } from './backend-option.ts'
 import type { OptionRow, OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { renderRulesDiff, summarizeRulesDiff } from './report/rules-diff.ts'
@@ -31,12 +32,6 @@ import { palette } from './style.ts'
 export const stateOption: OptionRow = {
   flags: '--state-dir <folder>',
   doc: `where changes are written down (default: ${defaultStateFolder})`,
-}
-
-export const backendOption: OptionRow = {
-  flags: '--backend <name>',
-  doc: "iptables-legacy or iptables-nft (default: the one that the system's iptables is)",
-  choices: ['legacy', 'nft'],
 }
 
 /** Options of everything that puts rules in force. */

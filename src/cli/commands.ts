@@ -38,7 +38,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'trace',
     summary: "show a packet's way through the rules, and why",
-    arguments: ['<rules>', '<packet...>'],
+    arguments: ['<rules>', '[packet...]'],
     load: async () => (await import('./trace.ts')).trace,
   },
   {
@@ -76,6 +76,48 @@ export const commands: readonly CommandEntry[] = [
     summary: 'return to the rules of an earlier generation',
     arguments: ['[generation]'],
     load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
+    name: 'save',
+    summary: 'write what is in force to the files that are loaded at the next boot',
+    arguments: [],
+    load: async () => (await import('./save.ts')).save,
+  },
+  {
+    name: 'status',
+    summary: 'what is in force on this machine, rule by rule with packets per second',
+    arguments: [],
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'counters',
+    summary: 'what the rules in force have counted, the busiest first',
+    arguments: [],
+    load: async () => (await import('./status.ts')).counters,
+  },
+  {
+    name: 'recent',
+    summary: "the kernel's recency lists: who was seen, when, how often",
+    arguments: ['[list]'],
+    load: async () => (await import('./recent.ts')).recent,
+  },
+  {
+    name: 'recent add',
+    summary: 'put addresses into a recency list, as seen now',
+    arguments: ['<list>', '<address...>'],
+    load: async () => (await import('./recent.ts')).recentAdd,
+  },
+  {
+    name: 'recent del',
+    summary: 'take addresses out of a recency list',
+    arguments: ['<list>', '<address...>'],
+    load: async () => (await import('./recent.ts')).recentDel,
+  },
+  {
+    name: 'recent flush',
+    summary: 'empty a recency list',
+    arguments: ['<list>'],
+    load: async () => (await import('./recent.ts')).recentFlush,
   },
   {
     name: 'guard config',

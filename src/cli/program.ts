@@ -101,6 +101,7 @@ function addCommand(
     .summary(command.summary)
     .description(command.description)
     .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
     .showHelpAfterError(`  try: postern ${command.name} --help`)
   for (const { name, doc } of command.arguments) sub.argument(name, doc)
   for (const row of command.options) {
@@ -120,7 +121,7 @@ function addCommand(
   })
 }
 
-/** A new command of that name, in its group where it has two words. */
+/** A new command of that name, in its group (or below the command whose name is the first word) where it has two words. */
 function placeOf(program: Commander, name: string): Commander {
   const words = name.split(' ')
   return (words.length === 1 ? program : groupOf(program, words[0]!)).command(words.at(-1)!)

@@ -10,7 +10,10 @@ export async function run(argv: readonly string[], outside: Environment): Promis
   const environment = withPlainFileErrors(outside)
   try {
     const entries = [...commands, helpEntry(environment)]
-    const called = (await entries.find(({ name }) => isCalled(name, argv))?.load()) ?? null
+    // `recent add` before `recent`.
+    const fitting = entries.filter(({ name }) => isCalled(name, argv))
+    const entry = fitting.toSorted((a, b) => b.name.length - a.name.length)[0]
+    const called = (await entry?.load()) ?? null
     if (called?.ownWords && !asksForHelp(argv[1])) return await called.run(argv.slice(1), {}, environment)
     const { runCommandLine } = await import('./program.ts')
     return await runCommandLine(argv, entries, called, environment)

@@ -17,7 +17,8 @@ import { FlowPlayer } from '../scenario/flow/player.ts'
 import { guessHost } from '../scenario/guess-host.ts'
 import { loadRulesets } from '../scenario/rules.ts'
 import type { Action, HostConfig, Step, StepResult } from '../scenario/scenario.ts'
-import { type Command, familyOptions, jsonOption } from './command.ts'
+import { backendOption } from './backend-option.ts'
+import { type Command, familyOptions, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { hostOfOptions, hostOptions } from './host-options.ts'
 import { renderConnections, renderPossibilities, renderTrace, renderVerdict } from './report/trace.ts'
@@ -34,15 +35,20 @@ export const trace: Command = {
     'in one line: interface (or "out" for what the host sends), protocol, addresses, flags. Whole conversations take a ' +
     'line, too, as in scenarios: each of their packets is shown. Without --host or --address the packets themselves say which addresses are the host’s, and the assumption is printed.',
   arguments: [
-    { name: '<rules>', doc: 'save file or script of iptables commands; - for standard input' },
     {
-      name: '<packet...>',
+      name: '<rules>',
+      doc: 'save file or script of iptables commands; - for standard input; left out with --live',
+    },
+    {
+      name: '[packet...]',
       doc: 'packet notation: "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn"; or a flow: "ssh: connect eth0 198.51.100.7 > 203.0.113.1:22", "ssh: close"',
     },
   ],
   options: [
     ...familyOptions,
     ...hostOptions,
+    { flags: '--live', doc: "run the packets through the kernel's present rules, sets and recency lists" },
+    backendOption,
     { flags: '--every <time>', doc: 'time between the packets (default: 0s)' },
     jsonOption,
   ],
@@ -57,9 +63,17 @@ export const trace: Command = {
       command:
         'postern trace examples/gateway/rules.v4 --host examples/gateway/scenario.yaml "ping eth1 192.168.1.9 > 198.51.100.7"',
     },
+    {
+      does: 'would this machine, as it is now, let somebody in?',
+      command: 'postern trace --live "eth0 tcp 198.51.100.7:4000 > 203.0.113.1:22 syn"',
+      needs: 'root, and an interface of that name',
+    },
   ],
 
   async run([rulesPath, ...texts], options, environment) {
+    if (options.live === true) return traceLive([rulesPath!, ...texts], options, environment)
+    if (texts.length === 0)
+      throw new UsageError('no packet given', 'postern trace RULES PACKET, or postern trace --live PACKET')
     const rules = await readRules(rulesPath!, options, environment)
     if (reportErrors(rulesPath!, rules, environment)) return exit.finding
     const everyNs = readEvery(options.every)
@@ -77,6 +91,37 @@ export const trace: Command = {
     for (const [at, told] of all.entries()) await run.take(told, BigInt(at) * everyNs)
     return exit.ok
   },
+}
+
+/** On a host as this machine is at the moment; what it tracks is not known to it. */
+async function traceLive(
+  texts: readonly string[],
+  options: OptionValues,
+  environment: Environment,
+): Promise<number> {
+  // What looks at the machine is loaded only where that is asked for.
+  const { liveFirewall } = await import('./live.ts')
+  const { liveHost } = await import('../linux/apply/live-host.ts')
+  const all = texts.map(readTold)
+  const everyNs = readEvery(options.every)
+  const firewall = liveFirewall('trace --live', options)
+  const { config, nowNs } = liveHost(firewall)
+  checkDevices(all, config)
+  checkFlows(all, config)
+  const newHost = (): Host => liveHost(firewall).host
+  const run = new TraceRun(newHost, config, options.json === true, environment)
+  for (const [at, told] of all.entries()) await run.take(told, nowNs + BigInt(at) * everyNs)
+  return exit.ok
+}
+
+/** Throws UsageError for an interface that the machine does not have. */
+function checkDevices(all: readonly Told[], { interfaces }: HostConfig): void {
+  for (const told of all) {
+    const device = told.kind === 'packet' ? told.line.device : (told.flow.opening?.device ?? null)
+    if (device === null || device === 'lo' || interfaces.some(({ name }) => name === device)) continue
+    const names = ['lo', ...interfaces.map(({ name }) => name)].join(', ')
+    throw new UsageError(`this machine has no interface ${device}: there are ${names}`)
+  }
 }
 
 /** Something that happened to the host. */

@@ -8,10 +8,12 @@ import type { InForce } from './in-force.ts'
 import { parseEntry } from './recency.ts'
 
 /** A host with the rules in force, and its time now in nanoseconds. Throws `RulesRefused` where they cannot be run. */
-export function liveHost(inForce: InForce, config: HostConfig = machineHost(inForce.sets)): LiveHost {
+export function liveHost(inForce: InForce): LiveHost {
+  const ticks = kernelTicks()
+  const config = hostNow(inForce.lists, ticks, inForce.sets)
   const host = new Host(config)
   loadRulesets(host, [...inForce.rulesets.values()])
-  return { host, config, nowNs: seedLists(host, inForce.lists, kernelTicks()) }
+  return { host, config, nowNs: seedLists(host, inForce.lists, ticks) }
 }
 
 export interface LiveHost {
@@ -20,22 +22,48 @@ export interface LiveHost {
   readonly nowNs: bigint
 }
 
+/** This machine; its time begins with the oldest stamp of the lists. */
+export function hostNow(lists: InForce['lists'], ticks: Ticks | null, sets: string | null): HostConfig {
+  const config = machineHost(sets)
+  const { nowNs } = timesOf(stampsOf(lists), ticks)
+  return { ...config, startsAtUnixNs: config.startsAtUnixNs! - nowNs }
+}
+
+interface Stamp {
+  readonly list: string
+  readonly address: string
+  /** Jiffies. */
+  readonly stamp: number
+}
+
+/** Oldest first. */
+const stampsOf = (lists: InForce['lists']): Stamp[] =>
+  Object.entries(lists)
+    .flatMap(([list, lines]) =>
+      lines.flatMap((line) => {
+        const entry = parseEntry(line)
+        return (entry?.stamps ?? []).map((stamp) => ({ list, address: entry!.address, stamp }))
+      }),
+    )
+    .sort((a, b) => a.stamp - b.stamp)
+
+/** The host's time of a stamp, and now. Where the kernel's ticks are not known, everything is at the beginning. */
+function timesOf(stamps: readonly Stamp[], ticks: Ticks | null) {
+  if (ticks === null) return { nsOf: () => 0n, nowNs: 0n }
+  const oldest = Math.min(ticks.now, stamps[0]?.stamp ?? ticks.now)
+  const nsOf = (stamp: number): bigint => BigInt(Math.round(((stamp - oldest) / ticks.hz) * 1e9))
+  return { nsOf, nowNs: nsOf(ticks.now) }
+}
+
 /**
  * Writes entries into the lists that the host's rules name, each stamp as long ago as it is. Returns the host's time now.
- * Where the kernel's ticks are not known, everything was seen just now. TTLs are not written: any fits.
+ * TTLs are not written: any fits.
  */
 export function seedLists(host: Host, lists: InForce['lists'], ticks: Ticks | null): bigint {
-  const writes = Object.entries(lists).flatMap(([list, lines]) =>
-    lines.flatMap((line) => {
-      const entry = parseEntry(line)
-      return (entry?.stamps ?? []).map((stamp) => ({ list, address: entry!.address, stamp }))
-    }),
-  )
-  const oldest = writes.reduce((least, { stamp }) => Math.min(least, stamp), ticks?.now ?? 0)
-  const nsOf = (stamp: number): bigint =>
-    ticks === null ? 0n : BigInt(Math.round(((stamp - oldest) / ticks.hz) * 1e9))
+  const stamps = stampsOf(lists)
+  const { nsOf, nowNs } = timesOf(stamps, ticks)
   const known = new Set(host.recent.names())
-  for (const { list, address, stamp } of writes.toSorted((a, b) => a.stamp - b.stamp))
+  for (const { list, address, stamp } of stamps)
     if (known.has(list)) host.writeRecent(list, `+${address}`, nsOf(stamp))
-  return ticks === null ? 0n : nsOf(ticks.now)
+  return nowNs
 }

@@ -15,11 +15,10 @@ import { encodePacketLine, parsePacketLine } from '../../net/notation.ts'
 import { frameOfLine } from '../../scenario/frame.ts'
 import { loadRulesets } from '../../scenario/rules.ts'
 import { RulesRefused } from '../../scenario/rules-refused.ts'
-import { machineHost } from '../machine-host.ts'
 import { printEnd, type SshSession } from '../ssh-sessions.ts'
 import { kernelTicks } from './clock.ts'
 import type { InForce } from './in-force.ts'
-import { seedLists } from './live-host.ts'
+import { hostNow, seedLists } from './live-host.ts'
 import type { Wanted } from './plan.ts'
 import { type Family, families } from './tools.ts'
 
@@ -45,7 +44,7 @@ export function checkSessions(
 ): { readonly reports: readonly SessionReport[] } | { readonly cannot: string } {
   if (sessions.length === 0) return { reports: [] }
   const sets = [inForce.sets ?? '', wanted.sets ?? ''].filter((text) => text !== '').join('\n')
-  const config = { ...machineHost(), ...(sets === '' ? {} : { sets }) }
+  const config = hostNow(inForce.lists, kernelTicks(), sets)
   const rulesets = families.map((family) => mergedRules(family, wanted, inForce))
   const tracked = trackedConnections(inForce)
   const reports: SessionReport[] = []
