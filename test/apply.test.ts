@@ -358,9 +358,9 @@ describe.skipIf(reason !== null)('the running firewall, told and changed', () =>
 
   beforeAll(async () => {
     space = await TestNamespace.open()
-    space.run('ip', ['link', 'add', 'wan0', 'type', 'dummy'])
+    space.run('ip', ['link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', 'wan1'])
     space.run('ip', ['address', 'add', '203.0.113.1/24', 'dev', 'wan0'])
-    space.run('ip', ['link', 'set', 'wan0', 'up'])
+    for (const name of ['wan0', 'wan1']) space.run('ip', ['link', 'set', name, 'up'])
     space.run(
       'iptables-legacy-restore',
       ['-c'],
@@ -432,7 +432,7 @@ describe.skipIf(reason !== null)('the running firewall, told and changed', () =>
     const elsewhere = await tell('trace', '--live', packet.replace('wan0', 'eth7'))
     expect(elsewhere).toMatchObject({
       status: 2,
-      stderr: 'error: this machine has no interface eth7: there are lo, wan0\n',
+      stderr: 'error: this machine has no interface eth7: there are lo, wan1, wan0\n',
     })
   })
 
