@@ -240,6 +240,5 @@ describe(`changes under kill -9 (SEED=${seed})`, () => {
     expect(Object.keys(results).sort(), JSON.stringify(results)).toEqual(
       expect.arrayContaining(['kept', 'never begun', 'undone']),
     )
-    console.log(`apply under kill -9: ${JSON.stringify(results)}`)
   }, 300_000)
 })
