@@ -10,6 +10,7 @@
 
 import type { KernelProfile } from '../../lang/profile.ts'
 import { type Family, printLongAddress } from '../../net/address.ts'
+import { BucketKeys, keyWords } from './_bucket-keys.ts'
 
 export interface TableSettings {
   readonly unit: 'packets' | 'bytes'
@@ -37,21 +38,18 @@ export interface BucketKey {
 }
 
 /**
- * Unsigned 64-bit numbers, as the kernel keeps them: those of a rate match lie in the same memory as those of a limit, and
- * are listed and read as if they were.
+ * Unsigned 64-bit numbers of each bucket, as the kernel keeps them: those of a rate match lie in the same memory as those
+ * of a limit, and are listed and read as if they were.
  */
-interface Bucket {
-  readonly key: BucketKey
-  previousJiffies: number
-  expiresAtJiffies: number
+interface Numbers {
   /** A rate match: its interval in the low half, in the high half whether the last one was over the limit. */
-  credit: bigint
+  readonly credit: BigUint64Array
   /** A rate match: what came in this interval. */
-  cap: bigint
+  readonly cap: BigUint64Array
   /** A rate match: what may come in a second. */
-  cost: bigint
+  readonly cost: BigUint64Array
   /** Only of a rate match. */
-  readonly burst: bigint
+  readonly burst: BigUint64Array
 }
 
 export type Answer = 'below' | 'over' | 'full'
@@ -85,13 +83,24 @@ export class HashLimitTable {
   readonly #settings: TableSettings
   readonly #hz: number
   readonly #most: number
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #expireJiffies: number
+  readonly #sweepJiffies: number
+  readonly #keys = new BucketKeys()
+  /** By the numbers of the keys. */
+  #numbers: Numbers = noNumbers
+  #previousJiffies = new Float64Array(0)
+  #expiresAtJiffies = new Float64Array(0)
+  /** Counts buckets up in the order in which they began. */
+  #serials = new Float64Array(0)
+  #lastSerial = 0
 
   constructor(settings: TableSettings, { hz }: KernelProfile) {
     this.#settings = settings
     this.#hz = hz
     const rows = settings.rows || usualRows
     this.#most = settings.most === 0 ? 8 * rows : Math.max(settings.most, rows)
+    this.#expireJiffies = Math.ceil((settings.expireMs * hz) / 1000)
+    this.#sweepJiffies = Math.max(1, Math.ceil((settings.sweepMs * hz) / 1000))
   }
 
   /** Takes one packet of `bytes` into account. `rule` may ask in another way than the table was made for. */
@@ -101,116 +110,159 @@ export class HashLimitTable {
     bytes: number,
     now: number,
   ): Answer {
-    const name = JSON.stringify(key)
-    let bucket = this.#alive(name, now)
-    if (bucket === null) {
-      this.#sweep(now)
-      if (this.#buckets.size >= this.#most) return 'full'
-      bucket = this.#make(key, now)
-      this.#buckets.set(name, bucket)
-    } else this.#refill(bucket, now)
-    bucket.expiresAtJiffies = now + Math.ceil((this.#settings.expireMs * this.#hz) / 1000)
-
-    if (rule.isRateMatch) {
-      bucket.cap = wrap(bucket.cap + BigInt(rule.unit === 'bytes' ? bytes : 1))
-      return bucket.credit >> 32n === 0n && bucket.cap <= bucket.burst ? 'below' : 'over'
+    // All live equally long, so those that are to go are the ones that nobody used for longest.
+    this.#sweep(now)
+    writeKey(this.#keys.key, key)
+    let at = this.#keys.find()
+    if (at < 0) {
+      if (this.#keys.size >= this.#most) return 'full'
+      at = this.#make(now)
+    } else {
+      this.#keys.use(at)
+      this.#refill(at, now)
     }
-    const cost = rule.unit === 'bytes' ? this.#byteCost(bucket, bytes) : bucket.cost
-    if (bucket.credit < cost) return 'over'
-    bucket.credit -= cost
+    this.#expiresAtJiffies[at] = now + this.#expireJiffies
+
+    const { credit, cap, burst, cost: costs } = this.#numbers
+    if (rule.isRateMatch) {
+      cap[at] = cap[at]! + BigInt(rule.unit === 'bytes' ? bytes : 1)
+      return credit[at]! >> 32n === 0n && cap[at]! <= burst[at]! ? 'below' : 'over'
+    }
+    const cost = rule.unit === 'bytes' ? this.#byteCost(at, bytes) : costs[at]!
+    if (credit[at]! < cost) return 'over'
+    credit[at] = credit[at]! - cost
     return 'below'
   }
 
   /** The file in /proc/net/ipt_hashlimit or ip6t_hashlimit. */
   text(family: Family, now: number): string {
     this.#sweep(now)
-    const lines = [...this.#buckets.values()].map((bucket) => {
-      this.#refill(bucket, now)
-      const { key, expiresAtJiffies, credit, cap, cost } = bucket
-      const end = (words: readonly number[], port: number) => `${printWords(family, words)}:${port}`
-      const seconds = Math.trunc((expiresAtJiffies - now) / this.#hz)
-      const ends = `${end(key.source, key.sourcePort)}->${end(key.destination, key.destinationPort)}`
-      return `${seconds} ${ends} ${credit} ${cap} ${cost}\n`
+    const { credit, cap, cost } = this.#numbers
+    const inOrder = [...this.#keys].sort((a, b) => this.#serials[a]! - this.#serials[b]!)
+    const lines = inOrder.map((at) => {
+      this.#refill(at, now)
+      const words = [...this.#keys.wordsOf(at)].map((word) => word >>> 0)
+      const end = (from: number, port: number) =>
+        `${printLongAddress({ family, words: words.slice(from, from + wordsOf(family)) })}:${port}`
+      const seconds = Math.trunc((this.#expiresAtJiffies[at]! - now) / this.#hz)
+      const ports = words[portsWord]!
+      return `${seconds} ${end(0, ports >>> 16)}->${end(4, ports & 0xffff)} ${credit[at]} ${cap[at]} ${cost[at]}\n`
     })
     return lines.join('')
   }
 
-  #alive(name: string, now: number): Bucket | null {
-    const bucket = this.#buckets.get(name)
-    if (bucket === undefined) return null
-    if (!this.#isSwept(bucket, now)) return bucket
-    this.#buckets.delete(name)
-    return null
-  }
-
-  #isSwept({ expiresAtJiffies }: Bucket, now: number): boolean {
-    const sweepJiffies = Math.max(1, Math.ceil((this.#settings.sweepMs * this.#hz) / 1000))
-    return Math.ceil(expiresAtJiffies / sweepJiffies) * sweepJiffies <= now
+  #isSwept(at: number, now: number): boolean {
+    const sweep = this.#sweepJiffies
+    return Math.ceil(this.#expiresAtJiffies[at]! / sweep) * sweep <= now
   }
 
   #sweep(now: number): void {
-    for (const [name, bucket] of this.#buckets) if (this.#isSwept(bucket, now)) this.#buckets.delete(name)
+    const keys = this.#keys
+    for (let at = keys.oldest; at >= 0 && this.#isSwept(at, now); at = keys.oldest) keys.remove(at)
   }
 
-  /** Source: rateinfo_init(). */
-  #make(key: BucketKey, now: number): Bucket {
+  /** A bucket for the key at hand. Source: rateinfo_init(). */
+  #make(now: number): number {
     const { unit, average, burst, isRateMatch, interval } = this.#settings
     const hz = this.#hz
-    const blank = { key, previousJiffies: now, expiresAtJiffies: 0, burst: 0n }
+    const at = this.#keys.add()
+    if (this.#serials.length < this.#keys.capacity) this.#grow(this.#keys.capacity)
+    this.#serials[at] = ++this.#lastSerial
+    this.#previousJiffies[at] = now
+    const put = (credit: bigint, cap: bigint, cost: bigint, most = 0n): void => {
+      const numbers = this.#numbers
+      numbers.credit[at] = credit
+      numbers.cap[at] = cap
+      numbers.cost[at] = cost
+      numbers.burst[at] = most
+    }
     if (isRateMatch) {
       const rate = unit === 'bytes' ? byteRate(average) : average === 0n ? 0n : scale / average
       const most = unit === 'packets' ? burst + rate : burst === 0n ? rate : burst * rate
-      return { ...blank, credit: BigInt(interval), cap: 0n, cost: rate, burst: wrap(most) }
+      put(BigInt(interval), 0n, rate, most)
+    } else if (unit === 'bytes') {
+      put(byteCreditsPerJiffy(hz) * BigInt(hz), burst, byteCredits(average, hz))
+    } else {
+      const credit = packetCredits(wrap(average * burst), hz)
+      put(credit, credit, packetCredits(average, hz))
     }
-    if (unit === 'bytes')
-      return {
-        ...blank,
-        credit: byteCreditsPerJiffy(hz) * BigInt(hz),
-        cap: burst,
-        cost: byteCredits(average, hz),
-      }
-    const credit = packetCredits(wrap(average * burst), hz)
-    return { ...blank, credit, cap: credit, cost: packetCredits(average, hz) }
+    return at
+  }
+
+  #grow(capacity: number): void {
+    const more = <T extends Float64Array | BigUint64Array>(larger: T, old: T): T => {
+      ;(larger as { set(from: T): void }).set(old)
+      return larger
+    }
+    const { credit, cap, cost, burst } = this.#numbers
+    this.#numbers = {
+      credit: more(new BigUint64Array(capacity), credit),
+      cap: more(new BigUint64Array(capacity), cap),
+      cost: more(new BigUint64Array(capacity), cost),
+      burst: more(new BigUint64Array(capacity), burst),
+    }
+    this.#previousJiffies = more(new Float64Array(capacity), this.#previousJiffies)
+    this.#expiresAtJiffies = more(new Float64Array(capacity), this.#expiresAtJiffies)
+    this.#serials = more(new Float64Array(capacity), this.#serials)
   }
 
   /** Source: rateinfo_recalc(). */
-  #refill(bucket: Bucket, now: number): void {
+  #refill(at: number, now: number): void {
+    const elapsedJiffies = now - this.#previousJiffies[at]!
+    if (elapsedJiffies === 0) return
     const { unit, isRateMatch } = this.#settings
+    const { credit, cap, cost } = this.#numbers
     const hz = BigInt(this.#hz)
-    const elapsed = BigInt(now - bucket.previousJiffies)
-    if (elapsed === 0n) return
+    const elapsed = BigInt(elapsedJiffies)
     if (isRateMatch) {
-      const interval = BigInt.asUintN(32, (bucket.credit & low32) * hz)
+      const interval = BigInt.asUintN(32, (credit[at]! & low32) * hz)
       if (elapsed < interval) return
-      bucket.previousJiffies = now
-      const wasOver = wrap(bucket.cap * interval) > wrap(elapsed * bucket.cost)
-      bucket.credit = (bucket.credit & low32) | (wasOver ? 1n << 32n : 0n)
-      bucket.cap = 0n
+      this.#previousJiffies[at] = now
+      const wasOver = wrap(cap[at]! * interval) > wrap(elapsed * cost[at]!)
+      credit[at] = (credit[at]! & low32) | (wasOver ? 1n << 32n : 0n)
+      cap[at] = 0n
       return
     }
-    bucket.previousJiffies = now
+    this.#previousJiffies[at] = now
     const isBytes = unit === 'bytes'
-    const before = bucket.credit
+    const before = credit[at]!
     const gained = elapsed * (isBytes ? byteCreditsPerJiffy(this.#hz) : creditsPerJiffy(this.#hz))
-    const cap = isBytes ? byteCreditsPerJiffy(this.#hz) * hz : bucket.cap
-    bucket.credit = wrap(before + gained)
-    if ((isBytes && before >= bucket.credit) || bucket.credit > cap) bucket.credit = cap
+    const most = isBytes ? byteCreditsPerJiffy(this.#hz) * hz : cap[at]!
+    const after = wrap(before + gained)
+    credit[at] = (isBytes && before >= after) || after > most ? most : after
   }
 
   /** What so many bytes cost; an empty bucket is filled anew as often as its burst allows. Source: hashlimit_byte_cost(). */
-  #byteCost(bucket: Bucket, bytes: number): bigint {
+  #byteCost(at: number, bytes: number): bigint {
+    const { credit, cap, cost: costs } = this.#numbers
     const full = byteCreditsPerJiffy(this.#hz) * BigInt(this.#hz)
-    const wanted = (BigInt(bytes >>> 4) + 1n) * bucket.cost
+    const wanted = (BigInt(bytes >>> 4) + 1n) * costs[at]!
     const cost = wanted > full ? full : wanted
-    if (bucket.credit < cost && bucket.cap > 0n) {
-      bucket.cap--
-      bucket.credit = full
+    if (credit[at]! < cost && cap[at]! > 0n) {
+      cap[at] = cap[at]! - 1n
+      credit[at] = full
     }
     return cost
   }
 }
 
+const noNumbers: Numbers = {
+  credit: new BigUint64Array(0),
+  cap: new BigUint64Array(0),
+  cost: new BigUint64Array(0),
+  burst: new BigUint64Array(0),
+}
+
+const portsWord = keyWords - 1
+const wordsOf = (family: Family): number => (family === 'ipv4' ? 1 : 4)
+
+function writeKey(words: Int32Array, { source, destination, sourcePort, destinationPort }: BucketKey): void {
+  for (let at = 0; at < 4; at++) {
+    words[at] = source[at] ?? 0
+    words[4 + at] = destination[at] ?? 0
+  }
+  words[portsWord] = (sourcePort << 16) | destinationPort
+}
+
 /** Source: user2rate_bytes(). */
 const byteRate = (cost: bigint): bigint => wrap(((cost === 0n ? low32 : low32 / cost) - 1n) << 4n)
-
-const printWords = (family: Family, words: readonly number[]): string => printLongAddress({ family, words })
