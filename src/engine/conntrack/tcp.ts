@@ -4,6 +4,7 @@
  * Kernel: nf_conntrack_tcp_packet(), tcp_new(), tcp_error(), net/netfilter/nf_conntrack_proto_tcp.c, Linux 6.18.
  */
 import { netfilterChecksumOk } from '../../net/checksum.ts'
+import { Packet } from '../../net/packet.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { connectionStatus, type TrackedConnection } from './connection.ts'
 import { checksChecksum, type PacketAtHook, type TrackerVerdict } from './protocol.ts'
@@ -46,18 +47,32 @@ function readSegment(
   const sequence = packet.u32(headerOffset + 4) | 0
   const acknowledgement = packet.u32(headerOffset + 8) | 0
   const phantomBytes = ((flags & 2) >>> 1) + (flags & 1)
-  return {
-    packet,
-    headerOffset,
-    headerLength,
-    kind: segmentKindOf(flags),
-    flags,
-    sequence,
-    end: (sequence + length - headerLength + phantomBytes) | 0,
-    acknowledgement,
-    acknowledgementShift: connection.sequence?.[1 - at.direction]?.at(acknowledgement - 1) ?? 0,
-    window: packet.u16(headerOffset + 14),
-  }
+  const segment = segmentAtHand
+  segment.packet = packet
+  segment.headerOffset = headerOffset
+  segment.headerLength = headerLength
+  segment.kind = segmentKindOf(flags)
+  segment.flags = flags
+  segment.sequence = sequence
+  segment.end = (sequence + length - headerLength + phantomBytes) | 0
+  segment.acknowledgement = acknowledgement
+  segment.acknowledgementShift = connection.sequence?.[1 - at.direction]?.at(acknowledgement - 1) ?? 0
+  segment.window = packet.u16(headerOffset + 14)
+  return segment
+}
+
+/** One for all: nobody keeps a segment. */
+const segmentAtHand: { -readonly [Key in keyof Segment]: Segment[Key] } = {
+  packet: new Packet(),
+  headerOffset: 0,
+  headerLength: 0,
+  kind: segmentKind.none,
+  flags: 0,
+  sequence: 0,
+  end: 0,
+  acknowledgement: 0,
+  acknowledgementShift: 0,
+  window: 0,
 }
 
 /** The record of a connection that begins with this segment, or null where none may. */

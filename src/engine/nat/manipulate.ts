@@ -42,15 +42,14 @@ export function manipulate(
   const addressOffset = offsetOfAddress(family, networkOffset, manipulation)
   const addressLength = family === 'ipv4' ? 4 : 16
   const before = onesComplementSum(bytes, addressOffset, addressOffset + addressLength)
-  const change: Change = {
-    bytes,
-    endOffset,
-    manipulation,
-    port: manipulation === 'source' ? sourcePortOf(target) : destinationPortOf(target),
-    icmpId: sourcePortOf(target),
-    addressBefore: before,
-    addressAfter: sumOfAddress(target, manipulation),
-  }
+  const change = changeAtHand
+  change.bytes = bytes
+  change.endOffset = endOffset
+  change.manipulation = manipulation
+  change.port = manipulation === 'source' ? sourcePortOf(target) : destinationPortOf(target)
+  change.icmpId = sourcePortOf(target)
+  change.addressBefore = before
+  change.addressAfter = sumOfAddress(target, manipulation)
   if (locateTransport(place, bytes, family, networkOffset, endOffset)) {
     if (!changeTransport(change, protocol, place.offset)) return false
   } else if (family === 'ipv4') return false
@@ -169,6 +168,17 @@ function sumOfAddress(target: TupleWords, manipulation: Manipulation): number {
 }
 
 const noBytes = new Uint8Array(0)
+
+/** One for all: nobody keeps it. */
+const changeAtHand: { -readonly [Key in keyof Change]: Change[Key] } = {
+  bytes: noBytes,
+  endOffset: 0,
+  manipulation: 'source',
+  port: 0,
+  icmpId: 0,
+  addressBefore: 0,
+  addressAfter: 0,
+}
 
 function writeAddress(
   bytes: Uint8Array,
