@@ -41,6 +41,7 @@ async function postern(...argv: string[]): Promise<{ code: number; out: string; 
       throw new Error('not used')
     },
     replaceFile: () => Promise.reject(new Error('not used')),
+    removeFile: () => Promise.reject(new Error('not used')),
     onHangup: () => {},
     askSecret: async () => null,
     exclusively: () => Promise.reject(new Error('not used')),

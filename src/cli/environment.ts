@@ -17,6 +17,8 @@ export interface Environment {
   replaceFile(path: string, data: Uint8Array, newMode?: number): Promise<void>
   /** A line that is not shown while it is typed; without a terminal the next line of standard input. Null at its end. */
   askSecret(question: string): Promise<string | null>
+  /** Removes a file, if it is there. */
+  removeFile(path: string): Promise<void>
   /** Runs an action while no other process holds the lock of that file; waits for its turn. */
   exclusively<T>(path: string, action: () => Promise<T>): Promise<T>
   /** A variable of the process's environment. */

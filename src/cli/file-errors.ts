@@ -3,7 +3,7 @@ import { type Environment, UsageError } from './environment.ts'
 
 /** The same environment, whose files fail with `UsageError`s that name the file. */
 export function withPlainFileErrors(environment: Environment): Environment {
-  const { readFile, readChunks, createFile, replaceFile, exclusively } = environment
+  const { readFile, readChunks, createFile, replaceFile, removeFile, exclusively } = environment
   return {
     ...environment,
     readFile: (path) => readFile(path).catch((error) => refuse(path, error)),
@@ -23,6 +23,7 @@ export function withPlainFileErrors(environment: Environment): Environment {
     },
     replaceFile: (path, data, newMode) =>
       replaceFile(path, data, newMode).catch((error) => refuse(path, error)),
+    removeFile: (path) => removeFile(path).catch((error) => refuse(path, error)),
     exclusively: (path, action) => exclusively(path, action).catch((error) => refuse(path, error)),
   }
 }

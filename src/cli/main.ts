@@ -79,6 +79,7 @@ export async function main(): Promise<void> {
     createFile,
     exists: existsSync,
     replaceFile,
+    removeFile: (path) => promises.rm(path, { force: true }),
     exclusively,
     askSecret: async (question) => (await import('./secret.ts')).askSecret(question),
     variable: (name) => process.env[name],

@@ -57,8 +57,12 @@ async function runOnState(
     environment.stderr(`Can't open ${path}: No such file or directory\n`)
     return 1
   }
-  const answer = await withMachine(state, environment, (machine) =>
-    runProgram(program, args, input, machine, dateText(environment.nowMs())),
+  const looksIntoSets = program.kind === 'sets'
+  const answer = await withMachine(
+    state,
+    environment,
+    (machine) => runProgram(program, args, input, machine, dateText(environment.nowMs())),
+    { looksIntoSets },
   )
   environment.stderr(answer.stderr)
   if (answer.file === undefined) environment.stdout(answer.stdout)

@@ -67,6 +67,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     },
     exists: (path) => files[path] !== undefined || existsSync(resolve(root, path)),
     replaceFile: async (path, data) => void written.set(path, data.slice()),
+    removeFile: async (path) => void written.delete(path),
     onHangup: () => {},
     askSecret: async () => secrets.shift() ?? null,
     exclusively: (_path, action) => action(),

@@ -14,6 +14,7 @@ import type {
 import type { Family } from '../../net/address.ts'
 import { ipProtocol } from '../../net/protocol.ts'
 import { bucketSizeOf, HashTable } from './hash-table.ts'
+import type { SetImage } from './image.ts'
 import {
   decodeElement,
   type ElementWords,
@@ -104,6 +105,23 @@ export class HashSet implements SetOfKind {
   get create(): CreateAttributes {
     const { hashsize, bucketsize } = this.#table
     return { ...this.#attributes, hashsize, bucketsize }
+  }
+
+  get changes(): number {
+    return this.#table.changes
+  }
+
+  image(): SetImage {
+    const { facts, arrays } = this.#table.image()
+    return { facts: { table: facts, interfaces: this.#interfaces }, arrays }
+  }
+
+  /** Becomes what another set of the same type and attributes was; false where the image is of no such set. */
+  become({ facts, arrays }: SetImage): boolean {
+    const { table, interfaces } = facts as { table: unknown; interfaces: readonly string[] }
+    if (!this.#table.become({ facts: table, arrays })) return false
+    this.#interfaces.splice(0, this.#interfaces.length, ...interfaces)
+    return true
   }
 
   memoryBytes(): number {
@@ -262,6 +280,13 @@ export class HashSet implements SetOfKind {
         if (error !== null) return error
       }
       return null
+    }
+    // Most elements are no range.
+    const isOne = (range: AddressRange) => range.from === range.to && range.step > 0
+    if (isOne(addresses) && isOne(seconds) && ports[0] === ports[1]) {
+      const only = { ...parts, ip: [addresses.from], port: ports[0] }
+      if (parts.ip2.length > 0) only.ip2 = [seconds.from]
+      return this.#changeOne(kind, this.#encode(only, true), extensions, options, nowTicks)
     }
     const isSecondNet = this.type === 'hash:ip,port,net'
     for (const [ip, length] of pieces(addresses)) {

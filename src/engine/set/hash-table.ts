@@ -5,6 +5,7 @@
  * Kernel: mtype_add(), mtype_del(), mtype_test(), mtype_resize(), mtype_gc_do(), ip_set_hash_gen.h, Linux 6.18.
  */
 import { jhash2 } from '../../net/jhash.ts'
+import type { SetImage } from './image.ts'
 import { type ElementWords, type HashLayout, maskNetwork, networkLength } from './layout.ts'
 import type { ExtensionKinds, Extensions, PacketTest } from './record.ts'
 import { Records } from './record.ts'
@@ -34,6 +35,18 @@ export interface HashOptions {
 /** Whether a stored element is the one that is sought, beyond its words. */
 export type SameRest = (stored: number, sought: number) => boolean
 
+/** What an image has beside its arrays. */
+interface TableFacts {
+  readonly bits: number
+  readonly bucketsize: number
+  readonly blockBytes: number
+  readonly taken: number
+  /** Sparse arrays have null in their gaps, in JSON. */
+  readonly free: readonly (number[] | null)[]
+  readonly lengths: readonly number[]
+  readonly records: unknown
+}
+
 export type AddAnswer = 'added' | 'EXIST' | 'HASH_FULL' | 'EAGAIN'
 
 export class HashTable {
@@ -60,6 +73,8 @@ export class HashTable {
   /** Elements of each prefix length, and the lengths that there are, longest first. */
   readonly #lengthCounts = new Int32Array(129)
   readonly #lengths: number[] = []
+  /** How often something was or may have been changed. */
+  changes = 0
 
   constructor(layout: HashLayout, options: HashOptions, sameRest: SameRest) {
     this.layout = layout
@@ -132,6 +147,7 @@ export class HashTable {
     nowTicks: number,
   ): AddAnswer {
     const { maxelem, forceadd } = this.#options
+    this.changes++
     const bucket = this.#hash(words, this.#bits)
     const region = bucket % this.#elements.length
     let isFull = false
@@ -222,6 +238,7 @@ export class HashTable {
   }
 
   #forget(record: number, region: number): void {
+    this.changes++
     const { net, words } = this.layout
     if (net !== null) this.#countLength(networkLength(this.#words, record * words, this.layout), -1)
     this.records.drop(record)
@@ -312,6 +329,7 @@ export class HashTable {
   }
 
   flush(): void {
+    this.changes++
     for (let bucket = 0; bucket < this.#size.length; bucket++) {
       const [start, size, used] = [this.#start[bucket]!, this.#size[bucket]!, this.#used[bucket]!]
       if (size === 0) continue
@@ -461,6 +479,59 @@ export class HashTable {
     return count
   }
 
+  // --- Images
+
+  image(): SetImage {
+    const taken = this.#taken
+    const records = this.records.image(taken)
+    const facts: TableFacts = {
+      bits: this.#bits,
+      bucketsize: this.bucketsize,
+      blockBytes: this.#blockBytes,
+      taken,
+      free: this.#free,
+      lengths: this.#lengths,
+      records: records.facts,
+    }
+    const words = this.#words.subarray(0, taken * this.layout.words)
+    const flags = this.#flags.subarray(0, taken)
+    const own = [this.#start, this.#size, this.#used, this.#elements, this.#lengthCounts, words, flags]
+    return { facts, arrays: [...own, ...records.arrays] }
+  }
+
+  /** Becomes what another table of the same making was; false where the image is of no such table. */
+  become({ facts, arrays }: SetImage): boolean {
+    const { bits, bucketsize, blockBytes, taken, free, lengths, records } = facts as TableFacts
+    const [start, size, used, elements, lengthCounts, words, flags, ...rest] = arrays
+    const isWhole =
+      start instanceof Int32Array &&
+      size instanceof Uint8Array &&
+      used instanceof Uint8Array &&
+      elements instanceof Int32Array &&
+      lengthCounts instanceof Int32Array &&
+      words instanceof Uint32Array &&
+      flags instanceof Uint8Array
+    if (!isWhole) return false
+    const buckets = 2 ** bits
+    const lengthsFit = [start, size, used].every(({ length }) => length === buckets)
+    if (!lengthsFit || words.length !== taken * this.layout.words || flags.length !== taken) return false
+    if (!this.records.become({ facts: records, arrays: rest }, taken)) return false
+    this.#bits = bits
+    this.bucketsize = bucketsize
+    this.#blockBytes = blockBytes
+    this.#taken = this.#capacity = taken
+    this.#free.splice(0, this.#free.length, ...free.map((each) => each ?? []))
+    this.#lengths.splice(0, this.#lengths.length, ...lengths)
+    this.#start = start
+    this.#size = size
+    this.#used = used
+    this.#elements = elements
+    this.#lengthCounts.set(lengthCounts)
+    this.#words = words
+    this.#flags = flags
+    return true
+  }
+
   // --- Blocks of records
 
   #allocate(size: number): number {
@@ -483,7 +554,7 @@ export class HashTable {
   }
 
   #enlarge(): void {
-    this.#capacity *= 2
+    this.#capacity = Math.max(64, this.#capacity * 2)
     const words = new Uint32Array(this.#capacity * this.layout.words)
     words.set(this.#words)
     this.#words = words

@@ -6,6 +6,7 @@
  * of the element that was there, unless the new one brings its own: so does the kernel.
  */
 import type { CreateAttributes, ElementAttributes, SetError } from '../../lang/ipset/kernel.ts'
+import type { SetImage } from './image.ts'
 
 /** What an element that is added brings along. Counters that are absent are left as they are. */
 export interface Extensions {
@@ -105,6 +106,11 @@ export function elementBytes(kinds: ExtensionKinds, bytes: number, alignment: nu
 
 const alignTo = (value: number, to: number): number => Math.ceil(value / to) * to
 
+interface RecordFacts {
+  readonly comments: readonly (string | null)[]
+  readonly commentBytes: number
+}
+
 /** A comment's own header, before the text and its closing zero. */
 const commentHeaderBytes = 16
 const bytesOfText = new TextEncoder()
@@ -138,6 +144,47 @@ export class Records {
       this.#bytes = grown(this.#bytes, new BigUint64Array(capacity))
     }
     if (kinds.skbinfo) this.#skbinfo = grown(this.#skbinfo, new Uint32Array(capacity * 4))
+  }
+
+  /** The first records, of whose comments those that are absent are null. */
+  image(count: number): SetImage {
+    const { kinds } = this
+    const arrays = [
+      this.#expires.subarray(0, count),
+      this.#packets.subarray(0, count),
+      this.#bytes.subarray(0, count),
+      this.#skbinfo.subarray(0, count * 4),
+    ]
+    const facts: RecordFacts = {
+      comments: kinds.comment ? Array.from({ length: count }, (_, at) => this.#comments[at] ?? null) : [],
+      commentBytes: this.commentBytes,
+    }
+    return { facts, arrays }
+  }
+
+  /** Becomes what others of the same kinds were; false where they were of others. */
+  become({ facts, arrays }: SetImage, count: number): boolean {
+    const { kinds } = this
+    const [expires, packets, bytes, skbinfo] = arrays
+    const fits =
+      expires instanceof Float64Array &&
+      packets instanceof BigUint64Array &&
+      bytes instanceof BigUint64Array &&
+      skbinfo instanceof Uint32Array &&
+      expires.length === (kinds.defaultTimeout === null ? 0 : count) &&
+      packets.length === (kinds.counters ? count : 0) &&
+      bytes.length === packets.length &&
+      skbinfo.length === (kinds.skbinfo ? count * 4 : 0)
+    if (!fits) return false
+    const { comments, commentBytes } = facts as RecordFacts
+    this.#expires = expires
+    this.#packets = packets
+    this.#bytes = bytes
+    this.#skbinfo = skbinfo
+    this.#comments.length = 0
+    for (const text of comments) this.#comments.push(text ?? undefined)
+    this.commentBytes = commentBytes
+    return true
   }
 
   /** As fresh memory is. */

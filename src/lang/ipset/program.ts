@@ -10,6 +10,7 @@ import { help } from './help.ts'
 import type { ElementAttributes, SetError, SetKernel } from './kernel.ts'
 import { type OutputMode, printSets } from './listing.ts'
 import { type KernelCommand, kernelMessage } from './messages.ts'
+import { PlainAdds } from './plain-adds.ts'
 import { IpsetProblem, problem } from './problem.ts'
 import { buildWords } from './restore-words.ts'
 
@@ -82,6 +83,8 @@ class Session {
   #isInteractive = false
   /** Whether `quit` was said. */
   #isOver = false
+  /** What a line added. */
+  #added: Extract<Command, { kind: 'add' | 'del' | 'test' }> | null = null
   /** Of restored text, from 1; 0 outside of it. */
   #line = 0
 
@@ -158,6 +161,7 @@ class Session {
         break
       case 'add':
       case 'del':
+        if (command.kind === 'add') this.#added = command
         this.#change(command.kind, command.set, command.element, command.isIpv6)
         break
       default:
@@ -258,14 +262,33 @@ class Session {
     if (this.#input === null) {
       problem('session', `Cannot open ${this.#file ?? '-'} for reading: No such file or directory`)
     }
-    for (const line of linesOf(this.#input!)) {
+    const input = this.#input!
+    const plain = new PlainAdds()
+    for (let start = 0, end = 0; start < input.length; start = end) {
+      end = endOfLine(input, start)
       this.#line++
-      const text = withoutBlanks(line)
+      const element = plain.read(input, start, end)
+      if (element !== null) {
+        this.#guarded(() => this.#change('add', plain.set, element, false))
+        continue
+      }
+      const text = withoutBlanks(input.slice(start, end))
       if (isSilent(text)) continue
-      if (/^COMMIT\r?\n$/.test(text)) this.#guarded(() => this.#commit())
-      else this.#executeLine(text)
+      if (/^COMMIT\r?\n$/.test(text)) {
+        this.#guarded(() => this.#commit())
+        continue
+      }
+      this.#added = null
+      this.#executeLine(text)
+      if (this.#added === null) plain.forget()
+      else plain.learn(input, start, end, ...this.#addedWords())
     }
     this.#guarded(() => this.#commit())
+  }
+
+  #addedWords(): [set: string, element: ElementAttributes] {
+    const { set, element } = this.#added!
+    return [set, element]
   }
 
   #executeLine(text: string): void {
@@ -356,14 +379,18 @@ const prompt = 'ipset> '
 const withoutBlanks = (line: string): string => line.replace(/^[ \t\n\v\f\r]+/, '')
 const isSilent = (text: string): boolean => text === '' || text.startsWith('#')
 
-/** Lines with their ends, as fgets() gives them; a line of more than 1023 bytes comes in pieces. */
+/** Lines with their ends. */
 function* linesOf(text: string): Iterable<string> {
-  for (let start = 0; start < text.length; ) {
-    const newline = text.indexOf('\n', start)
-    const end = Math.min(newline < 0 ? text.length : newline + 1, start + longestLine)
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = endOfLine(text, start)
     yield text.slice(start, end)
-    start = end
   }
+}
+
+/** Behind a line and its end, as fgets() reads them; a line of more than 1023 bytes comes in pieces. */
+function endOfLine(text: string, start: number): number {
+  const newline = text.indexOf('\n', start)
+  return Math.min(newline < 0 ? text.length : newline + 1, start + longestLine)
 }
 
 const longestLine = 1023
