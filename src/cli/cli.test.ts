@@ -117,7 +117,7 @@ describe('hints', () => {
     [['check', '--jsno', 'x'], 'try: --json'],
     [['check', 'examples'], 'examples: is a folder'],
     [['check', 'nofile.v4'], 'nofile.v4: no such file'],
-    [['help', 'recent'], 'try: postern help -m recent'],
+    [['help', 'hashlimit'], 'try: postern help -m hashlimit'],
     [['help', 'LOG'], 'try: postern help -j LOG'],
     [['help', '-m', 'recnt'], 'try: postern help -m recent'],
     [['trace', knock, 'eth0 imcp 1.2.3.4 > 5.6.7.8'], 'did you mean icmp?'],

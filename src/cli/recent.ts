@@ -15,7 +15,7 @@ export const recent: Command = {
   summary: "the kernel's recency lists: who was seen, when, how often",
   description:
     'Without a name: every list that rules in force name, and how many addresses it holds. With one: each address, when it ' +
-    'was seen, and how often within the times that rules ask for; and the rules that read and write the list.',
+    'was seen, and how often within the times that rules ask for; and the rules that read and write the list. (The match of that name: postern help -m recent.)',
   arguments: [{ name: '[list]', doc: 'the name of a list' }],
   options: [watchOption, backendOption, jsonOption],
   examples: [
