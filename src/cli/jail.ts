@@ -138,6 +138,7 @@ export const jailReload: Command = {
     asking(options, environment, async (ask) => {
       const problems = (await ask('reload')) as string[]
       for (const problem of problems) environment.stderr(`error: ${problem}\n`)
+      if (problems.length === 0) environment.stdout('reloaded\n')
       return problems.length === 0 ? exit.ok : exit.finding
     }),
 }

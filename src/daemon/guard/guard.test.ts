@@ -135,6 +135,7 @@ async function killAndStart(jails: readonly JailSettings[]): Promise<void> {
 
 describe('a guard', () => {
   it('bans after maxretry and lifts after bantime, whoever is not allowed', async () => {
+    writeFileSync(at('ssh.log'), '')
     guard.start([jail()])
     for (const address of ['192.0.2.1', '192.0.2.200', '127.0.0.1', '203.0.113.77', '999.1.1.1'])
       for (let count = 0; count < 3; count++) failed(address)
@@ -212,6 +213,7 @@ describe('a guard', () => {
     )
     expect(log).toContain("[hanging] Failed to execute action 'slow'")
     expect(log).toContain('[wrong] failregex 1: missing ), unterminated subpattern')
+    expect(log).toContain(`[wrong] there is no file yet: ${at('wrong.log')}`)
   })
 
   it('bans for longer, in every port, whom jails ban again and again: recidive on its own log', async () => {

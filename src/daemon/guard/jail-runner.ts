@@ -4,6 +4,7 @@
  * What a batch of lines led to, and where reading stands after it, are kept together: whatever happens to the process,
  * no line counts twice and none is passed over. Only then do actions run.
  */
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Ban } from '../../guard/ban.ts'
 import { AllowList, type Decision, JailDecider, lineTime } from '../../guard/decide/index.ts'
@@ -13,6 +14,7 @@ import type { JailSettings } from '../../guard/jail-settings.ts'
 import { banTag, makeAction } from '../../linux/bans/index.ts'
 import {
   decoderOf,
+  expandGlob,
   type FilePosition,
   followJournal,
   type JournalFollower,
@@ -470,6 +472,10 @@ export class JailRunner {
     this.#follower = new LogFollower({ patterns: logPaths, decode, positions, begin })
     const pump = (): void => void this.pump()
     this.#stopWatching = this.#follower.watch(pump)
+    const missing = logPaths
+      .map(({ glob }) => glob)
+      .filter((glob) => !expandGlob(glob).some((path) => existsSync(path)))
+    if (missing.length > 0) this.#say('WARNING', 'filter', `there is no file yet: ${missing.join(', ')}`)
     if (!hasNames(this.#allowed)) {
       pump()
       return
