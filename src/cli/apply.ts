@@ -1,6 +1,7 @@
 /** `postern apply`: rules in force on this machine, undone unless confirmed. */
 import type { Family, Ruleset } from '../lang/rule.ts'
 import type { InForce, Wanted } from '../linux/apply/index.ts'
+import { asksForRecipes, recipeOptions, withRecipes } from './add-recipe.ts'
 import { change, changeOptions, inForceFor } from './apply-common.ts'
 import { type Command, familyOptions, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
@@ -19,12 +20,16 @@ export const apply: Command = {
     'Tables that no file names stay as they are. Save files say what is to be in force; scripts of iptables commands ' +
     'change what is in force, as a shell would. What is confirmed becomes a generation, to which postern rollback returns.',
   arguments: [
-    { name: '<file...>', doc: 'save files or scripts, of one family or both; - for standard input' },
+    {
+      name: '[file...]',
+      doc: 'save files or scripts, of one family or both; - for standard input; with --add-recipe none for what is in force',
+    },
   ],
   options: [
     ...familyOptions,
     ...changeOptions,
     { flags: '--sets <file>', doc: 'make these sets first: what ipset save prints' },
+    ...recipeOptions,
     jsonOption,
   ],
   examples: [
@@ -38,6 +43,12 @@ export const apply: Command = {
       command: 'postern apply --confirm 90s /etc/iptables/rules.v4 /etc/iptables/rules.v6',
       needs: 'root and those files',
     },
+    {
+      does: 'A recipe at its place among the rules in force',
+      command:
+        'postern apply --add-recipe "knock --open tcp/3306 --knock icmp --knock tcp/7 --knock tcp/8000"',
+      needs: 'root',
+    },
   ],
   run: runApply,
 }
@@ -47,12 +58,27 @@ async function runApply(
   options: OptionValues,
   environment: Environment,
 ): Promise<number> {
+  if (files.length === 0 && !asksForRecipes(options))
+    throw new UsageError('no file of rules', 'postern apply FILE')
   const inForce = inForceFor(`apply ${files.join(' ')}`, options)
-  const rulesets = await readWanted(files, inForce, options, environment)
-  if (rulesets === null) return exit.finding
-  const sets = typeof options.sets === 'string' ? await environment.readFile(options.sets) : null
-  const wanted: Wanted = { rulesets, ...(sets !== null && { sets: new TextDecoder().decode(sets) }) }
-  return change(wanted, inForce, files.join(' '), options, environment)
+  const read =
+    files.length === 0
+      ? rulesInForce(inForce, options)
+      : await readWanted(files, inForce, options, environment)
+  if (read === null) return exit.finding
+  const { rulesets, sets: setsOfRecipes } = withRecipes(read, options)
+  const given = typeof options.sets === 'string' ? await environment.readFile(options.sets) : null
+  const sets = `${given === null ? '' : new TextDecoder().decode(given)}${setsOfRecipes}`
+  const wanted: Wanted = { rulesets, ...(sets !== '' && { sets }) }
+  const why = files.length > 0 ? files.join(' ') : [options.addRecipe, options.removeRecipe].flat().join('; ')
+  return change(wanted, inForce, why, options, environment)
+}
+
+/** What is in force, of the family that is asked for; IPv4 unless said. */
+function rulesInForce(inForce: InForce, { ipv4, ipv6 }: OptionValues): Map<Family, Ruleset> {
+  if (ipv4 === true && ipv6 === true) throw new UsageError('-4 and -6 exclude each other')
+  const family = ipv6 === true ? 'ipv6' : 'ipv4'
+  return new Map([[family, inForce.rulesets.get(family)!]])
 }
 
 /** Null where there are errors, which have been said. */

@@ -62,7 +62,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'apply',
     summary: 'put rules in force on this machine; undone unless confirmed',
-    arguments: ['<file...>'],
+    arguments: ['[file...]'],
     load: async () => (await import('./apply.ts')).apply,
   },
   {
