@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../ensure.mjs'
-import { ruleset } from './rules.mjs'
+import { networks, ruleset } from './rules.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -16,16 +16,19 @@ const postern = (...words) => call(process.execPath, [join(root, 'bin/postern'),
 const restore = (kind, path) =>
   call('unshare', ['--net', '--', `iptables-${kind}-restore`, '--test'], readFileSync(path))
 
-/** @returns {import('./measure.mjs').Benchmark} */
-export function loading(count, runs = 5) {
-  const path = join(folder, `${count}.v4`)
-  writeFileSync(path, ruleset(count))
+/**
+ * @param {'mixed' | 'networks'} kind Rules of a gateway and a list of networks, or such a list alone.
+ * @returns {import('./measure.mjs').Benchmark}
+ */
+export function loading(count, runs = 5, kind = 'mixed') {
+  const path = join(folder, `${kind}-${count}.v4`)
+  writeFileSync(path, kind === 'mixed' ? ruleset(count) : networks(count))
   const probe = restore('nft', '/dev/null')
   const must = ({ status, stderr }) => {
     if (status !== 0) throw new Error(stderr)
   }
   return {
-    name: `reading ${count} rules`,
+    name: `reading ${count} rules${kind === 'mixed' ? '' : ', all of them networks'}`,
     lack: probe.status === 0 ? null : 'needs root, iptables and network namespaces',
     check() {
       const { stdout } = postern('fmt', path)

@@ -27,6 +27,14 @@ const kinds = [
   (draw) => `-A web -s ${address(draw)}/32 -m limit --limit 5/min -j LOG --log-prefix "odd ${draw(100)}: "`,
 ]
 
+/** A save file that refuses networks, as a country block does. */
+export function networks(count) {
+  const draw = numbers(7)
+  const rules = Array.from({ length: count }, () => `-A country -s ${network(draw)} -j DROP`)
+  const chains = [':INPUT DROP [0:0]', ':FORWARD DROP [0:0]', ':OUTPUT ACCEPT [0:0]', ':country - [0:0]']
+  return ['*filter', ...chains, '-A INPUT -j country', ...rules, 'COMMIT', ''].join('\n')
+}
+
 /** The text of a save file, as the kernel prints it. */
 export function ruleset(count) {
   const draw = numbers(7)

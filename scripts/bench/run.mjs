@@ -24,7 +24,13 @@ const benches = [
   recency,
   tracking,
   replaying,
-  told('loading', () => [loading(100), loading(1_000), loading(10_000), loading(100_000, 3)]),
+  told('loading', () => [
+    loading(100),
+    loading(1_000),
+    loading(10_000),
+    loading(100_000, 3),
+    loading(100_000, 3, 'networks'),
+  ]),
   told('startup', () => [startup()]),
   { ...guard, name: 'guard', text: lineOf, write: writeSection },
 ]
