@@ -1,6 +1,13 @@
 /** `postern rollback`: the rules of an earlier generation, or the end of a change that waits. */
 import type { Family, Ruleset } from '../lang/rule.ts'
-import { decide, type Generation, requirePrivilege, rulesetOf, type State } from '../linux/apply/index.ts'
+import {
+  ChangeUnderWay,
+  decide,
+  type Generation,
+  requirePrivilege,
+  rulesetOf,
+  type State,
+} from '../linux/apply/index.ts'
 import { change, changeOptions, inForceFor, stateOf, Talk } from './apply-common.ts'
 import { type Command, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
@@ -32,7 +39,10 @@ async function runRollback(
   const state = stateOf(options)
   if (options.list === true) return list(state, options.json === true, environment)
   if (number === undefined && state.pendingChange() !== null) {
-    const outcome = await decide(state, { what: 'undo', why: 'rolled back' })
+    const outcome = await decide(state, { what: 'undo', why: 'rolled back' }).catch((error) => {
+      if (!(error instanceof ChangeUnderWay)) throw error
+      throw new UsageError('the change that waits was made in another network namespace')
+    })
     const status = new Talk(options.json === true, environment).outcome(outcome)
     return outcome?.result === 'undone' ? exit.ok : status
   }

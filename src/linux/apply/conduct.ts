@@ -10,7 +10,7 @@ import { bootId, uptimeSeconds } from './clock.ts'
 import { writeDurably } from './durable.ts'
 import { keepAsGeneration } from './generations.ts'
 import { loadNew, release, rulesFile, saveRulesIfAny, saveSets, takeSnapshot, undo } from './load.ts'
-import { networkNamespace, type Outcome, type Pending, type State } from './state.ts'
+import { type Decision, networkNamespace, type Outcome, type Pending, type State } from './state.ts'
 import { families } from './tools.ts'
 
 export interface Conductor {
@@ -43,7 +43,7 @@ async function carryThrough(state: State, pending: Pending, conductor: Conductor
   if (phase !== null && phase.name !== 'prepared') await orphansEnd(phase.pid)
   if (phase === null || phase.name === 'prepared') {
     if (!conductor.loads || pending.decision !== null) {
-      pending.decide({ what: 'undo', why: 'it was never begun' })
+      undoDecided(pending, 'it was never begun')
       return ended(pending, 'undone', 'nothing had been changed')
     }
     const refusal = loadAll(pending, conductor)
@@ -52,12 +52,12 @@ async function carryThrough(state: State, pending: Pending, conductor: Conductor
       return { ...ended(pending, failed.length === 0 ? 'refused' : 'broken', refusal.why), lists, problems }
     }
   } else if (phase.name === 'loading') {
-    pending.decide({ what: 'undo', why: 'whoever loaded the rules was killed' })
+    undoDecided(pending, 'whoever loaded the rules was killed')
   }
   const decision = await decided(pending)
   conductor.say(`${decision.what}: ${decision.why}`)
   if (decision.what === 'keep') return keep(state, pending, decision.why)
-  setPhase(pending, 'undoing')
+  written(() => setPhase(pending, 'undoing'))
   const { failed, lists, problems } = await undo(pending, conductor.say)
   return { ...ended(pending, failed.length === 0 ? 'undone' : 'broken', decision.why), lists, problems }
 }
@@ -96,14 +96,29 @@ function loadAll(
   return null
 }
 
+/** What is written down on the way back: where the disk is full the old rules come back all the same. */
+function written<T>(step: () => T): T | null {
+  try {
+    return step()
+  } catch {
+    return null
+  }
+}
+
+/** Decides to undo, unless somebody has decided before. */
+function undoDecided(pending: Pending, why: string): Decision {
+  const decision: Decision = { what: 'undo', why }
+  return written(() => pending.decide(decision)) ?? decision
+}
+
 /** The decision, as soon as somebody makes one; when the time is over it is to undo. */
-async function decided(pending: Pending) {
+async function decided(pending: Pending): Promise<Decision> {
   const deadlineSeconds = pending.phase?.deadlineSeconds ?? 0
   for (;;) {
     const decision = pending.decision
     if (decision !== null) return decision
     if (deadlineSeconds <= uptimeSeconds())
-      return pending.decide({ what: 'undo', why: `not confirmed within ${pending.change.confirmSeconds} s` })
+      return undoDecided(pending, `not confirmed within ${pending.change.confirmSeconds} s`)
     await pause(pollMs)
   }
 }

@@ -26,6 +26,8 @@ const readyMs = 10_000
 const say = (line: string): void => {
   process.stdout.write(`${new Date().toISOString()} ${process.pid} ${line}\n`)
 }
+// What cannot be said is no reason to end.
+process.stdout.on('error', () => {})
 
 async function main(): Promise<void> {
   const [folder = '', role] = process.argv.slice(2)
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
   const second = new Second(folder)
   const release = await lock(state)
   // Who asks a process to end asks a change to be undone: at a shutdown, above all, it must not wait.
-  process.on('SIGTERM', () => pending.decide({ what: 'undo', why: 'the watcher was told to end' }))
+  process.on('SIGTERM', () => pending.decide({ what: 'undo', why: 'whoever watched was told to end' }))
   await second.ready
   await conduct(state, { say, loads: role !== '--behind' })
   second.end()
@@ -120,5 +122,14 @@ class Second {
   }
 }
 
-await main()
+/** Whoever waits behind tries again: not at once, should the disk be full. */
+const afterErrorMs = 2000
+
+try {
+  await main()
+} catch (error) {
+  say((error as Error).message)
+  await pause(afterErrorMs)
+  process.exit(1)
+}
 process.exit(0)
