@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type CatalogueEntry, catalogue, entryOf, textOfExample } from '../src/ext/catalogue/index.ts'
 import { registry } from '../src/ext/registry.ts'
+import { fixesOf, withFixes } from '../src/lang/fix.ts'
 import { parseRules } from '../src/lang/read.ts'
 import { SourceText } from '../src/lang/source.ts'
 import { reviewRules } from '../src/scenario/review.ts'
@@ -24,6 +25,26 @@ describe('each example', () => {
     expect(found).toEqual([{ code, severity: entry.severity, at: text.slice(start, end), start }])
     expect(check(textOfExample(entry.mended).text, entry)).toEqual([])
   })
+})
+
+it('a correction that is offered is all that the example needs', () => {
+  const mended: string[] = []
+  for (const entry of catalogue) {
+    const { text } = textOfExample(entry.wrong)
+    let fixed = text
+    for (let round = 0; round < 5; round++) {
+      const fixes = fixesOf(check(fixed, entry), fixed)
+      if (fixes.length === 0) break
+      fixed = withFixes(fixed, fixes)
+    }
+    if (fixed === text) continue
+    mended.push(entry.code)
+    const left = check(fixed, entry).filter(
+      ({ code, severity }) => code === entry.code || severity === 'error',
+    )
+    expect(left, `${entry.code}: ${fixed}`).toEqual([])
+  }
+  expect(mended.length).toBeGreaterThanOrEqual(27)
 })
 
 /** What no text of rules alone can bring about. */
