@@ -220,7 +220,8 @@ export class Host {
     })
     const [first] = refusals
     if (first !== undefined) {
-      rehearse(ruleset.tables.get(first.ref.table)!, this.#registry, services)
+      const refs = refusals.map(({ ref }) => ref)
+      rehearse(ruleset.tables.get(first.ref.table)!, this.#registry, services, refs)
       return refusals
     }
     for (const table of ruleset.tables.values()) {

@@ -36,3 +36,9 @@ it.each([
   expect(host.load(withTable(...rules))).not.toEqual([])
   expect(host.recent.readAll()).toEqual({ a: lines })
 })
+
+it('rules that refer to what nobody founded are refused, and taken no further', () => {
+  const host = new Host(hostOf('eth0 203.0.113.1/24'))
+  const codes = host.load(withTable('-A INPUT -m rateest --rateest none --rateest-lt --rateest-bps 8'))
+  expect(codes.map(({ code }) => code)).toEqual(['rule/not-founded'])
+})

@@ -10,22 +10,33 @@ import { reachOf } from '../lang/reach.ts'
 import type { Rule, Table } from '../lang/rule.ts'
 import type { RulePlace } from '../lang/syntax.ts'
 import { chainOrder } from './compile.ts'
+import type { RuleRef } from './outcome.ts'
 
 /**
  * Takes the extensions of the rules one by one, as the kernel does, up to the one it refuses, and gives back what was
  * taken. What stays: a recency list that had to grow for it is larger, and empty.
  *
  * Circles and unknown names are refused before any extension is asked, so there is nothing to rehearse then.
+ * `refused`: the rules that are refused, for whatever reason.
  */
-export function rehearse(table: Table, registry: Registry, host: HostServices): void {
+export function rehearse(
+  table: Table,
+  registry: Registry,
+  host: HostServices,
+  refused: readonly RuleRef[],
+): void {
   const reach = reachOf(table)
   if (reach.circles.length > 0) return
   const { family, profile } = host
   const taken: (() => void)[] = []
-  const rules = chainOrder(table).flatMap((name) => table.chains.get(name)!.rules)
-  for (const rule of rules) {
+  const isRefused = (chain: string, at: number): boolean =>
+    refused.some((ref) => ref.table === table.name && ref.chain === chain && ref.number === at + 1)
+  const rules = chainOrder(table).flatMap((name) =>
+    table.chains.get(name)!.rules.map((rule, at) => ({ rule, refused: isRefused(name, at) })),
+  )
+  for (const { rule, refused: mayReferToNothing } of rules) {
     const place = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
-    if (!takeRule(rule, place, registry, host, taken)) break
+    if (!takeRule(rule, place, registry, host, taken, mayReferToNothing)) break
   }
   for (const giveBack of taken) giveBack()
 }
@@ -37,6 +48,7 @@ function takeRule(
   registry: Registry,
   host: HostServices,
   taken: (() => void)[],
+  mayReferToNothing: boolean,
 ): boolean {
   const { matches, target } = rule
   const uses = [
@@ -48,6 +60,7 @@ function takeRule(
   for (const { use, definition } of uses) {
     if (use.kind === 'unknown' || definition === null) return false
     if (definition.check?.(use.data, rule, place)) return false
+    if (mayReferToNothing && (definition.refersTo?.(use.data) ?? []).length > 0) return false
     const state: unknown = definition.load?.(use.data, host)
     taken.push(() => definition.unload?.(state, host))
   }
