@@ -68,5 +68,5 @@ describe('extensions of both families', () => {
     const session = files.flatMap(sessionOf)
     expect(session.filter(({ args }) => args[0] === '-A').length).toBeGreaterThanOrEqual(590)
     expectAlike(session)
-  }, 60_000)
+  }, 240_000)
 })
