@@ -62,7 +62,7 @@ const broken =
   (_request, response) =>
     void response.writeHead(status).end()
 
-const namespace = `recipes6c${process.pid}`
+const namespace = `countries${process.pid}`
 const inside = (...words: string[]): string =>
   execFileSync('ip', ['netns', 'exec', namespace, ...words], { encoding: 'utf8', stdio: 'pipe' })
 const run: RunProgram = (program, args, options) =>
