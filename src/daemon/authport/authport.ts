@@ -175,6 +175,7 @@ function startDoor(
 function renew(settings: AuthportSettings, door: ChildProcess | null, say: (message: string) => void): void {
   try {
     door?.send({ kind: 'secrets', secrets: readSecrets(settings) } satisfies ToDoor)
+    say('users and certificate read anew')
   } catch (error) {
     say(`the old users and certificate stay: ${(error as Error).message}`)
   }
