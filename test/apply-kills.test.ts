@@ -52,6 +52,35 @@ interface Stroke {
   readonly confirms: boolean
 }
 
+interface Watcher {
+  readonly pid: number
+  readonly state: string
+  readonly isBehind: boolean
+}
+
+/** How long a look at all processes is good for: every lane asks, and it costs more than all else. */
+const freshMs = 40
+let seen: { readonly atMs: number; readonly watchers: readonly Watcher[] } = { atMs: 0, watchers: [] }
+
+function watchers(olderMs: number): readonly Watcher[] {
+  if (performance.now() - seen.atMs > olderMs) seen = { atMs: performance.now(), watchers: lookForWatchers() }
+  return seen.watchers
+}
+
+function lookForWatchers(): readonly Watcher[] {
+  return readdirSync('/proc').flatMap((name): Watcher[] => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0')
+      if (!words[1]?.endsWith('/watch.js')) return []
+      return [{ pid: Number(name), state: words[2]!, isBehind: words[3] === '--behind' }]
+    } catch {
+      // It has just ended.
+      return []
+    }
+  })
+}
+
 class Lane {
   readonly #space: TestNamespace
   readonly #backend: string
@@ -96,7 +125,8 @@ class Lane {
     if (since === 'waiting') await Promise.race([ended, this.#waits()])
     if (confirms) this.#confirm()
     await pause(afterMs)
-    const { first, second } = this.#watchers()
+    // Who is killed must be there now: a number may be another's soon.
+    const { first, second } = this.#watchers(0)
     const targets = [
       ...(/command|all/.test(victim) ? [command.pid!] : []),
       ...(/first|all/.test(victim) ? first : []),
@@ -141,18 +171,21 @@ class Lane {
 
   /** Waits until nothing is pending; where nobody is left to see to that, says the next command. */
   async #settled(): Promise<string> {
-    for (let waitedMs = 0; ; waitedMs += 25) {
+    for (let waitedMs = 0; ; waitedMs += 50) {
       if (!this.#isPending()) return this.#lastResult()
       const { first, second } = this.#watchers()
       // Nobody for a while: between two processes there may be none for a moment.
       if (first.length + second.length > 0) this.#aloneMs = 0
-      else this.#aloneMs += 25
+      else this.#aloneMs += 50
       if (this.#aloneMs >= 600) {
         await this.#space.said(['rollback', '--state-dir', this.#state])
         this.#aloneMs = 0
       }
-      if (waitedMs > patienceMs) throw new Error('the undo did not come')
-      await pause(25)
+      if (waitedMs > patienceMs)
+        throw new Error(
+          `the undo did not come: ${JSON.stringify([this.#phase(), this.#watchers(0), readdirSync(join(this.#state, 'pending'))])}\n${this.pendingLog}`,
+        )
+      await pause(50)
     }
   }
   #aloneMs = 0
@@ -173,18 +206,19 @@ class Lane {
     }
   }
 
-  #watchers(): { first: number[]; second: number[] } {
-    const found: { first: number[]; second: number[] } = { first: [], second: [] }
-    for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-      try {
-        const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0')
-        if (!words[1]?.endsWith('/watch.js') || words[2] !== this.#state) continue
-        found[words[3] === '--behind' ? 'second' : 'first'].push(Number(name))
-      } catch {
-        // It has just ended.
-      }
+  #watchers(olderMs = freshMs): { first: number[]; second: number[] } {
+    const mine = watchers(olderMs).filter(({ state }) => state === this.#state)
+    const pids = (behind: boolean): number[] =>
+      mine.filter((each) => each.isBehind === behind).map(({ pid }) => pid)
+    return { first: pids(false), second: pids(true) }
+  }
+
+  get pendingLog(): string {
+    try {
+      return readFileSync(join(this.#state, 'pending/log'), 'utf8')
+    } catch {
+      return ''
     }
-    return found
   }
 
   get log(): string {

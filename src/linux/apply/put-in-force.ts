@@ -33,11 +33,16 @@ export async function putInForce(state: State, plan: Plan): Promise<Pending | Ou
   if (pending === null) throw new ChangeUnderWay(state.pendingChange()!)
   startWatcher(state, pending)
   let started = uptimeSeconds()
+  const abandoned = abandonment(state)
   for (;;) {
     const outcome = state.outcomeOf(pending.change.id)
     if (outcome !== null) return outcome
     const phase = pending.phase?.name
     if (phase === 'waiting' || phase === 'keeping') return pending
+    if (phase !== 'prepared' && (await abandoned(pending))) {
+      const ended = await clearUp(state)
+      if (ended !== null) return ended
+    }
     if (phase === 'prepared' && started + startMs / 1000 < uptimeSeconds()) {
       if (await isOrphaned(state, pending)) {
         const ended = await take(state, { what: 'undo', why: 'nobody could be started to carry it out' })
@@ -57,6 +62,25 @@ export async function isOrphaned(state: State, pending: Pending): Promise<boolea
   const release = await lockOf(state)
   await release?.()
   return release !== null
+}
+
+/** How long nobody must have carried a change out before this process does: between two processes there is a moment. */
+const abandonedMs = 2_000
+/** Between two looks whether somebody does. */
+const lookMs = 250
+
+/** Answers whether nobody has carried the change out for a while, when asked again and again. */
+function abandonment(state: State): (pending: Pending) => Promise<boolean> {
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  let sinceMs: number | null = null
+  return async (pending) => {
+    const nowMs = uptimeSeconds() * 1000
+    if (nowMs - lookedAtMs < lookMs) return false
+    lookedAtMs = nowMs
+    if (!(await isOrphaned(state, pending))) sinceMs = null
+    else sinceMs ??= nowMs
+    return sinceMs !== null && nowMs - sinceMs >= abandonedMs
+  }
 }
 
 /** Undoes a change that nobody carries out any more; returns how it ended. Null when there was none. */
@@ -102,14 +126,18 @@ async function take(state: State, decision: Decision): Promise<Outcome | null> {
 /** How the change ended, as soon as it did. Null when it is not known any more. */
 export async function settled(state: State, pending: Pending, signal?: AbortSignal): Promise<Outcome | null> {
   const { id } = pending.change
+  const abandoned = abandonment(state)
   for (;;) {
     const outcome = state.outcomeOf(id)
     if (outcome !== null) return outcome
     const now = state.pendingChange()
     if (now?.change.id !== id) return state.outcomeOf(id)
     if (signal?.aborted) return null
-    // Were both processes behind the change killed, this one puts the old rules back when the time is over.
-    if (isOver(now) && (await isOrphaned(state, now))) return clearUp(state)
+    // Were both processes behind the change killed, this one ends it: what waits, when its time is over.
+    if ((now.phase?.name !== 'waiting' || isOver(now)) && (await abandoned(now))) {
+      const ended = await clearUp(state)
+      if (ended !== null) return ended
+    }
     await pause(pollMs)
   }
 }
