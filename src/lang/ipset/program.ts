@@ -193,8 +193,11 @@ class Session {
       case 'test': {
         const answer = kernel.test(command.set, command.element)
         if (typeof answer === 'string') this.#answer('test', answer)
-        else
-          this.#tellTest(answer, printElement(command.element, command.toolType, command.family), command.set)
+        else {
+          // The tool forgets here that it was asked for a port of a bridge.
+          const { element, toolType, family, set } = command
+          this.#tellTest(answer, printElement({ ...element, physdev: false }, toolType, family), set)
+        }
         break
       }
       case 'list':

@@ -98,8 +98,11 @@ function hasRange(text: string): boolean {
   return close >= 0 && separatorAt(text.slice(close), '-') >= 0
 }
 
+/** ipset 7.17 takes what inet_aton(3) does, short and octal numbers included, but no hexadecimal ones (measured). */
+const hasHexNumber = (text: string): boolean => /(^|\.)0x/i.test(text)
+
 function host(text: string, family: Family): Words {
-  const address = parseHost(text, family)
+  const address = family === 'ipv4' && hasHexNumber(text) ? null : parseHost(text, family)
   if (address !== null) return address.words
   const named = family === 'ipv4' ? 'IPv4' : 'IPv6'
   return syntaxError(`cannot parse ${text}: resolving to ${named} address failed`)
