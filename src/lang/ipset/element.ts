@@ -3,7 +3,7 @@ import { addressOf, type Family, printAddress, printIpv4Word } from '../../net/a
 import { protocolName } from '../names.ts'
 import { printIcmpCode } from './icmp-names.ts'
 import type { ElementAttributes, Words } from './kernel.ts'
-import { problem, syntaxError } from './problem.ts'
+import { IpsetProblem, problem, syntaxError } from './problem.ts'
 import type { PartKind, ToolType } from './set-types.ts'
 import * as values from './values.ts'
 
@@ -15,7 +15,17 @@ export function readElement(text: string, type: ToolType, reading: values.Readin
     readOldReference(text, reading)
     return
   }
-  for (let at = 0; at < texts.length; at++) readPart(parts[at]!, texts[at]!, reading, at)
+  let wrongFamily: values.WrongFamily | null = null
+  for (let at = 0; at < texts.length; at++) {
+    try {
+      readPart(parts[at]!, texts[at]!, reading, at)
+    } catch (error) {
+      if (error instanceof values.WrongFamily) wrongFamily = error
+      else if (wrongFamily === null || !(error instanceof IpsetProblem)) throw error
+      else problem(error.kind, wrongFamily.message, ...error.lines)
+    }
+  }
+  if (wrongFamily !== null) throw wrongFamily
 }
 
 /** The parts between commas; null for the old way to name a set in a list. */
