@@ -120,8 +120,8 @@ function readAddressPart(
 export const printWords = (words: Words, family: Family): string =>
   family === 'ipv4' ? printIpv4Word(words[0]!) : printAddress(addressOf(family, words))
 
-/** The one name that a host knows without asking anybody. */
-const loopbackNames: Readonly<Record<string, string>> = { '127.0.0.1': 'localhost', '::1': 'localhost' }
+/** The one name that every host's /etc/hosts has; whether `::1` stands there too differs from host to host. */
+const loopbackNames: Readonly<Record<string, string>> = { '127.0.0.1': 'localhost' }
 
 /** An element as listings and answers to `test` show it; with names of addresses where they are `resolved`. */
 export function printElement(
