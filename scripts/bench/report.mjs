@@ -67,6 +67,11 @@ export function writeSections(name, results) {
     ...results.map(sectionOf),
     end,
   ].join('\n')
+  replaceSection(path, { begin, end, section })
+}
+
+/** Puts a section between its marks in the place of what stood there, or behind all else. */
+export function replaceSection(path, { begin, end, section }) {
   const before = existsSync(path) ? readFileSync(path, 'utf8') : head
   const from = before.indexOf(begin)
   const to = before.indexOf(end)

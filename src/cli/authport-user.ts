@@ -5,7 +5,6 @@ import {
   defaultUsersFile,
   encodeBase32,
   hashPassword,
-  isListName,
   isUserName,
   otpauthUri,
   parseUsers,
@@ -14,6 +13,7 @@ import {
   UsersFileError,
 } from '../daemon/authport/index.ts'
 import { decodeText, encodeText } from '../lang/bytes.ts'
+import { isListName } from '../linux/recency-list.ts'
 import { type Command, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
 import { table } from './style.ts'

@@ -17,14 +17,16 @@ const realFiles: RecentFiles = {
   write: (path, text) => writeFile(path, text),
 }
 
+/** What the kernel takes as a list's name and what is safe as the name of a file. */
+export const isListName = (name: string): boolean => /^(?!\.{1,2}$)[\w.-]{1,199}$/.test(name)
+
 export class RecencyList {
   readonly name: string
   readonly #files: RecentFiles
 
   /** Throws where no list can have that name. */
   constructor(name: string, files: RecentFiles = realFiles) {
-    if (!/^(?!\.{1,2}$)[\w.-]{1,199}$/.test(name))
-      throw new Error(`"${name}" cannot be the name of a recency list`)
+    if (!isListName(name)) throw new Error(`"${name}" cannot be the name of a recency list`)
     this.name = name
     this.#files = files
   }

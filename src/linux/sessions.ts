@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { canonicalAddress } from '../guard/decide/index.ts'
 import { printAddress } from '../net/address.ts'
+import { connectionOf, openSockets } from './ssh-sessions.ts'
 
 /** How long an answer is good for, in milliseconds. */
 const freshMs = 5_000
@@ -51,37 +52,20 @@ function uidOf(pid: string): string | undefined {
 /** SSH_CONNECTION of a process or of the nearest one that it descends from: `sudo` does not hand it on. */
 function sshConnection(pid: string): string | null {
   for (let at = pid, depth = 0; at !== '0' && at !== '1' && depth < 20; depth++) {
-    const variable = text(`/proc/${at}/environ`)
-      .split('\0')
-      .find((entry) => entry.startsWith('SSH_CONNECTION='))
-    if (variable !== undefined) return variable.slice('SSH_CONNECTION='.length)
+    const variable = connectionOf(at)
+    if (variable !== undefined) return variable
     at = /^PPid:\s+(\d+)/m.exec(text(`/proc/${at}/status`))?.[1] ?? '0'
   }
   return null
 }
 
 /** `REMOTE-ADDRESS REMOTE-PORT LOCAL-PORT` of every established TCP connection. */
-function openConnections(): Set<string> {
-  const established = '01'
-  const found = new Set<string>()
-  for (const table of ['tcp', 'tcp6'])
-    for (const line of text(`/proc/net/${table}`).split('\n').slice(1)) {
-      const [, local, remote, state] = line.trim().split(/\s+/)
-      if (state !== established || local === undefined || remote === undefined) continue
-      const [address, port] = remote.split(':')
-      const far = canonicalAddress(addressOfHex(address!)) ?? ''
-      found.add(`${far} ${Number.parseInt(port!, 16)} ${Number.parseInt(local.split(':')[1]!, 16)}`)
-    }
-  return found
-}
-
-/** `/proc/net/tcp` prints 32-bit words in the machine's byte order: little-endian on all that is supported. */
-function addressOfHex(hex: string): string {
-  const words = (hex.match(/.{8}/g) ?? []).map((word) =>
-    Number.parseInt(word.match(/../g)!.reverse().join(''), 16),
+const openConnections = (): Set<string> =>
+  new Set(
+    openSockets().map(
+      ({ remote, remotePort, localPort }) => `${printAddress(remote)} ${remotePort} ${localPort}`,
+    ),
   )
-  return printAddress({ family: words.length === 1 ? 'ipv4' : 'ipv6', words })
-}
 
 function text(path: string): string {
   try {

@@ -3,7 +3,7 @@
  * this network namespace.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Address, addressOf, parseAddress, printAddress } from '../net/address.ts'
+import { type Address, addressOf, parseAddress, printAddress, unmapped } from '../net/address.ts'
 
 export interface SshSession {
   readonly remote: Address
@@ -36,7 +36,7 @@ export function sshSessions(variable: string | undefined = process.env.SSH_CONNE
   return sessions.sort((a, b) => Number(b.isOwn) - Number(a.isOwn))
 }
 
-type OpenSocket = Omit<SshSession, 'isOwn'>
+export type OpenSocket = Omit<SshSession, 'isOwn'>
 
 const keyOf = ({ remote, remotePort, local, localPort }: OpenSocket): string =>
   `${printAddress(remote)} ${remotePort} ${printAddress(local)} ${localPort}`
@@ -56,14 +56,8 @@ function keyOfVariable(text: string | undefined): string | null {
 
 const plain = (address: string): string => address.replace(/%.*$/, '')
 
-/** An IPv4 address as a socket for both families has it (::ffff:192.0.2.1) is one of IPv4. */
-const unmapped = (address: Address): Address =>
-  address.family === 'ipv6' && address.words[0] === 0 && address.words[1] === 0 && address.words[2] === 0xffff
-    ? addressOf('ipv4', [address.words[3]!])
-    : address
-
 /** Established TCP connections. */
-function openSockets(): OpenSocket[] {
+export function openSockets(): OpenSocket[] {
   return ['tcp', 'tcp6'].flatMap((table) =>
     text(`/proc/net/${table}`)
       .split('\n')
@@ -88,7 +82,7 @@ function endOf(text: string): { address: Address; port: number } {
 }
 
 /** SSH_CONNECTION of a process; `sudo` does not hand it on, so those above it are asked, too. */
-const connectionOf = (pid: string): string | undefined =>
+export const connectionOf = (pid: string): string | undefined =>
   text(`/proc/${pid}/environ`)
     .split('\0')
     .find((entry) => entry.startsWith('SSH_CONNECTION='))

@@ -122,6 +122,12 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best
 }
 
+/** An IPv4 address as a socket for both families has it (`::ffff:192.0.2.1`) is one of IPv4 (RFC 4291, section 2.5.5.2). */
+export const unmapped = (address: Address): Address =>
+  address.family === 'ipv6' && address.words[0] === 0 && address.words[1] === 0 && address.words[2] === 0xffff
+    ? addressOf('ipv4', [address.words[3]!])
+    : address
+
 /** Equal family and words. */
 export function sameAddress(a: Address, b: Address): boolean {
   if (a.family !== b.family) return false

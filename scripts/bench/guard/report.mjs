@@ -1,8 +1,8 @@
 // The guard's results as text, and as their section of docs/benchmarks.md, which is written anew.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../ensure.mjs'
+import { replaceSection } from '../report.mjs'
 
 const number = (value) =>
   value === undefined ? '' : value.toLocaleString('en', { maximumSignificantDigits: value >= 1000 ? 4 : 3 })
@@ -50,12 +50,5 @@ export function writeSection(results) {
     ...results.map(tableOf),
     end,
   ].join('\n')
-  const before = existsSync(path) ? readFileSync(path, 'utf8') : '# Benchmarks\n\nMade by `npm run bench`.\n'
-  const from = before.indexOf(begin)
-  const to = before.indexOf(end)
-  const text =
-    from < 0 || to < from
-      ? `${before.trimEnd()}\n\n${section}\n`
-      : before.slice(0, from) + section + before.slice(to + end.length)
-  writeFileSync(path, text)
+  replaceSection(path, { begin, end, section })
 }

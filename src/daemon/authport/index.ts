@@ -10,7 +10,6 @@ export { runDoorProcess } from './door-process.ts'
 export {
   type AuthportSettings,
   defaultUsersFile,
-  isListName,
   parseEndpoint,
   settleAuthport,
 } from './settings.ts'

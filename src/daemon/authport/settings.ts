@@ -1,5 +1,6 @@
 /** What the section `authport` comes down to, and what is wrong with its values. */
 import { parseTime } from '../../guard/config/time.ts'
+import { isListName } from '../../linux/recency-list.ts'
 import { type Prefix, parseAddress, parsePrefix, printAddress } from '../../net/address.ts'
 import type { Path } from '../../scenario/shape-complaints.ts'
 import type { LockoutSettings } from './lockout.ts'
@@ -105,9 +106,6 @@ export function settleAuthport(section: AuthportSection, complain: Complain): Au
     },
   }
 }
-
-/** What the kernel takes as a list's name and what is safe as the name of a file. */
-export const isListName = (name: string): boolean => /^(?!\.{1,2}$)[\w.-]{1,199}$/.test(name)
 
 /** `192.0.2.1:8443` or `[2001:db8::1]:8443`. */
 export function parseEndpoint(text: string): Endpoint | null {

@@ -8,7 +8,7 @@
  * ```
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
-import { isListName } from './settings.ts'
+import { isListName } from '../../linux/recency-list.ts'
 import { decodeBase32, encodeBase32 } from './totp.ts'
 
 export interface User {

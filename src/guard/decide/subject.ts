@@ -1,5 +1,12 @@
 /** Whom a failure counts against: the address, the network it is counted with, or a filter's own id. */
-import { addressBits, maskAddress, maskOfLength, parseAddress, printAddress } from '../../net/address.ts'
+import {
+  addressBits,
+  maskAddress,
+  maskOfLength,
+  parseAddress,
+  printAddress,
+  unmapped,
+} from '../../net/address.ts'
 import type { Failure } from '../failure.ts'
 
 export interface SubjectSettings {
@@ -38,11 +45,7 @@ export function subjectOf(failure: Failure, settings: SubjectSettings): Subject 
 /** Canonical text of an address (`::ffff:192.0.2.1` becomes `192.0.2.1`), or null. */
 export function canonicalAddress(text: string): string | null {
   const address = parseAddress(text)
-  if (address === null) return null
-  const { words } = address
-  if (address.family === 'ipv6' && words[0] === 0 && words[1] === 0 && words[2] === 0xffff)
-    return printAddress({ family: 'ipv4', words: [words[3]!] })
-  return printAddress(address)
+  return address === null ? null : printAddress(unmapped(address))
 }
 
 /** The address, or the network of the jail's prefix length that it lies in (`2001:db8::/64`). */
