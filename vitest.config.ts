@@ -9,7 +9,7 @@ const timed = [
 ]
 /** Tests that wait for minutes and do next to nothing: they run beside all others. */
 const patient = ['test/kernel/examples-long.test.ts']
-const limits = { testTimeout: 120_000, hookTimeout: 120_000 }
+const common = { testTimeout: 120_000, hookTimeout: 120_000, setupFiles: ['test/seed.ts'] }
 /** The patient one, and one for each processor but that of the runner: more would spoil what is timed. */
 const workers = 1 + Math.max(1, availableParallelism() - 1)
 
@@ -24,7 +24,7 @@ export default defineConfig({
           exclude: [...timed, ...patient],
           sequence: { groupOrder: 0 },
           maxWorkers: workers,
-          ...limits,
+          ...common,
         },
       },
       {
@@ -34,10 +34,10 @@ export default defineConfig({
           include: patient,
           sequence: { groupOrder: 0 },
           maxWorkers: workers,
-          ...limits,
+          ...common,
         },
       },
-      { test: { name: 'timed', include: timed, sequence: { groupOrder: 1 }, ...limits } },
+      { test: { name: 'timed', include: timed, sequence: { groupOrder: 1 }, ...common } },
     ],
   },
 })

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { seededChance } from '../src/engine/random.ts'
 import { builtLack } from './built.ts'
 import { TestNamespace } from './namespace.ts'
+import { seed } from './seed.ts'
 import { missingTools } from './tools.ts'
 
 const reason =
@@ -24,8 +25,6 @@ const confirmSeconds = 0.3
 const longestMs = { start: 600, waiting: 400 } as const
 /** How long the undo may take on a machine that does other things. */
 const patienceMs = 30_000
-
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 
 const old = (port: number): string =>
   `*filter\n:INPUT ACCEPT [5:600]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [7:800]\n` +

@@ -26,6 +26,7 @@ import {
   writeCapture,
 } from '../src/net/index.ts'
 import { ipProtocol } from '../src/net/protocol.ts'
+import { seed } from './seed.ts'
 import { missingTools, runTool } from './tools.ts'
 
 const missing = missingTools('tshark')
@@ -325,7 +326,6 @@ describe('tshark reads the same', () => {
   })
 
   it('in random packets of every protocol', () => {
-    const seed = Date.now() % 2 ** 31
     const path = join(folder, 'random.pcap')
     const lines = fc.sample(line, { numRuns: 3000, seed })
     const frames = lines.map(frameOf)

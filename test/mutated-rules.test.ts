@@ -5,11 +5,11 @@ import { expect, it } from 'vitest'
 import { registry } from '../src/ext/registry.ts'
 import { parseRules, type RulesFormat } from '../src/lang/read.ts'
 import { SourceText } from '../src/lang/source.ts'
+import { seed } from './seed.ts'
 import { repositoryRoot } from './shared.ts'
 
-/** Lines to try; RULE_LINES=1000000 tries more, RULES_SEED repeats a run. */
+/** Lines to try; RULE_LINES=1000000 tries more, SEED repeats a run. */
 const lineBudget = Number(process.env.RULE_LINES ?? 20_000)
-const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
 
 /** Xorshift of 32 bits: fast, and the same everywhere. */
 function randomOf(start: number): (below: number) => number {

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { ShellLexer } from '../src/lang/shell-words.ts'
 import { SourceText } from '../src/lang/source.ts'
+import { seed } from './seed.ts'
 
 const variables: Readonly<Record<string, string>> = { ONE: 'x', TWO: 'a b', NONE: '', PAD: ' p  q ' }
 
@@ -77,7 +78,6 @@ function theirs(lines: readonly string[]): string[][] {
 }
 
 it('splits as sh does', () => {
-  const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
   const lines = fc.sample(line, { seed, numRuns: 2000 })
   const answers = theirs(lines)
   let compared = 0

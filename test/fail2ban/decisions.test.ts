@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AllowList, JailDecider, MemoryHistory } from '../../src/guard/decide/index.ts'
 import type { BanTimeIncrement } from '../../src/guard/jail-settings.ts'
+import { seed } from '../seed.ts'
 import { askFail2ban, missingFail2ban } from './installed.ts'
 
 interface Story {
@@ -114,7 +115,6 @@ const rounded = (told: readonly Told[]): Told[] =>
   ])
 
 describe.skipIf(missingFail2ban !== null)(`decisions (${missingFail2ban ?? 'fail2ban is the judge'})`, () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
   it(`are fail2ban's in 300 random stories (SEED=${seed})`, () => {
     const stories = fc.sample(story, { seed, numRuns: 300 })
     const expected = askFail2ban<Told[][]>('decisions.py', stories)

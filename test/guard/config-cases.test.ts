@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { readGuardConfig } from '../../src/guard/config/read.ts'
 import { machineFiles } from '../../src/linux/config-files.ts'
 import { runs } from '../kernel/budget.ts'
+import { seed } from '../seed.ts'
 import { randomConfig, randomLines } from './config-random.ts'
 import { cases, tableOf } from './config-table.ts'
 import { type ConfigTable, fail2banAbsent, judge, withFolders } from './fail2ban.ts'
@@ -42,17 +43,13 @@ describe.skipIf(fail2banAbsent !== null)(
     })
 
     it('lines at random', () => {
-      const seed = seedOf()
       const tables = fc.sample(randomLines, { numRuns: runs(120), seed })
       expect(differences(tables).slice(0, 3), `SEED=${seed}`).toEqual([])
     })
 
     it('at random', () => {
-      const seed = seedOf()
       const tables = fc.sample(randomConfig, { numRuns: runs(120), seed })
       expect(differences(tables).slice(0, 3), `SEED=${seed}`).toEqual([])
     })
   },
 )
-
-const seedOf = () => Number(process.env.SEED ?? Date.now() % 1_000_000_000)

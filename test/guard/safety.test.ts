@@ -7,6 +7,7 @@ import { createFilter, type Filter } from '../../src/guard/filter/index.ts'
 import type { FilterDefinition } from '../../src/guard/filter-definition.ts'
 import { ownFilters } from '../../src/guard/filters/index.ts'
 import { machineFiles } from '../../src/linux/config-files.ts'
+import { seed } from '../seed.ts'
 import { absent, sharedPath } from '../shared.ts'
 import { hostileLines } from './hostile-lines.ts'
 
@@ -251,7 +252,6 @@ describe('lines that a stock expression never finishes', () => {
 describe('lines made to keep an expression busy', () => {
   const names =
     stock === null ? [] : readdirSync(`${stock}/filter.d`).filter((file) => /(?<!common)\.conf$/.test(file))
-  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 
   // a search that is given up is counted in steps, so this does not depend on the machine
   it.skipIf(stock === null)(

@@ -95,7 +95,6 @@ describe('lines passed over', () => {
       }),
       {
         numRuns: 2 * Number(process.env.FUZZ_FACTOR ?? 1),
-        ...(process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) }),
       },
     )
   })

@@ -16,6 +16,7 @@ import {
 } from '../../src/net/encode.ts'
 import { Packet } from '../../src/net/packet.ts'
 import { etherType } from '../../src/net/protocol.ts'
+import { seed } from '../seed.ts'
 import { hex, runs } from './budget.ts'
 import { Router, routerUnavailable } from './router.ts'
 
@@ -198,7 +199,7 @@ describe.skipIf(unavailable !== null)(`fragments through the kernel (${unavailab
             expect(forwarded(tables[family], frame, nowNs).join('|')).toBe(throughKernel(frame).join('|'))
           }
         }),
-        { seed: Number(process.env.SEED ?? Date.now()) | 0, numRuns: runs(1500), includeErrorInReport: true },
+        { seed, numRuns: runs(1500), includeErrorInReport: true },
       )
     })
   }

@@ -8,6 +8,7 @@ import { decodeText, encodeText } from '../../src/lang/bytes.ts'
 import { runIpset } from '../../src/lang/ipset/program.ts'
 import { loadLibc } from '../../src/linux/_libc.ts'
 import { NetworkNamespace } from '../../src/linux/lab/_namespace.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
 import { ipsetCommand, ipsetStory } from './ipset-words.ts'
 
@@ -85,9 +86,6 @@ const reason = kernelIsOutOfReach
 const why = reason ? ` (${reason})` : ''
 
 describe.skipIf(reason !== null)(`ipset${why}`, () => {
-  // The same for everybody; IPSET_SEED draws others.
-  const seed = Number(process.env.IPSET_SEED ?? 20_261_122)
-
   const sessions = runs(6)
   it(
     `answers ${sessions} random sessions as ipset does`,

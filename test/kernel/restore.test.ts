@@ -8,6 +8,7 @@ import { printRuleset } from '../../src/lang/print.ts'
 import { parseRules } from '../../src/lang/read.ts'
 import { noCounters } from '../../src/lang/rule.ts'
 import { SourceText } from '../../src/lang/source.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
 
 const often = <T>(...all: T[]): fc.Arbitrary<T> => fc.constantFrom(...all)
@@ -117,7 +118,6 @@ const count = runs(100)
 it.skipIf(reason !== null)(
   `loads ${count} random files as iptables does${reason ? ` (${reason})` : ''}`,
   () => {
-    const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
     const texts = fc.sample(file, { seed, numRuns: count })
     const theirs = theirAnswers(texts)
     const differences = texts.flatMap((text, at) => {

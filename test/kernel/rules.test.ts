@@ -8,6 +8,7 @@ import { printRule } from '../../src/lang/print.ts'
 import { linux618 } from '../../src/lang/profile.ts'
 import { newTable } from '../../src/lang/rule.ts'
 import { refusalsOf } from '../../src/lang/verify.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
 import { type RuleLine, ruleLine } from './rule-words.ts'
 
@@ -43,7 +44,6 @@ const count = runs(400)
 it.skipIf(reason !== null)(
   `reads ${count} random rules as iptables does${reason ? ` (${reason})` : ''}`,
   () => {
-    const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
     const lines = fc.sample(ruleLine, { seed, numRuns: count })
     const answers = askKernel(
       lines.map(({ family, table, chain, text }) => ({ family, table, line: `-A ${chain} ${text}` })),

@@ -12,9 +12,8 @@ import { runIpset } from '../../src/lang/ipset/program.ts'
 import type { Family } from '../../src/net/address.ts'
 import { parsePacketLine } from '../../src/net/notation.ts'
 import { frameOfLine } from '../../src/scenario/frame.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
-
-const seed = Number(process.env.SETS_SEED ?? Date.now() % 2 ** 31)
 
 interface World {
   readonly family: Family

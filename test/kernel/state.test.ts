@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { runStateCampaign, sayStateTally } from '../../src/linux/lab/fuzz/state/campaign.ts'
 import { labLack } from '../../src/linux/lab/index.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
 
 /** The seed never changes, so that a change is judged by what it does; `npm run fuzz:state` draws others. */
@@ -16,7 +17,6 @@ describe('conversations through the kernel', () => {
   test(`${packets} packets: verdicts, counters, frames, states and listings`, {
     timeout: 3_600_000,
   }, async () => {
-    const seed = Number(process.env.SEED ?? 11)
     const differences: string[] = []
     const tally = await runStateCampaign({
       seed,

@@ -12,6 +12,7 @@ import { newRuleset, type Ruleset } from '../../src/lang/rule.ts'
 import { applyAction, copyTable, useTable } from '../../src/lang/ruleset.ts'
 import { refusalsOf } from '../../src/lang/verify.ts'
 import { wordsOfArguments } from '../../src/lang/words.ts'
+import { seed } from '../seed.ts'
 import { runs } from './budget.ts'
 
 const chain = fc.constantFrom('INPUT', 'FORWARD', 'OUTPUT', 'a', 'a', 'b', 'b', 'Cc', 'none')
@@ -111,7 +112,6 @@ const count = runs(12)
 it.skipIf(reason !== null)(
   `carries out ${count} runs of commands as iptables does${reason ? ` (${reason})` : ''}`,
   () => {
-    const seed = Number(process.env.RULES_SEED ?? Date.now() % 2 ** 31)
     const all = fc.sample(fc.array(command, { minLength: 25, maxLength: 25, size: 'max' }), {
       seed,
       numRuns: count,

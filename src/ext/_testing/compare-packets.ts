@@ -1,6 +1,7 @@
 /** Random packets through a match and through the kernel. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { seed } from '../../../test/seed.ts'
 import type { Rule } from '../../lang/rule.ts'
 import type { RulePlace } from '../../lang/syntax.ts'
 import type { Family } from '../../net/address.ts'
@@ -38,7 +39,6 @@ export async function compareWithKernel<Data, State>(
     ({ data, rule, place: { profile } }) =>
       (match.check?.(data, rule, { ...place, family, profile }) ?? null) === null,
   )
-  const seed = Math.floor(Math.random() * 2 ** 31)
   const samples = fc
     .sample(anySample(family, 'PREROUTING', hints), { numRuns: packetsEach * 4, seed })
     .filter(({ skb }) => skb.packet.linkOffset === 0 && destinationMacs[skb.packetType] !== undefined)
@@ -60,8 +60,9 @@ export async function compareWithKernel<Data, State>(
       : [{ text, packet: String(sample), ours, kernel: judged }]
   })
   expect({ seed, differences: differences.slice(0, 5) }).toEqual({ seed, differences: [] })
-  // The comparison is worth something only where most packets reached the tables.
-  expect(theirs.filter((each) => each !== 'lost').length).toBeGreaterThan(pairs.length / 2)
+  // The comparison is worth something only where many packets reached the tables; of those with
+  // odd extension headers the kernel drops about half before.
+  expect(theirs.filter((each) => each !== 'lost').length).toBeGreaterThan(pairs.length / 3)
 }
 
 function answer<Data, State>(

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seed } from '../../../test/seed.ts'
 import { type Answer, askPython, pythonVersion, type Question } from './_testing/python.ts'
 import { randomPattern, randomText } from './_testing/random-pattern.ts'
 import { PythonSyntaxError } from './parse.ts'
@@ -155,7 +156,6 @@ describe("against Python's own re", () => {
   it.skipIf(version === null || Number(version.split('.')[1]) < 11)(
     `random expressions and texts (python3 ${version ?? 'is absent'})`,
     () => {
-      const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
       const texts = fc.array(randomText, { minLength: 4, maxLength: 4 })
       const questions = fc.sample(fc.record({ pattern: randomPattern, texts }), { numRuns: 1500, seed })
       const answers = askPython(questions)

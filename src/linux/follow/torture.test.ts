@@ -210,7 +210,6 @@ describe('following a log', () => {
       ),
       {
         numRuns: 100 * Number(process.env.FUZZ_FACTOR ?? 1),
-        ...(process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) }),
       },
     )
   })

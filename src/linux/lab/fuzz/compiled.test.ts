@@ -5,6 +5,7 @@
  * tracking and translation; `SEED` draws others.
  */
 import { expect, test } from 'vitest'
+import { seed } from '../../../../test/seed.ts'
 import type { HostConfig } from '../../../engine/config.ts'
 import { Host } from '../../../engine/host.ts'
 import { type Outcome, printRuleRef } from '../../../engine/outcome.ts'
@@ -21,8 +22,6 @@ import { caseSeed, Random } from './random.ts'
 import { drawConversations } from './state/moves.ts'
 import { Talk } from './state/talk.ts'
 import { gateway } from './state/world.ts'
-
-const seed = Number(process.env.SEED ?? 7)
 
 /** What a random host has nothing of, and what a kernel decides by itself. */
 const furnished = (host: HostConfig): HostConfig => ({
