@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parseReference, splitReferences } from '../../src/guard/config/reference.ts'
 import { substituteTags } from '../../src/guard/config/tags.ts'
 import { parseTime } from '../../src/guard/config/time.ts'
+import { seed } from '../seed.ts'
 import { fail2banAbsent } from './fail2ban.ts'
 
 describe('references', () => {
@@ -87,7 +88,6 @@ describe('times', () => {
     () => {
       const program = `
 import json, sys
-import { seed } from '../seed.ts'
 from fail2ban.server.mytime import MyTime
 def seconds(text):
     try:

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seed } from '../../../test/seed.ts'
 import { LineDates } from '../filter/line-date.ts'
 import { detectorOf } from './detector.ts'
 import { fastDateOf } from './fast.ts'
@@ -157,7 +158,6 @@ describe('dates read by hand', () => {
 
 const judge = `
 import json, sys, os, time
-import { seed } from '../../../test/seed.ts'
 sys.path.insert(0, '/usr/lib/python3/dist-packages')
 os.environ['TZ'] = 'UTC'; time.tzset()
 from fail2ban.server.mytime import MyTime

@@ -180,18 +180,23 @@ function isWorthRunning(index: number, always: number, rules: readonly RulesDraf
   return true
 }
 
+/** How many packets met random rules the number `index`; 0 where they are not run. */
+function packetsThroughRules(index: number): number {
+  const draft = generateCase(caseSeed(seed, index), taste)
+  const random = new Random(draft.seed)
+  const rules = draft.rules.map((each) => furnishedRules(random, each))
+  const pair = isWorthRunning(index, 60, rules) ? pairOf(furnished(draft.host), rules) : null
+  if (pair === null) return 0
+  for (const { action, atMs } of draft.steps) pair.take(action, BigInt(atMs) * 1_000_000n)
+  pair.compareEnds(BigInt(draft.steps.at(-1)!.atMs) * 1_000_000n)
+  return pair.packets
+}
+
+const rulesets = 1500
+
 test('random rules of every match and target', () => {
   let packets = 0
-  for (let index = 0; index < 1500; index++) {
-    const draft = generateCase(caseSeed(seed, index), taste)
-    const random = new Random(draft.seed)
-    const rules = draft.rules.map((each) => furnishedRules(random, each))
-    const pair = isWorthRunning(index, 60, rules) ? pairOf(furnished(draft.host), rules) : null
-    if (pair === null) continue
-    for (const { action, atMs } of draft.steps) pair.take(action, BigInt(atMs) * 1_000_000n)
-    pair.compareEnds(BigInt(draft.steps.at(-1)!.atMs) * 1_000_000n)
-    packets += pair.packets
-  }
+  for (let index = 0; index < rulesets; index++) packets += packetsThroughRules(index)
   expect(packets).toBeGreaterThan(2500)
 }, 120_000)
 
@@ -216,6 +221,9 @@ test('random conversations; with the rules before, every extension was asked', (
     packets += pair.packets
   }
   expect(packets).toBeGreaterThan(1000)
-  const missing = wanted.filter((name) => !drawn.has(name) && !refused.includes(name))
-  expect([...new Set(missing)]).toEqual([])
+  const missing = () => [...new Set(wanted.filter((name) => !drawn.has(name) && !refused.includes(name)))]
+  // A few are drawn once in a thousand rulesets: which seed it is must not matter.
+  for (let index = rulesets; missing().length > 0 && index < 10 * rulesets; index++)
+    packetsThroughRules(index)
+  expect(missing()).toEqual([])
 }, 120_000)
