@@ -31,6 +31,8 @@ export interface Environment {
   readKey?(signal: AbortSignal): Promise<string | null>
   /** Width of the terminal, 80 when unknown. */
   readonly columns: number
+  /** The terminal that stdout is, as large as it is now; absent where stdout is none: nothing is cut or rewritten then. */
+  readonly screen?: { readonly columns: number; readonly rows: number }
   /** For progress and seeds only; engine time never comes from here. */
   nowMs(): number
   /** Aborted on Ctrl-C, so that commands can put things back. */

@@ -63,22 +63,34 @@ const units = [
   ['s', 1],
 ] as const
 
-/** Shows what `lines` gives: once, or again and again in the same place until Ctrl-C. */
+/**
+ * Shows what `lines` gives: once, or again and again until Ctrl-C. On a terminal it stays in the same place, and only as
+ * much is shown as the window holds: what has left it at the top cannot be taken back.
+ */
 export async function show(
   lines: () => readonly string[] | Promise<readonly string[]>,
   options: OptionValues,
   environment: Environment,
 ): Promise<void> {
-  const { stdout, signal, color } = environment
+  const { stdout, signal } = environment
+  const rewrites = options.watch === true && options.json !== true && environment.screen !== undefined
   let shown = 0
   for (;;) {
-    const next = await lines()
-    // Only a terminal can be told to go back.
-    const back = shown > 0 && color.stdout ? `\u001b[${shown}A\u001b[J` : ''
+    const all = await lines()
+    const next = rewrites ? fitting(all, environment.screen!.rows - 1) : all
+    const back = shown > 0 ? `\u001b[${shown}A\u001b[J` : ''
     stdout(`${back}${next.map((line) => `${line}\n`).join('')}`)
-    shown = next.length
+    shown = rewrites ? next.length : 0
     if (options.watch !== true || signal.aborted) return
     await pause(1000, undefined, { signal }).catch(() => {})
     if (signal.aborted) return
   }
+}
+
+/** The first lines, as many as there is room for; the last of them says how many are missing. */
+function fitting(lines: readonly string[], rows: number): readonly string[] {
+  const room = Math.max(rows, 2)
+  if (lines.length <= room) return lines
+  const missing = lines.length - room + 1
+  return [...lines.slice(0, room - 1), `… ${missing} more lines: in a larger window, or without --watch`]
 }

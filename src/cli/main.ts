@@ -86,7 +86,19 @@ export async function main(): Promise<void> {
     readKey: async (signal) => (await import('./terminal-key.ts')).readKey(signal),
     color: { stdout: wantsColor(stdout.isTerminal), stderr: wantsColor(stderr.isTerminal) },
     interactive: stderr.isTerminal,
-    columns: stdout.columns ?? 80,
+    get columns() {
+      return stdout.columns ?? 80
+    },
+    ...(stdout.isTerminal && {
+      screen: {
+        get columns() {
+          return stdout.columns ?? 80
+        },
+        get rows() {
+          return stdout.rows ?? 24
+        },
+      },
+    }),
     nowMs: Date.now,
     signal: interruption.signal,
     onHangup: (listener) => {

@@ -35,7 +35,7 @@ export const recent: Command = {
         const lists = names.map((each) => readLive(each, firewall, kernelTicks()))
         if (options.json === true) return lists.map((list) => JSON.stringify(list))
         const lines = name === undefined ? renderLists(lists) : lists.flatMap(renderList)
-        return lines.map((line) => cutToColumns(line, environment.color.stdout ? environment.columns : 0))
+        return lines.map((line) => cutToColumns(line, environment.screen?.columns ?? 0))
       },
       options,
       environment,

@@ -112,6 +112,8 @@ function list(state: State, json: boolean, environment: Environment): number {
     change.why,
   ])
   const lines = rows.length === 0 ? [] : table([['GENERATION', 'WHEN (UTC)', 'WHO', 'WHY'], ...rows])
-  environment.stdout(lines.map((line) => `${cutToColumns(line, environment.columns)}\n`).join(''))
+  environment.stdout(
+    lines.map((line) => `${cutToColumns(line, environment.screen?.columns ?? 0)}\n`).join(''),
+  )
   return exit.ok
 }

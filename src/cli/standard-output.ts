@@ -6,8 +6,10 @@ import { fstatSync, writeSync } from 'node:fs'
 
 export interface Output {
   readonly isTerminal: boolean
-  /** Characters in a line of the terminal; null where it is none. */
+  /** Characters in a line of the terminal; null where it is none, or does not say. */
   readonly columns: number | null
+  /** Lines of the terminal; null where it is none, or does not say. */
+  readonly rows: number | null
   /** Returns when all of it is written, or somebody else's to write (a terminal's). */
   write(data: Uint8Array | string): void
 }
@@ -18,17 +20,25 @@ export function standardOutput(descriptor: 1 | 2): Output {
     return {
       isTerminal: false,
       columns: null,
+      rows: null,
       write: (data) => writeAll(descriptor, typeof data === 'string' ? Buffer.from(data) : data),
     }
   }
   const stream = descriptor === 1 ? process.stdout : process.stderr
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    // The terminal is gone. What is said goes nowhere, and SIGHUP says what is to be done.
+    if (error.code !== 'EIO') throw error
   })
   return {
     isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? null,
+    // Windows change their size. One that is told of none has 0.
+    get columns() {
+      return stream.columns || null
+    },
+    get rows() {
+      return stream.rows || null
+    },
     write: (data) => void stream.write(data),
   }
 }

@@ -95,8 +95,8 @@ export const counters: Command = {
   },
 }
 
-const cut = (lines: readonly string[], { columns, color }: Environment): string[] =>
-  lines.map((line) => cutToColumns(line, color.stdout ? columns : 0))
+const cut = (lines: readonly string[], { screen }: Environment): string[] =>
+  lines.map((line) => cutToColumns(line, screen?.columns ?? 0))
 
 interface CountedRule {
   readonly placed: PlacedRule

@@ -3,6 +3,8 @@
 /** What was typed before a question was asked is no answer to it. */
 const deafMs = 200
 
+const ignore = (): void => {}
+
 /** The terminal gives keys one by one meanwhile, Ctrl-C among them. Null where there is none, or it goes. */
 export function readKey(signal: AbortSignal): Promise<string | null> {
   const { stdin } = process
@@ -12,7 +14,10 @@ export function readKey(signal: AbortSignal): Promise<string | null> {
     const finish = (key: string | null): void => {
       stdin.off('data', take).off('close', close).off('end', close).off('error', close)
       signal.removeEventListener('abort', close)
+      // Of a terminal that is gone this is an error.
+      stdin.on('error', ignore)
       stdin.setRawMode(false)
+      stdin.off('error', ignore)
       stdin.pause()
       resolve(key)
     }
