@@ -1,58 +1,81 @@
 /** Values by id that give way to newer ones, oldest first. Each step takes the same time, however many there are. */
 
-interface Entry<Value> {
-  readonly id: string
-  readonly value: Value
-  isHeld: boolean
-}
-
-/** Entries that are no longer held, beyond as many as are, before the queue is tidied. */
-const mostPassed = 1024
+/** Places of a queue that is new. */
+const fewPlaces = 64
 
 export class Aging<Value> {
-  readonly #entries = new Map<string, Entry<Value>>()
-  /** All entries in the order in which they came, from `#first` on; some are no longer held. */
-  #queue: Entry<Value>[] = []
+  /** The place of each id: places count on for ever, and lie at `place & mask` of the lists. */
+  readonly #places = new Map<string, number>()
+  #mask = fewPlaces - 1
+  /** In the order in which they came; undefined where one was taken out, so that nothing of it is kept. */
+  #ids: (string | undefined)[] = new Array<undefined>(fewPlaces).fill(undefined)
+  #values: (Value | undefined)[] = new Array<undefined>(fewPlaces).fill(undefined)
+  /** No id stands before the first place, nor at or after the next. */
   #first = 0
+  #next = 0
 
   get size(): number {
-    return this.#entries.size
+    return this.#places.size
   }
 
   get(id: string): Value | undefined {
-    return this.#entries.get(id)?.value
+    const place = this.#places.get(id)
+    return place === undefined ? undefined : this.#values[place & this.#mask]
   }
 
   /** Adds a value as the newest, in place of an earlier one of its id. */
   set(id: string, value: Value): void {
-    const before = this.#entries.get(id)
-    if (before !== undefined) before.isHeld = false
-    const entry = { id, value, isHeld: true }
-    this.#entries.set(id, entry)
-    if (this.#queue.length > 2 * this.#entries.size + mostPassed) {
-      this.#queue = this.#queue.slice(this.#first).filter(({ isHeld }) => isHeld)
-      this.#first = 0
-    }
-    this.#queue.push(entry)
+    this.delete(id)
+    if (this.#next - this.#first > this.#mask) this.#tidy()
+    const at = this.#next & this.#mask
+    this.#ids[at] = id
+    this.#values[at] = value
+    this.#places.set(id, this.#next++)
   }
 
   delete(id: string): void {
-    const entry = this.#entries.get(id)
-    if (entry === undefined) return
-    entry.isHeld = false
-    this.#entries.delete(id)
+    const place = this.#places.get(id)
+    if (place === undefined) return
+    this.#empty(place)
+    this.#places.delete(id)
   }
 
   /** Takes out the oldest. */
   takeOldest(): Value | undefined {
-    for (;;) {
-      const entry = this.#queue[this.#first]
-      if (entry === undefined) return undefined
-      this.#first++
-      if (!entry.isHeld) continue
-      entry.isHeld = false
-      this.#entries.delete(entry.id)
-      return entry.value
+    while (this.#first < this.#next) {
+      const place = this.#first++
+      const id = this.#ids[place & this.#mask]
+      if (id === undefined) continue
+      const value = this.#values[place & this.#mask]
+      this.#empty(place)
+      this.#places.delete(id)
+      return value
+    }
+    return undefined
+  }
+
+  #empty(place: number): void {
+    this.#ids[place & this.#mask] = undefined
+    this.#values[place & this.#mask] = undefined
+  }
+
+  /** Closes the gaps; where there are few, makes room as well. */
+  #tidy(): void {
+    const ids = this.#ids
+    const values = this.#values
+    const mask = this.#mask
+    const places = 2 * this.#places.size > mask ? 2 * (mask + 1) : mask + 1
+    const [first, next] = [this.#first, this.#next]
+    this.#ids = new Array<undefined>(places).fill(undefined)
+    this.#values = new Array<undefined>(places).fill(undefined)
+    this.#mask = places - 1
+    this.#first = this.#next = 0
+    for (let place = first; place < next; place++) {
+      const id = ids[place & mask]
+      if (id === undefined) continue
+      this.#ids[this.#next] = id
+      this.#values[this.#next] = values[place & mask]
+      this.#places.set(id, this.#next++)
     }
   }
 }

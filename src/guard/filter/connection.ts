@@ -5,16 +5,16 @@
  * for one; a login that went well clears what waits, unless several users were tried; `<F-MLFFORGET>` ends it.
  */
 import { Aging } from './aging.ts'
-import type { CutLine, Groups } from './expression.ts'
+import { type Groups, slot } from './groups.ts'
 
 /** Groups of a line or of a whole connection, and what was made of them. */
 export interface Facts {
   groups: Groups
   /** Each once. */
   users: string[] | null
-  matches: readonly CutLine[]
+  matches: readonly string[]
   /** Lines that were no failure by themselves. */
-  harmlessMatches: readonly CutLine[]
+  harmlessMatches: readonly string[]
   /** A failure waits for an address. */
   pending: boolean
 }
@@ -28,7 +28,7 @@ const mostConnections = 100
 const keptMs = 300_000
 
 /** Groups that say whose connection it is; one of a line is as good as another. */
-const addressGroups = ['ip4', 'ip6', 'dns', 'cidr']
+const addressGroups = [slot.ip4, slot.ip6, slot.dns, slot.cidr]
 
 export class Connections {
   readonly #newestAddress: boolean
@@ -43,13 +43,13 @@ export class Connections {
   }
 
   /** Adds a line's facts to those of its connection, and gives what is known now. */
-  merge(id: string, line: Facts, matched: readonly CutLine[], nowMs: number): Facts {
+  merge(id: string, line: Facts, matched: readonly string[], nowMs: number): Facts {
     const known = this.#get(id, nowMs)
-    let gained = Boolean(line.groups.get('mlfgained'))
-    if (gained && !line.groups.get('nofail')) line.groups.set('nofail', line.groups.get('mlfgained')!)
-    let harmless = gained || Boolean(line.groups.get('nofail'))
-    const forget = Boolean(line.groups.get('mlfforget'))
-    line.groups.delete('mlfforget')
+    let gained = Boolean(line.groups[slot.mlfgained])
+    if (gained && !line.groups[slot.nofail]) line.groups[slot.nofail] = line.groups[slot.mlfgained]
+    let harmless = gained || Boolean(line.groups[slot.nofail])
+    const forget = Boolean(line.groups[slot.mlfforget])
+    line.groups[slot.mlfforget] = undefined
     let facts = line
     if (known !== null) {
       this.#join(known, line, gained)
@@ -62,8 +62,8 @@ export class Connections {
     const { pending } = facts
     facts.pending = false
     if (pending || (facts.users !== null && facts.users.length > 1)) {
-      facts.groups.delete('nofail')
-      facts.groups.delete('mlfgained')
+      facts.groups[slot.nofail] = undefined
+      facts.groups[slot.mlfgained] = undefined
       harmless = gained = false
     }
     if (!harmless) {
@@ -75,15 +75,18 @@ export class Connections {
 
   #join(known: Facts, line: Facts, gained: boolean): void {
     addUser(known, line.groups)
-    const wasHarmless = Boolean(known.groups.get('nofail') || known.groups.get('mlfgained'))
-    known.groups.delete('nofail')
-    known.groups.delete('mlfgained')
+    const wasHarmless = Boolean(known.groups[slot.nofail] || known.groups[slot.mlfgained])
+    known.groups[slot.nofail] = undefined
+    known.groups[slot.mlfgained] = undefined
     if (gained) known.pending = false
     // what a failure told already is not told again
     if (!wasHarmless && !known.pending) known.matches = []
-    if (this.#newestAddress && addressGroups.some((name) => line.groups.has(name)))
-      for (const name of addressGroups) known.groups.delete(name)
-    for (const [name, value] of line.groups) known.groups.set(name, value)
+    if (this.#newestAddress && addressGroups.some((name) => line.groups[name] !== undefined))
+      for (const name of addressGroups) known.groups[name] = undefined
+    for (let at = 0; at < line.groups.length; at++) {
+      const text = line.groups[at]
+      if (text !== undefined) known.groups[at] = text
+    }
   }
 
   #get(id: string, nowMs: number): Facts | null {
@@ -104,13 +107,13 @@ export class Connections {
   }
 }
 
-type Lines = readonly CutLine[]
+type Lines = readonly string[]
 
 const joined = (first: Lines, then: Lines): Lines =>
   first.length === 0 ? then : then.length === 0 ? first : [...first, ...then]
 
 function addUser(facts: Facts, groups: Groups): void {
-  const user = groups.get('user')
+  const user = groups[slot.user]
   if (!user) return
   if (facts.users === null) facts.users = [user]
   else if (!facts.users.includes(user)) facts.users.push(user)

@@ -36,7 +36,7 @@ export class Contradictions {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
     }
     const found = mayHoldOthers(text, named) ? othersIn(text.replace(ownEnd, ''), named) : null
-    if (found === null || new Set(found).size <= 1) {
+    if (found === null || found.every((other) => other === found[0])) {
       // process numbers are used again: the newest line is right
       if (confirmed !== address || entry!.expiresMs - keptMs / 2 <= nowMs) {
         if (entry === undefined && this.#confirmed.size >= mostConnections) this.#confirmed.takeOldest()
@@ -56,12 +56,34 @@ const othersIn = (text: string, named: string): string[] | null =>
 /** Whether something like an address stands before or after one in a text. */
 function mayHoldOthers(text: string, one: string): boolean {
   const at = text.indexOf(one)
-  return at < 0 || somewhat.test(text.slice(0, at)) || somewhat.test(text.slice(at + one.length))
+  return at < 0 || looksHeld(text, 0, at) || looksHeld(text, at + one.length, text.length)
+}
+
+const dot = 46
+const colon = 58
+const isDigit = (code: number): boolean => code >= 48 && code <= 57
+const isHexDigit = (code: number): boolean =>
+  isDigit(code) || (code >= 97 && code <= 102) || (code >= 65 && code <= 70)
+
+/** Whether a part of a text holds what every address has: three numbers between dots (`1.2.3`), or two colons (`1::`, `:a:`). */
+export function looksHeld(text: string, from: number, to: number): boolean {
+  // most parts have no dot and no colon, and to look for one is quick
+  for (let at = text.indexOf('.', from); at >= 0 && at < to; at = text.indexOf('.', at + 1)) {
+    if (at === from || !isDigit(text.charCodeAt(at - 1))) continue
+    let next = at + 1
+    while (next < to && isDigit(text.charCodeAt(next))) next++
+    if (next === at + 1 || next + 1 >= to) continue
+    if (text.charCodeAt(next) === dot && isDigit(text.charCodeAt(next + 1))) return true
+  }
+  for (let at = text.indexOf(':', from); at >= 0 && at < to; at = text.indexOf(':', at + 1)) {
+    let next = at + 1
+    while (next < to && isHexDigit(text.charCodeAt(next))) next++
+    if (next < to && text.charCodeAt(next) === colon) return true
+  }
+  return false
 }
 
 /** What a server writes at the end about itself: the address that was called. */
 const ownEnd = /(?: via \S+| on \S+ port \d+)(?: \[preauth\])?\s*$/
-
-const somewhat = /\d\.\d+\.\d|:[0-9a-fA-F]*:/
 
 const addressOf = (address: string): Subject => ({ id: address, address })

@@ -5,6 +5,7 @@ import {
   type PythonRegex,
   type SearchBudget,
 } from '../regex/python-regex.ts'
+import type { GroupNames, Groups } from './groups.ts'
 import { resolveTags } from './tags.ts'
 
 /** A line cut at its date: the text around it, the date's own text, and the line as it stood in the log. */
@@ -13,10 +14,9 @@ export interface CutLine {
   readonly whole: string
 }
 
-/** Groups that are set, by name. */
-export type Groups = Map<string, string>
-
 export interface ExpressionOptions {
+  /** The names of the filter, to which those of the expression are added. */
+  readonly names: GroupNames
   readonly usedns: string
   /** Whether `^` and `$` stand for lines of a longer buffer. */
   readonly multiline: boolean
@@ -31,24 +31,27 @@ export class Expression {
   /** As it stands in the definition. */
   readonly written: string
   readonly regex: PythonRegex
-  /** The groups that have names. */
-  readonly #named: readonly { readonly name: string; readonly index: number }[]
+  /** The groups that have names: their numbers in the expression, and by name. */
+  readonly #indices: readonly number[]
+  readonly #slots: readonly number[]
   /** `alt_user_2` fills `user`; `tuple_id_1` becomes a part of `id`. */
-  readonly #merged: readonly { readonly from: string; readonly to: string; readonly tuple: boolean }[]
+  readonly #merged: readonly { readonly from: number; readonly to: number; readonly tuple: boolean }[]
 
   /** @throws PythonSyntaxError where Python would refuse it, Error where it is empty. */
-  constructor(written: string, { usedns, multiline, budget }: ExpressionOptions) {
+  constructor(written: string, { names, usedns, multiline, budget }: ExpressionOptions) {
     this.written = written
     const source = resolveTags(written, usedns)
     if (source.trim() === '') throw new Error('the expression is empty')
     this.regex = compilePython(source, { flags: { multiline }, budget })
-    this.#named = [...this.regex.names].map(([name, index]) => ({ name, index }))
+    this.#indices = [...this.regex.names.values()]
+    this.#slots = [...this.regex.names.keys()].map((name) => names.numberOf(name))
     this.#merged = [...this.regex.names.keys()].sort().flatMap((from) => {
       const found = /^(alt|tuple)_(.*?)(?:_\d+)?$/.exec(from)
       const to = found?.[2]
       if (to === undefined || from.length <= 4) return []
       const renamed = to === 'id' ? 'fid' : to === 'port' ? 'fport' : to
-      return [{ from, to: renamed, tuple: found![1] === 'tuple' }]
+      const tuple = found![1] === 'tuple'
+      return [{ from: names.numberOf(from), to: names.numberOf(renamed), tuple }]
     })
   }
 
@@ -62,26 +65,23 @@ export class Expression {
     return index === undefined ? undefined : match.group(index)
   }
 
-  /** The groups of a match, put over those of the prefix expression: what is unset here is unset. */
-  groups(match: PythonMatch, groups: Groups = new Map()): Groups {
-    for (const { name, index } of this.#named) {
-      const text = match.group(index)
-      if (text !== undefined) groups.set(name, text)
-      else if (groups.size > 0) groups.delete(name)
-    }
+  /** Puts the groups of a match over those of the prefix expression: what is unset here is unset. */
+  fill(match: PythonMatch, groups: Groups): void {
+    const slots = this.#slots
+    const indices = this.#indices
+    for (let at = 0; at < slots.length; at++) groups[slots[at]!] = match.group(indices[at]!)
     if (this.#merged.length > 0) this.#merge(groups)
-    return groups
   }
 
   #merge(groups: Groups): void {
     for (const { from, to, tuple } of this.#merged) {
-      const value = groups.get(from)
-      if (!tuple && value && !groups.get(to)) groups.set(to, value)
+      const value = groups[from]
+      if (!tuple && value && !groups[to]) groups[to] = value
     }
     const tuples = this.#merged.filter(({ tuple }) => tuple)
     for (const target of new Set(tuples.map(({ to }) => to))) {
-      const parts = tuples.filter(({ to }) => to === target).map(({ from }) => groups.get(from))
-      groups.set(target, tupleText([groups.get(target), ...parts]))
+      const parts = tuples.filter(({ to }) => to === target).map(({ from }) => groups[from])
+      groups[target] = tupleText([groups[target], ...parts])
     }
   }
 }
@@ -99,7 +99,7 @@ export function splitLines(
   match: PythonMatch,
   buffer: string,
   lines: readonly CutLine[],
-  groups: Groups,
+  skippedLines: readonly string[],
 ): { matched: readonly CutLine[]; unmatched: CutLine[] } {
   if (lines.length <= 1) return { matched: lines, unmatched: [] }
   const start = buffer.lastIndexOf('\n', match.start) + 1
@@ -110,7 +110,7 @@ export function splitLines(
   const matched = lines.slice(first, last)
   const unmatched = lines.slice(0, first)
   let from = 0
-  for (const skipped of skippedLines(groups)) {
+  for (const skipped of skippedLines) {
     const at = matched.findIndex((line, index) => index >= from && line.text === skipped)
     if (at < 0) continue
     unmatched.push(...matched.splice(at, 1))
@@ -125,8 +125,13 @@ function countNewlines(text: string, end: number): number {
   return count
 }
 
-function skippedLines(groups: Groups): string[] {
+/** The lines that `<SKIPLINES>` stepped over. */
+export function skippedLines(names: GroupNames, groups: Groups): string[] {
   let text = ''
-  for (let count = 0; groups.has(`skiplines${count}`); count++) text += groups.get(`skiplines${count}`) ?? ''
+  for (let count = 0; ; count++) {
+    const number = names.find(`skiplines${count}`)
+    if (number < 0 || groups[number] === undefined) break
+    text += groups[number]
+  }
   return text === '' ? [] : text.replace(/\n$/, '').split('\n')
 }

@@ -2,8 +2,9 @@
  * Which of many expressions could match a text at all, told by one walk over it.
  *
  * Every expression names texts of which a match contains at least one (`requiredTexts`). One automaton looks for all
- * of them at once (Aho and Corasick, 1975), so that the lines of other programs, which are most of a log, cost about a
- * nanosecond a character. Characters beyond ASCII are in none of the texts.
+ * of them at once (Aho and Corasick, 1975). Characters beyond ASCII are in none of the texts.
+ *
+ * Where lines come as bytes, `literal-search.ts` has told the same before.
  */
 
 /** Columns of the automaton: one for each ASCII character. */
@@ -41,7 +42,7 @@ export class Gate {
 
   /** Sets `candidates`; false where there is none. */
   test(text: string): boolean {
-    this.#begin()
+    this.begin()
     const next = this.#next
     let state = 0
     for (let at = 0; at < text.length; at++) {
@@ -55,25 +56,8 @@ export class Gate {
     return this.any
   }
 
-  /** The same for a part of bytes, in an encoding in which ASCII stands for itself; says whether all of them are ASCII. */
-  testBytes(bytes: Uint8Array, start: number, end: number): boolean {
-    this.#begin()
-    const next = this.#next
-    let state = 0
-    let all = 0
-    for (let at = start; at < end; at++) {
-      const code = bytes[at]!
-      all |= code
-      state = code < columns ? next[state + code]! : 0
-      if (state < 0) {
-        state = -state
-        this.#take(state)
-      }
-    }
-    return all < columns
-  }
-
-  #begin(): void {
+  /** Sets `candidates` to those of whose texts nothing is known: somebody else looks for the texts of the others. */
+  begin(): void {
     this.any = this.#always.length > 0
     this.candidates.fill(0)
     for (const index of this.#always) this.candidates[index] = 1

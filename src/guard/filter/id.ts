@@ -1,6 +1,6 @@
 /** Who failed: the id and the address that the groups of a match give. */
 import { type Address, maskAddress, maskOfLength, parseIpv6, printAddress } from '../../net/address.ts'
-import type { Groups } from './expression.ts'
+import { type Groups, slot } from './groups.ts'
 
 export interface Subject {
   readonly id: string
@@ -15,8 +15,8 @@ export interface Subject {
 /** Null where the groups give no id (yet). */
 export function subjectOf(groups: Groups): Subject | null {
   const found = addressOf(groups)
-  const own = groups.get('fid') ?? null
-  const dns = groups.get('dns') ?? null
+  const own = groups[slot.fid] ?? null
+  const dns = groups[slot.dns] ?? null
   if (own === null || own === found?.id) {
     if (found !== null) return found
     return dns === null ? null : nameOrAddress(dns)
@@ -31,9 +31,9 @@ function nameOrAddress(dns: string): Subject {
 }
 
 function addressOf(groups: Groups): Subject | null {
-  const text = groups.get('ip4') ?? groups.get('ip6') ?? null
+  const text = groups[slot.ip4] ?? groups[slot.ip6] ?? null
   if (text === null) return null
-  const cidr = groups.get('cidr') ?? null
+  const cidr = groups[slot.cidr] ?? null
   return canonical(text, cidr === null ? null : Number(cidr)) ?? { id: text, notAnAddress: true }
 }
 
@@ -84,12 +84,30 @@ function ipv4Word(text: string): number {
   return dots === 3 && digits > 0 ? word * 256 + octet : -1
 }
 
+/** Whether a character may stand in an address. */
+const ofAddresses = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[0-9a-fA-F:.]/.test(String.fromCharCode(code)) ? 1 : 0,
+)
+
 /** Addresses that stand in a text, canonical, in order; what is no real address is left out. */
 export function addressesIn(text: string): string[] {
   const found: string[] = []
-  for (const [token] of text.matchAll(/[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*[0-9a-fA-F]/g)) {
-    const subject = canonical(token)
-    if (subject !== null) found.push(subject.id)
+  for (let at = 0; at < text.length; ) {
+    let end = at
+    // the last character of a token is no dot or colon, and one of them stands before it
+    let last = -1
+    let mark = -1
+    for (; end < text.length; end++) {
+      const code = text.charCodeAt(end)
+      if (code > 127 || ofAddresses[code] === 0) break
+      if (code !== 46 && code !== 58) last = end
+      else if (mark < 0) mark = end
+    }
+    if (mark >= 0 && mark < last) {
+      const subject = canonical(text.slice(at, last + 1))
+      if (subject !== null) found.push(subject.id)
+    }
+    at = end + 1
   }
   return found
 }

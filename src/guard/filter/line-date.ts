@@ -29,8 +29,17 @@ export class LineDates {
   readonly #start = new Uint8Array(reachBytes)
   #lastMs: number | null = null
 
-  /** @throws Error where the pattern cannot be read. */
-  constructor(datepattern: string | null, zone: Zone, defaultMinutes: number | null, newestYear: number) {
+  readonly #shortcuts: boolean
+
+  /** Without `shortcuts` all dates are left to the templates. Throws where the pattern cannot be read. */
+  constructor(
+    datepattern: string | null,
+    zone: Zone,
+    defaultMinutes: number | null,
+    newestYear: number,
+    shortcuts = true,
+  ) {
+    this.#shortcuts = shortcuts
     this.detector = detectorOf(datepattern, newestYear)
     this.#zone = zone
     this.#defaultMinutes = defaultMinutes
@@ -49,7 +58,7 @@ export class LineDates {
    */
   peek(bytes: Uint8Array, start: number, nowMs: number): number {
     const { expected } = this.detector
-    return expected === null ? -1 : this.#fast.find(expected, bytes, start, nowMs)
+    return expected === null || !this.#shortcuts ? -1 : this.#fast.find(expected, bytes, start, nowMs)
   }
 
   /** Cuts the date that was just peeked at. */

@@ -7,6 +7,7 @@
  */
 import { reachBytes } from '../dates/fast.ts'
 import type { Gate } from './gate.ts'
+import { longestLine } from './limits.ts'
 import type { LineDates } from './line-date.ts'
 import { LiteralSearch, leastLength } from './literal-search.ts'
 import type { LineBlock, LineSource, PassedLine } from './types.ts'
@@ -15,6 +16,8 @@ import type { LineBlock, LineSource, PassedLine } from './types.ts'
 export interface ReadyLine {
   /** Null where its date was not read. */
   line: string | null
+  /** The line with its line end. */
+  whole: string
   /** The date that was peeked at in it. */
   dateLength: number
   isAscii: boolean
@@ -30,6 +33,7 @@ interface Parts {
 }
 
 const newline = 0x0a
+const cr = 0x0d
 
 export class Sift implements LineSource {
   readonly #block: LineBlock
@@ -54,7 +58,7 @@ export class Sift implements LineSource {
     for (let start = this.#start; start < end; ) {
       const found = bytes.indexOf(newline, start)
       const lineEnd = found < 0 ? end : found
-      if (hit < start) hit = search.next(bytes, start, end)
+      if (hit < start) hit = search.next(bytes, start, start, end)
       const dateLength = start + reachBytes <= end ? dates.peek(bytes, start, nowMs) : -1
       if (dateLength < 0 || hit < lineEnd) {
         this.#start = lineEnd + 1
@@ -71,23 +75,51 @@ export class Sift implements LineSource {
 
   #give(start: number, end: number, dateLength: number): string {
     const { bytes, textOf } = this.#block
-    const { gate, ready } = this.#parts
-    const line = textOf(start, end)
-    ready.line = dateLength < 0 ? null : line
+    const { ready } = this.#parts
+    ready.line = null
+    if (dateLength < 0 || end - start > longestLine) return textOf(start, end)
+    const whole = textOf(start, end + 1)
+    // where there is more at an end than the line end, the filter looks for itself
+    const length = end - start
+    if (whole.length !== length + 1 || whole.charCodeAt(length) !== newline || whole.charCodeAt(length - 1) === cr)
+      return textOf(start, end)
+    const line = whole.slice(0, length)
+    this.#findCandidates(start, end)
+    ready.line = line
+    ready.whole = whole
     ready.dateLength = dateLength
-    if (dateLength >= 0) ready.isAscii = gate.testBytes(bytes, start, end)
+    ready.isAscii = this.#block.isAscii ?? isAscii(bytes, start, end)
     return line
   }
+
+  /** All texts of a line, from the first on, which was found before. */
+  #findCandidates(start: number, end: number): void {
+    const { bytes } = this.#block
+    const { search, gate } = this.#parts
+    gate.begin()
+    let hit = this.#hit
+    for (; hit < end; hit = search.next(bytes, hit + 1, start, bytes.length)) {
+      search.mark(gate.candidates)
+      gate.any = true
+    }
+    this.#hit = hit
+  }
+}
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  let all = 0
+  for (let at = start; at < end; at++) all |= bytes[at]!
+  return all < 128
 }
 
 /** A search for the texts that expressions require; null where not all of them say enough. */
 export function searchOf(required: readonly (readonly string[] | null)[]): LiteralSearch | null {
-  const texts: string[] = []
+  const asked: (readonly string[])[] = []
   for (const each of required) {
     if (each === null || !each.every(isUsable)) return null
-    texts.push(...each)
+    asked.push(each)
   }
-  return texts.length === 0 ? null : new LiteralSearch(texts)
+  return asked.some((each) => each.length > 0) ? new LiteralSearch(asked) : null
 }
 
 const isUsable = (text: string): boolean => text.length >= leastLength && /^[\t -~]+$/.test(text)

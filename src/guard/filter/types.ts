@@ -22,6 +22,11 @@ export interface FilterOptions {
   readonly ids?: 'strict' | 'raw'
   /** Try all expressions rather than stop at the first that matches, and give also what is no failure. Default: no. */
   readonly everyExpression?: boolean
+  /**
+   * False: every line is dated by the templates and held against all expressions. It is slower and finds the same: the
+   * reference for tests. Default: true.
+   */
+  readonly shortcuts?: boolean
   /** The last year that `%ExY` accepts, rounded up to the decade's end. Default: 2029. */
   readonly newestYear?: number
 }
@@ -68,7 +73,9 @@ export interface FilterProblem {
 export interface LineBlock {
   /** In an encoding in which ASCII stands for itself: UTF-8, ISO 8859. */
   readonly bytes: Uint8Array
-  /** A line's text by where it begins and where its line end stands. */
+  /** Whether all bytes are ASCII; absent where nobody looked. */
+  readonly isAscii?: boolean
+  /** A line's text by where it begins and where its line end stands; also with its line end, if the place after that is named. */
   readonly textOf: (start: number, end: number) => string
 }
 

@@ -44,9 +44,11 @@ export class ReadLines {
 
 /** Bytes as lines whose texts are made when they are asked for. */
 export function lineBlock(bytes: Buffer, encoding: 'utf8' | 'latin1'): LineBlock {
-  const cheapest = encoding === 'utf8' && isAscii(bytes) ? 'latin1' : encoding
+  const ascii = isAscii(bytes)
+  const cheapest = ascii ? 'latin1' : encoding
   return {
     bytes,
+    isAscii: ascii,
     textOf(start, end) {
       const text = bytes.toString(cheapest, start, end)
       return isOdd(text) ? trimmed(text) : text
