@@ -11,7 +11,7 @@ import { isAscii, type PythonMatch, type SearchBudget } from '../regex/python-re
 import { Connections, type Facts } from './connection.ts'
 import { Contradictions } from './contradiction.ts'
 import { bufferText, type CutLine, type Expression, skippedLines, splitLines } from './expression.ts'
-import { type GroupNames, type Groups, slot } from './groups.ts'
+import { type GroupNames, slot } from './groups.ts'
 import { type Subject, subjectOf } from './id.ts'
 import { lineBudget, longestBuffer } from './limits.ts'
 import type { FilterMatch } from './types.ts'

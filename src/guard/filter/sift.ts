@@ -81,7 +81,11 @@ export class Sift implements LineSource {
     const whole = textOf(start, end + 1)
     // where there is more at an end than the line end, the filter looks for itself
     const length = end - start
-    if (whole.length !== length + 1 || whole.charCodeAt(length) !== newline || whole.charCodeAt(length - 1) === cr)
+    if (
+      whole.length !== length + 1 ||
+      whole.charCodeAt(length) !== newline ||
+      whole.charCodeAt(length - 1) === cr
+    )
       return textOf(start, end)
     const line = whole.slice(0, length)
     this.#findCandidates(start, end)
