@@ -177,7 +177,7 @@ export const commands: readonly CommandEntry[] = [
     name: 'fail2ban-client',
     summary: "fail2ban-client's verbs, asked of the running guard",
     arguments: ['[words...]'],
-    load: async () => (await import('./jail.ts')).client,
+    load: async () => (await import('./fail2ban-client.ts')).client,
   },
   {
     name: 'guard test',

@@ -143,7 +143,7 @@ function openStore(options: OptionValues): GuardStore {
 function logOf(options: OptionValues, environment: Environment): GuardLog {
   const path = textOf(options.log)
   const write = gathered(path === undefined ? (text) => environment.stdout(text) : logToFile(path))
-  return new GuardLog(write, (textOf(options.level) ?? 'INFO') as Level, () => environment.nowMs())
+  return new GuardLog(write, (textOf(options.level) ?? 'INFO') as Level, () => environment.nowMs(), path)
 }
 
 function takeOver(

@@ -2,7 +2,6 @@
 import {
   ask as askGuard,
   defaultSocket,
-  fail2banClient,
   type JailStatus,
   localSeconds,
   VerbError,
@@ -246,34 +245,4 @@ export const allow: Command = {
       }
       return exit.ok
     }),
-}
-
-export const client: Command = {
-  name: 'fail2ban-client',
-  summary: "fail2ban-client's verbs, asked of the running guard",
-  description:
-    'status [JAIL], banned [IP...], unban --all|IP..., set JAIL banip|unbanip|addignoreip|delignoreip, get JAIL ' +
-    'banip|banned|ignoreip|bantime|findtime|maxretry|logpath, reload, stop [JAIL], ping: answered in the form that ' +
-    'scripts know. The socket is named with -s, as there.',
-  arguments: [{ name: '[words...]', doc: 'a command line of fail2ban-client' }],
-  options: [],
-  examples: [
-    {
-      does: 'The list of jails, as scripts read it',
-      command: 'postern fail2ban-client status',
-      needs: 'a running guard',
-    },
-  ],
-  ownWords: true,
-  async run(args, _options, environment) {
-    const words = [...args]
-    const at = words.indexOf('-s')
-    const socket = at < 0 ? undefined : words.splice(at, 2)[1]
-    const options = socket === undefined ? {} : { socket }
-    if (words.length === 0) throw new UsageError('no command', 'postern fail2ban-client status')
-    return asking(options, environment, async (ask) => {
-      environment.stdout(`${await fail2banClient(words, ask)}\n`)
-      return exit.ok
-    })
-  },
 }

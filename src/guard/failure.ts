@@ -13,6 +13,8 @@ export interface Failure {
   timeMs: number
   /** How many attempts the line tells of, 1 or more: fail2ban's `attempts`. */
   attempts: number
+  /** What the rate estimate adds for it, 1 where absent: a line counts once, what is told by hand by its attempts. */
+  countsAs?: number
   /** The lines that led to it, oldest first, as they stood in the log, without line ends. */
   matches: readonly string[]
   /** What the expression's named groups held, by name in lower case (`user`, `fport`); unset groups are absent. */

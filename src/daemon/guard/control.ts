@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { peerReader } from '../../linux/peer.ts'
 import { UnavailableError } from '../../linux/unavailable.ts'
-import { VerbError } from './verbs.ts'
+import { VerbError } from './verb-error.ts'
 
 export type Answer =
   | { readonly ok: true; readonly data: unknown }

@@ -1,46 +1,96 @@
-/** The verbs of fail2ban-client that scripts use, asked of a running guard and answered in fail2ban's form. */
-import type { JailSettings } from '../../guard/jail-settings.ts'
+/** The verbs of fail2ban-client, asked of a running guard and answered in the words of fail2ban 1.0.2. */
+import { repr } from '../../guard/config/python.ts'
 import { localSeconds } from './guard-log.ts'
-import { type JailStatus, VerbError } from './verbs.ts'
+import { tree } from './jail-options.ts'
+import { VerbError } from './verb-error.ts'
+import type { JailStatus } from './verbs.ts'
 
 type Ask = (...words: string[]) => Promise<unknown>
 
 /** What the client prints, without the last line end. Throws `VerbError` for what is not known. */
 export async function fail2banClient(words: readonly string[], ask: Ask): Promise<string> {
   const [verb = '', ...rest] = words
-  switch (verb) {
-    case 'ping':
-      return `Server replied: ${await ask('ping')}`
-    case 'version':
-      return '1.0.2'
-    case 'status':
-      return rest[0] === undefined
-        ? jailList((await ask('jails')) as string[])
-        : jailStatus((await ask('status', rest[0])) as JailStatus, rest[1])
-    case 'banned':
-      return banned(await ask('banned', ...rest), rest.length > 0)
-    case 'unban': {
-      if (rest[0] === '--all') return `${await ask('unban-all', '*')}`
-      return `${((await ask('unban', '*', ...rest)) as unknown[]).length}`
+  if (!Object.hasOwn(verbs, verb)) throw new VerbError('Invalid command')
+  return verbs[verb]!(rest, ask)
+}
+
+const verbs: Readonly<Record<string, (rest: readonly string[], ask: Ask) => Promise<string>>> = {
+  ping: async (_rest, ask) => `Server replied: ${await ask('ping')}`,
+  echo: async (rest) => rest.join(' '),
+  version: async () => answersLike,
+  // The log's file is opened anew for each entry.
+  flushlogs: async (_rest, ask) =>
+    `logs: ${(await ask('log-target')) === 'STDOUT' ? 'flushed' : 'rolled over'}`,
+  status: async ([name, flavour], ask) => {
+    if (name === undefined) return jailList((await ask('jails')) as string[])
+    await known(name, ask)
+    return jailStatus((await ask('status', name)) as JailStatus, flavour)
+  },
+  banned: async (ids, ask) => banned(await ask('banned', ...ids), ids.length > 0),
+  unban: async (ids, ask) => {
+    if (ids.length === 0) throw new VerbError('Invalid command')
+    return ids[0] === '--all'
+      ? `${await ask('unban-all', '*')}`
+      : `${((await ask('unban', '*', ...ids)) as unknown[]).length}`
+  },
+  reload: (rest, ask) => reload(rest, ask),
+  restart: (rest, ask) => reload(['--restart', ...rest], ask),
+  start: async ([name], ask) => {
+    if (name === undefined) throw new VerbError('the guard is at work already')
+    const isAtWork = async (): Promise<boolean> => ((await ask('jails')) as string[]).includes(name)
+    if (!(await isAtWork())) await ask('reload')
+    await known(name, ask)
+    return 'Jail started'
+  },
+  stop: async ([name], ask) => {
+    if (name === undefined) {
+      await ask('stop')
+      return 'Shutdown successful'
     }
-    case 'reload':
-    case 'restart':
-      await ask('reload')
-      return 'OK'
-    case 'stop':
-      if (rest[0] === undefined) {
-        await ask('stop')
-        return 'Shutdown successful'
-      }
-      await ask('stop-jail', rest[0])
-      return 'Jail stopped'
-    case 'set':
-      return set(rest, ask)
-    case 'get':
-      return get(rest, ask)
-    default:
-      throw new VerbError(`Invalid command '${words.join(' ')}'`)
-  }
+    await known(name, ask)
+    await ask('stop-jail', name)
+    return 'Jail stopped'
+  },
+  set: async ([name, option, ...values], ask) => {
+    if (name === 'loglevel' && option !== undefined) return logLevel(await ask('log-level', option))
+    await wellFormed(name, option, ask)
+    return set(name!, option!, values, ask)
+  },
+  get: async ([name, option, ...values], ask) => {
+    if (name === 'loglevel') return logLevel(await ask('log-level'))
+    if (name === 'logtarget') return tree('Current logging target is:', [`${await ask('log-target')}`])
+    await wellFormed(name, option, ask)
+    return get(name!, option!, values, ask)
+  },
+}
+
+/** The version whose answers these are. */
+export const answersLike = '1.0.2'
+
+const logLevel = (level: unknown): string => `Current logging level is '${level}'`
+
+async function wellFormed(name: string | undefined, option: string | undefined, ask: Ask): Promise<void> {
+  if (name === undefined || option === undefined) throw new VerbError('Sorry but the command is invalid')
+  await known(name, ask)
+}
+
+/** Throws, in fail2ban's words, where there is no such jail. */
+async function known(name: string, ask: Ask): Promise<void> {
+  if (!((await ask('jails')) as string[]).includes(name))
+    throw new VerbError(`Sorry but the jail '${name}' does not exist`)
+}
+
+async function reload(rest: readonly string[], ask: Ask): Promise<string> {
+  const name = rest.find((word) => !word.startsWith('--'))
+  const lift = rest.includes('--unban') ? 'unban' : ''
+  const all = (await ask('jails')) as string[]
+  if (name !== undefined && !all.includes(name) && rest.includes('--if-exists')) return 'OK'
+  await ask('reload')
+  if (name !== undefined) await known(name, ask)
+  if (rest.includes('--restart') || lift !== '')
+    for (const jail of name === undefined ? ((await ask('jails')) as string[]) : [name])
+      await ask('restart-jail', jail, lift)
+  return 'OK'
 }
 
 function jailList(names: readonly string[]): string {
@@ -77,69 +127,72 @@ function jailStatus(status: JailStatus, flavour = 'basic'): string {
   return lines.join('\n')
 }
 
-/** Python's `repr` of lists of strings. */
-const pythonList = (texts: readonly string[]): string => `[${texts.map(pythonText).join(', ')}]`
-const pythonText = (text: string): string =>
-  text.includes("'") && !text.includes('"') ? `"${text}"` : `'${text.replace(/[\\']/g, '\\$&')}'`
-
 function banned(data: unknown, byAddress: boolean): string {
-  if (byAddress) return `[${(data as string[][]).map(pythonList).join(', ')}]`
+  if (byAddress) return repr(data as string[][])
   const jails = data as [string, string[]][]
-  return `[${jails.map(([name, ids]) => `{${pythonText(name)}: ${pythonList(ids)}}`).join(', ')}]`
+  return `[${jails.map(([name, ids]) => `{${repr(name)}: ${repr(ids)}}`).join(', ')}]`
 }
 
-async function set([jail = '', option = '', ...values]: readonly string[], ask: Ask): Promise<string> {
+async function set(jail: string, option: string, values: readonly string[], ask: Ask): Promise<string> {
   switch (option) {
-    case 'banip':
-      return `${((await ask('ban', jail, '', ...values)) as { kind: string }[]).filter(({ kind }) => kind === 'banned').length}`
+    case 'banip': {
+      const answers = (await ask('ban', jail, '', ...values)) as { kind: string }[]
+      return `${answers.filter(({ kind }) => kind === 'banned').length}`
+    }
     case 'unbanip': {
-      const ids = values.filter((value) => !value.startsWith('--'))
       if (values.includes('--all')) return `${await ask('unban-all', jail)}`
-      return `${((await ask('unban', jail, ...ids)) as unknown[]).length}`
+      const ids = values.filter((value) => !value.startsWith('--'))
+      const lifted = ((await ask('unban', jail, ...ids)) as { id: string }[]).map(({ id }) => id)
+      const absent = ids.filter((id) => !lifted.includes(id))
+      if (absent.length > 0 && values.includes('--report-absent'))
+        throw new VerbError(`not banned: ${repr(absent)}`)
+      return `${lifted.length}`
+    }
+    case 'attempt': {
+      const [id, ...matches] = values
+      if (id === undefined) throw new VerbError('Sorry but the command is invalid')
+      await ask('attempt', jail, id, ...matches)
+      return '1'
     }
     case 'addignoreip':
       return ignoreList((await ask('allow-in', jail, ...values)) as string[])
     case 'delignoreip':
       return ignoreList((await ask('disallow-in', jail, ...values)) as string[])
     default:
-      throw new VerbError(`Invalid command (no set action or not yet implemented): ${option}`)
+      return (await ask('set', jail, option, ...values)) as string
   }
 }
 
-function ignoreList(entries: readonly string[]): string {
-  if (entries.length === 0) return 'No IP address/network is ignored'
-  const lines = entries.map((entry, at) => `${at === entries.length - 1 ? '`-' : '|-'} ${entry}`)
-  return ['These IP addresses/networks are ignored:', ...lines].join('\n')
-}
+const ignoreList = (entries: readonly string[]): string =>
+  entries.length === 0
+    ? 'No IP address/network is ignored'
+    : tree('These IP addresses/networks are ignored:', entries)
 
-async function get([jail = '', option = '', ...more]: readonly string[], ask: Ask): Promise<string> {
-  if (option === 'ignoreip') return ignoreList((await ask('allowed', jail)) as string[])
-  if (option === 'banip' || option === 'banned') {
-    const { banned: entries } = (await ask('status', jail)) as JailStatus
-    if (option === 'banned') return pythonList(entries.map(({ id }) => id))
-    if (more[0] !== '--with-time') return entries.map(({ id }) => id).join(more[0] ?? ' ')
-    return entries
-      .map(({ id, startMs, seconds, endMs }) => {
-        const end = endMs === null ? '9999-12-31 23:59:59' : localSeconds(endMs)
-        return `${id} \t${localSeconds(startMs)} + ${Math.trunc(seconds)} = ${end}`
-      })
-      .join('\n')
-  }
-  const settings = (await ask('settings', jail)) as JailSettings
+async function get(jail: string, option: string, values: readonly string[], ask: Ask): Promise<string> {
   switch (option) {
-    case 'bantime':
-      return `${settings.banTimeSeconds}`
-    case 'findtime':
-      return `${settings.findTimeSeconds}`
-    case 'maxretry':
-      return `${settings.maxRetry}`
-    case 'logpath': {
-      const { files } = (await ask('status', jail)) as JailStatus
-      if (files.length === 0) return 'No file is currently monitored'
-      const lines = files.map((path, at) => `${at === files.length - 1 ? '`-' : '|-'} ${path}`)
-      return ['Current monitored log file(s):', ...lines].join('\n')
+    case 'ignoreip':
+      return ignoreList((await ask('allowed', jail)) as string[])
+    case 'banned': {
+      const ids = await bannedIn(jail, ask)
+      const [first, ...more] = values.map((id) => Number(ids.includes(id)))
+      return first === undefined ? repr(ids) : more.length === 0 ? `${first}` : repr([first, ...more])
     }
+    case 'banip':
+      return values[0] === '--with-time'
+        ? withTimes((await ask('status', jail)) as JailStatus)
+        : (await bannedIn(jail, ask)).join(values[0] ?? ' ')
     default:
-      throw new VerbError(`Invalid command (no get action or not yet implemented): ${option}`)
+      return (await ask('get', jail, option, ...values)) as string
   }
 }
+
+const bannedIn = async (jail: string, ask: Ask): Promise<string[]> =>
+  ((await ask('status', jail)) as JailStatus).banned.map(({ id }) => id)
+
+const withTimes = ({ banned: entries }: JailStatus): string =>
+  entries
+    .map(({ id, startMs, seconds, endMs }) => {
+      const end = endMs === null ? '9999-12-31 23:59:59' : localSeconds(endMs)
+      return `${id} \t${localSeconds(startMs)} + ${Math.trunc(seconds)} = ${end}`
+    })
+    .join('\n')

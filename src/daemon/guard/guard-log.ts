@@ -8,22 +8,29 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 export type Level = 'ERROR' | 'WARNING' | 'NOTICE' | 'INFO' | 'DEBUG'
 const levels: readonly Level[] = ['ERROR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG']
 
+export const isLevel = (word: string): word is Level => (levels as readonly string[]).includes(word)
+
 /** Which part speaks: fail2ban's names, which readers of its log look for. */
 export type Speaker = 'filter' | 'actions' | 'jail' | 'server'
 
 export class GuardLog {
+  /** How much is said. */
+  level: Level
   readonly #write: (line: string) => void
-  readonly #wanted: number
   readonly #now: () => number
 
-  constructor(write: (line: string) => void, level: Level, now: () => number) {
+  /** The file that it goes to, or `STDOUT`. */
+  readonly target: string
+
+  constructor(write: (line: string) => void, level: Level, now: () => number, target = 'STDOUT') {
+    this.target = target
     this.#write = write
-    this.#wanted = levels.indexOf(level)
+    this.level = level
     this.#now = now
   }
 
   say(level: Level, speaker: Speaker, message: string): void {
-    if (levels.indexOf(level) > this.#wanted) return
+    if (levels.indexOf(level) > levels.indexOf(this.level)) return
     const name = `fail2ban.${speaker}`.padEnd(24)
     // What came from outside stays on one line.
     const text = message.replace(/[\r\n]+/g, ' ')

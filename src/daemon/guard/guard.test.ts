@@ -420,7 +420,7 @@ describe('the socket', () => {
     expect(await client('get ssh maxretry')).toBe('3')
     expect(await client('reload')).toBe('OK')
     expect(reloads).toBe(1)
-    await expect(client('status nosuch')).rejects.toThrow('there is no jail "nosuch"')
+    await expect(client('status nosuch')).rejects.toThrow("Sorry but the jail 'nosuch' does not exist")
     await expect(client('set ssh banip 999.1.1.1')).rejects.toThrow('no address')
     expect(await ask(at('socket'), ['ban', 'ssh', '3600', '198.51.100.1'])).toEqual([
       { id: '198.51.100.1', kind: 'banned' },

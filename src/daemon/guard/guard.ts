@@ -38,12 +38,28 @@ export class Guard {
    */
   async reload(jails: readonly JailSettings[]): Promise<{ jail: string; message: string }[]> {
     const wanted = new Map(jails.map((settings) => [settings.name, settings]))
+    const before = new Map(this.#jails)
     for (const runner of this.jails) {
       const next = wanted.get(runner.name)
       if (next !== undefined && JSON.stringify(next) === JSON.stringify(runner.settings)) continue
       await this.stopJail(runner.name, next === undefined || actionsDiffer(next, runner.settings))
     }
-    return jails.filter(({ name }) => !this.#jails.has(name)).flatMap((settings) => this.#startJail(settings))
+    return jails
+      .filter(({ name }) => !this.#jails.has(name))
+      .flatMap((settings) => this.#startJail(settings, before.get(settings.name)))
+  }
+
+  /**
+   * Lets one jail go on with other settings, and with its bans, failures and positions, until the next `reload`.
+   * Throws when it cannot start with them; it then goes on as before.
+   */
+  async change(next: JailSettings): Promise<void> {
+    const before = this.#jails.get(next.name)
+    await this.stopJail(next.name, before !== undefined && actionsDiffer(next, before.settings))
+    const [failed] = this.#startJail(next, before)
+    if (failed === undefined) return
+    if (before !== undefined) this.#startJail(before.settings, before)
+    throw new Error(failed.message)
   }
 
   async stopJail(name: string, lift: boolean): Promise<void> {
@@ -97,10 +113,12 @@ export class Guard {
     return lifted.length
   }
 
-  #startJail(settings: JailSettings): { jail: string; message: string }[] {
+  /** `before` is the one that it goes on from, as far as totals go. */
+  #startJail(settings: JailSettings, before?: JailRunner): { jail: string; message: string }[] {
     try {
       const runner = new JailRunner(settings, this.services)
       runner.start()
+      if (before !== undefined) runner.decider.takeTotals(before.decider)
       this.#jails.set(settings.name, runner)
       return []
     } catch (error) {

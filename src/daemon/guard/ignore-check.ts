@@ -65,7 +65,8 @@ export class IgnoreCheck {
   }
 }
 
-function cacheOf(text: string): { key: string; maxCount: number; maxMs: number } {
+/** fail2ban's `ignorecache`, read. Throws for what cannot be. */
+export function cacheOf(text: string): { key: string; maxCount: number; maxMs: number } {
   const { options } = parseReference(`cache[${text}]`)
   const key = options.get('key')
   if (key === undefined) throw new Error(`ignorecache "${text}" has no key, such as key="<ip>"`)

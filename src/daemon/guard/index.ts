@@ -5,8 +5,9 @@
  */
 export { ask, defaultSocket, listen } from './control.ts'
 export { DryRun, type DryRunResult } from './dry-run.ts'
-export { fail2banClient } from './fail2ban-client.ts'
+export { answersLike, fail2banClient } from './fail2ban-client.ts'
 export { Guard } from './guard.ts'
 export { GuardLog, gathered, type Level, localSeconds, logToFile } from './guard-log.ts'
 export type { Services } from './services.ts'
-export { carryOut, type JailStatus, type VerbContext, VerbError } from './verbs.ts'
+export { VerbError } from './verb-error.ts'
+export { carryOut, type JailStatus, type VerbContext } from './verbs.ts'

@@ -189,6 +189,15 @@ export class JailRunner {
     return decision
   }
 
+  /** Counts a failure that no log tells of; each text is one more attempt. */
+  attempt(id: string, matches: readonly string[]): Decision {
+    const timeMs = this.#services.now()
+    const attempts = Math.max(1, matches.length)
+    return this.#together([
+      { id, address: id, timeMs, attempts, countsAs: attempts, matches, groups: {} },
+    ])[0]!
+  }
+
   /** The ban that was lifted, or null. */
   unban(id: string): Ban | null {
     const ban = this.decider.unban(id)
@@ -366,7 +375,7 @@ export class JailRunner {
   }
 
   /** Failures and positions are kept as one; what was decided is carried out then. */
-  #together(failures: readonly Failure[]): void {
+  #together(failures: readonly Failure[]): readonly Decision[] {
     const { store, now } = this.#services
     const decisions = store.together(() => {
       const made = failures.map((failure) => this.#decide(failure, now()))
@@ -377,6 +386,7 @@ export class JailRunner {
       return made
     })
     this.#act(decisions)
+    return decisions
   }
 
   #failures(line: string, catchingUp: boolean, timeMs?: number): Failure[] {

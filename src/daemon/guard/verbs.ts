@@ -2,7 +2,10 @@
 import type { Ban } from '../../guard/ban.ts'
 import { banEndMs, type Decision } from '../../guard/decide/index.ts'
 import { type Guard, isAddress } from './guard.ts'
+import { isLevel } from './guard-log.ts'
+import { optionSetBy, optionText, withOption } from './jail-options.ts'
 import type { JailRunner } from './jail-runner.ts'
+import { VerbError } from './verb-error.ts'
 
 export interface BannedEntry {
   readonly id: string
@@ -24,9 +27,6 @@ export interface JailStatus {
   readonly totalBanned: number
   readonly banned: readonly BannedEntry[]
 }
-
-/** A mistake of the one who asks. */
-export class VerbError extends Error {}
 
 export interface VerbContext {
   readonly guard: Guard
@@ -62,7 +62,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   'unban-all': ([name = '*'], { guard }) => {
     const jails = name === '*' ? guard.jails : [jailOf(guard, name)]
-    return jails.reduce((sum, jail) => sum + [...jail.decider.bans].map(({ id }) => jail.unban(id)).length, 0)
+    return jails.reduce((sum, jail) => sum + liftAll(jail), 0)
   },
   banned: (ids, { guard }) =>
     ids.length === 0
@@ -91,7 +91,28 @@ const verbs: Readonly<Record<string, Verb>> = {
     }
     return jail.allowedEntries
   },
-  settings: ([name = ''], { guard }) => jailOf(guard, name).settings,
+  get: ([name = '', option = '', ...values], { guard }) => optionText(jailOf(guard, name), option, values),
+  set: async ([name = '', option = '', ...values], { guard }) => {
+    await guard.change(withOption(jailOf(guard, name).settings, option, values))
+    return optionText(jailOf(guard, name), optionSetBy(option), values)
+  },
+  attempt: ([name = '', id = '', ...matches], { guard }) =>
+    told(jailOf(guard, name).attempt(id, matches), id),
+  'log-target': (_words, { guard }) => guard.services.log.target,
+  'log-level': ([level], { guard }) => {
+    const { log } = guard.services
+    if (level === undefined) return log.level
+    const next = level.toUpperCase()
+    if (!isLevel(next)) throw new VerbError(`Invalid log level '${next}'`)
+    log.level = next
+    return next
+  },
+  'restart-jail': async ([name = '', lift], { guard }) => {
+    const jail = jailOf(guard, name)
+    if (lift === 'unban') liftAll(jail)
+    await guard.change(jail.settings)
+    return null
+  },
   reload: (_words, { reload }) => reload(),
   'stop-jail': async ([name = ''], { guard }) => {
     jailOf(guard, name)
@@ -118,6 +139,8 @@ function jailOf(guard: Guard, name: string): JailRunner {
   if (jail === undefined) throw new VerbError(`there is no jail "${name}"`)
   return jail
 }
+
+const liftAll = (jail: JailRunner): number => [...jail.decider.bans].map(({ id }) => jail.unban(id)).length
 
 function statusOf({ name, decider, files, settings }: JailRunner): JailStatus {
   return {

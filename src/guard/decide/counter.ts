@@ -24,6 +24,7 @@ export interface CountedFailure {
   readonly timeSeconds: number
   /** How many attempts it tells of, 1 or more. */
   readonly attempts: number
+  readonly countsAs: number
   readonly matches: readonly string[]
   readonly nowMs: number
 }

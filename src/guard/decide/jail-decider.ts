@@ -85,6 +85,12 @@ export class JailDecider {
     this.#banTime = banTimeRule(settings.increment)
   }
 
+  /** Goes on counting where another stopped. */
+  takeTotals({ totalFailed, totalBanned }: JailDecider): void {
+    this.totalFailed = totalFailed
+    this.totalBanned = totalBanned
+  }
+
   /** Ids with failures that may still lead to a ban. */
   get currentlyFailed(): number {
     return this.#memory.size
@@ -186,6 +192,7 @@ export class JailDecider {
       id,
       timeSeconds: timeMs / 1000,
       attempts: failure.attempts,
+      countsAs: failure.countsAs ?? 1,
       matches: failure.matches,
       nowMs,
     }

@@ -20,7 +20,7 @@ export function countRate(
   failure: CountedFailure,
   limits: CounterLimits,
 ): FailureCount {
-  const { id, timeSeconds, attempts, matches, nowMs } = failure
+  const { id, timeSeconds, attempts, countsAs, matches, nowMs } = failure
   const before = memory.get(id)
   const count: FailureCount = before ?? {
     id,
@@ -33,7 +33,7 @@ export function countRate(
   }
   adjustTime(count, timeSeconds, limits.findTimeSeconds)
   // A line that tells of several attempts counts once: they show in the failures of the ban alone.
-  count.count += 1
+  count.count += countsAs
   count.failures += attempts
   count.matches = keptMatches(count.matches, matches, limits.maxMatches)
   count.touchedMs = nowMs

@@ -25,6 +25,7 @@ import { expandGlob, wildcard } from './glob.ts'
 import { followJournal, journalLine } from './journal.ts'
 import { decoderOf, longestLine } from './lines.ts'
 import { LogFollower } from './log-follower.ts'
+import type { FilePosition } from './position.ts'
 
 let folder = ''
 beforeEach(() => {
@@ -159,6 +160,26 @@ describe('globs', () => {
     renameSync(at('a.log'), at('a.log.1'))
     writeFileSync(at('a.log'), 'next\n')
     expect(lines(reader, 9000)).toEqual(['next'])
+  })
+  it('go on where they stood, also when they were away for one run', () => {
+    const reader = (...globs: string[]): LogFollower => {
+      const patterns = globs.map((name) => ({ glob: at(name), from: 'head' as const }))
+      return new LogFollower({ patterns, decode, positions })
+    }
+    let positions: FilePosition[] = []
+    const read = (...globs: string[]): string[] => {
+      const follower = reader(...globs)
+      const found = lines(follower, 0)
+      positions = JSON.parse(JSON.stringify(follower.positions()))
+      follower.close()
+      return found
+    }
+    writeFileSync(at('a.log'), 'one\n')
+    writeFileSync(at('b.log'), 'two\n')
+    expect(read('a.log', 'b.log')).toEqual(['one', 'two'])
+    expect(read('b.log')).toEqual([])
+    appendFileSync(at('a.log'), 'three\n')
+    expect(read('a.log', 'b.log')).toEqual(['three'])
   })
 })
 

@@ -24,6 +24,8 @@ export interface LogFollowerOptions {
 
 /** How often globs are expanded anew, in milliseconds. */
 const globEveryMs = 2_000
+/** How many positions of files that are away are kept. */
+const mostAway = 200
 /** How long nothing may be told of a folder before it is looked at anyway, in milliseconds. */
 const pollEveryMs = 1_000
 
@@ -87,8 +89,10 @@ export class LogFollower {
     }
   }
 
+  /** Where reading stands, in files that are away or not asked for now, too: they may come back. */
   positions(): FilePosition[] {
-    return [...this.#files.values()].flatMap((file) => file.positions())
+    const away = this.#options.positions.filter(({ path }) => !this.#files.has(path)).slice(-mostAway)
+    return [...away, ...[...this.#files.values()].flatMap((file) => file.positions())]
   }
 
   close(): void {

@@ -1,0 +1,2 @@
+/** A mistake of the one who asks the guard. */
+export class VerbError extends Error {}
