@@ -1,7 +1,7 @@
 /** `postern fmt`: rules as the kernel would print them back. */
 import { registry } from '../ext/registry.ts'
 import { rulesToCommands, rulesToJson } from '../lang/json.ts'
-import { printRuleset } from '../lang/print.ts'
+import { rulesetParts } from '../lang/print.ts'
 import { noCounters, type Ruleset } from '../lang/rule.ts'
 import { type Command, familyOptions, type OptionValues } from './command.ts'
 import { type Environment, exit } from './environment.ts'
@@ -44,21 +44,21 @@ async function runFmt(
 ): Promise<number> {
   const rules = await readRules(file!, options, environment)
   if (reportErrors(file!, rules, environment)) return exit.finding
-  const { ruleset } = rules
-  environment.stdout(textOf(ruleset, options))
+  for (const part of textOf(rules.ruleset, options)) environment.stdout(part)
   return exit.ok
 }
 
-function textOf(ruleset: Ruleset, options: OptionValues): string {
+/** Part by part. */
+function textOf(ruleset: Ruleset, options: OptionValues): Iterable<string> {
   const withCounters = options.counters === true
   const context = { family: ruleset.family, syntax: registry }
   switch (options.to) {
     case 'commands':
-      return rulesToCommands(ruleset, context)
+      return [rulesToCommands(ruleset, context)]
     case 'json':
-      return `${JSON.stringify(rulesToJson(ruleset, context, { counters: withCounters }), null, 2)}\n`
+      return [`${JSON.stringify(rulesToJson(ruleset, context, { counters: withCounters }), null, 2)}\n`]
     default:
-      return printRuleset(ruleset, registry, {
+      return rulesetParts(ruleset, registry, {
         withCounters,
         ...(withCounters ? {} : { counters: () => noCounters }),
       })

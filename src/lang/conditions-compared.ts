@@ -72,7 +72,7 @@ type Network = Negatable<Prefix> | null
 function isNetworkWithin(a: Network, b: Network): boolean {
   if (b === null) return true
   if (a === null) return false
-  if (a.inverted || b.inverted) return sameValue(a, b)
+  if (a.inverted || b.inverted) return a.inverted === b.inverted && sameValue(a.value, b.value)
   return b.value.mask.words.every(
     (mask, at) =>
       (mask & ~a.value.mask.words[at]!) === 0 &&

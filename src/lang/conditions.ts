@@ -5,6 +5,7 @@ import type { CommandEnvironment } from './command.ts'
 import type { SeenOption } from './command-parts.ts'
 import * as complain from './complaints.ts'
 import type { Refusal } from './diagnostic.ts'
+import { networkOf } from './network.ts'
 import type { Counters, Negatable } from './rule.ts'
 import { parseNetworkPrefix } from './values.ts'
 import { byteLength, spanBehind, type Word } from './words.ts'
@@ -29,7 +30,7 @@ export function parseAddressList(seen: SeenOption | undefined, environment: Comm
     )
     offset += part.length + 1
     if (prefix === null) continue
-    list.push(isAny(prefix) && !seen.inverted ? null : { value: prefix, inverted: seen.inverted })
+    list.push(isAny(prefix) && !seen.inverted ? null : networkOf(prefix, seen.inverted))
   }
   return list
 }

@@ -10,6 +10,7 @@
  */
 import { type Family, maskOfLength, type Prefix } from '../net/address.ts'
 import { type CommandEnvironment, chainNameBytes } from './command.ts'
+import { Ipv4Network } from './network.ts'
 import type { Counters, Negatable, Rule, Table } from './rule.ts'
 import { noCounters } from './rule.ts'
 import type { SourceText } from './source.ts'
@@ -179,11 +180,10 @@ export class PlainLines {
     const word = option + 3
     let behind = text.indexOf(' ', word)
     if (behind < 0 || end < behind) behind = end
-    const prefix = this.#family === 'ipv4' ? readIpv4(text, word, behind) : readIpv6(text.slice(word, behind))
-    // A mask of zero makes the condition none.
-    if (prefix === null || prefix.mask === anywhere[this.#family]) return undefined
     this.#behind = behind
-    return { value: prefix, inverted }
+    return this.#family === 'ipv4'
+      ? readIpv4(text, word, behind, inverted)
+      : readIpv6(text.slice(word, behind), inverted)
   }
 }
 
@@ -191,12 +191,9 @@ const bang = 0x21
 const append = 0x41
 const sourceLetter = 0x73
 const destinationLetter = 0x64
-const anywhere = { ipv4: maskOfLength('ipv4', 0), ipv6: maskOfLength('ipv6', 0) }
 
-const ipv4Masks = Array.from({ length: 33 }, (_, length) => maskOfLength('ipv4', length))
-
-/** Four plain decimal numbers, and a length; null for all other forms. */
-function readIpv4(text: string, from: number, end: number): Prefix | null {
+/** Four plain decimal numbers, and a length; undefined for all other forms. A length of zero makes the condition none. */
+function readIpv4(text: string, from: number, end: number, inverted: boolean): Ipv4Network | undefined {
   let word = 0
   let at = from
   for (let part = 0; part < 4; part++) {
@@ -207,29 +204,30 @@ function readIpv4(text: string, from: number, end: number): Prefix | null {
       if (digit < 0 || 9 < digit) break
       value = value * 10 + digit
     }
-    if (at === first || at - first > 3 || 255 < value) return null
-    if (at - first > 1 && text.charCodeAt(first) === 0x30) return null
+    if (at === first || at - first > 3 || 255 < value) return undefined
+    if (at - first > 1 && text.charCodeAt(first) === 0x30) return undefined
     word = (word << 8) | value
-    if (part < 3 && text.charCodeAt(at++) !== dot) return null
+    if (part < 3 && text.charCodeAt(at++) !== dot) return undefined
   }
   let length = 32
   if (at < end) {
-    if (text.charCodeAt(at) !== slash || end - at > 3 || end - at < 2) return null
+    if (text.charCodeAt(at) !== slash || end - at > 3 || end - at < 2) return undefined
     length = 0
     for (at++; at < end; at++) {
       const digit = text.charCodeAt(at) - 0x30
-      if (digit < 0 || 9 < digit || (digit === 0 && length === 0)) return null
+      if (digit < 0 || 9 < digit || (digit === 0 && length === 0)) return undefined
       length = length * 10 + digit
     }
-    if (32 < length) return null
+    if (32 < length || (word << length !== 0 && length < 32)) return undefined
   }
-  const mask = ipv4Masks[length]!
-  if ((word & ~mask.words[0]!) !== 0) return null
-  return { address: { family: 'ipv4', words: [word >>> 0] }, mask }
+  return new Ipv4Network(word, length, inverted)
 }
 
-function readIpv6(word: string): Prefix | null {
-  if (!/^[0-9a-fA-F:]+(\/\d{1,3})?$/.test(word)) return null
+function readIpv6(word: string, inverted: boolean): Negatable<Prefix> | undefined {
+  if (!/^[0-9a-fA-F:]+(\/\d{1,3})?$/.test(word)) return undefined
   const parsed = parseNetworkPrefix(word, 'ipv6')
-  return 'prefix' in parsed && !parsed.hasHostBits ? parsed.prefix : null
+  if ('bad' in parsed || parsed.hasHostBits || parsed.prefix.mask === anywhere) return undefined
+  return { value: parsed.prefix, inverted }
 }
+
+const anywhere = maskOfLength('ipv6', 0)

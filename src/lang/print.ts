@@ -4,6 +4,7 @@
  */
 import { lengthOfMask, type Prefix, printAddress } from '../net/address.ts'
 import { protocolName } from './names.ts'
+import { Ipv4Network } from './network.ts'
 import type { Chain, Counters, Family, Negatable, Rule, Ruleset, Table, TargetUse } from './rule.ts'
 import { noCounters, tableHooks } from './rule.ts'
 import { isOfOneKind, sharedPart } from './survey.ts'
@@ -28,10 +29,27 @@ export function printRuleBody(rule: Rule, context: PrintContext, beforeTarget = 
   return `${printAddresses(rule)}${printBehindAddresses(rule, context, beforeTarget)}`
 }
 
-const printAddresses = ({ source, destination }: Rule): string =>
-  source === null && destination === null
-    ? ''
-    : `${printNegatable('-s', source, printRulePrefix)}${printNegatable('-d', destination, printRulePrefix)}`
+function printAddresses({ source, destination }: Rule): string {
+  const pieces: string[] = []
+  addCondition(pieces, ' -s ', source)
+  addCondition(pieces, ' -d ', destination)
+  return pieces.join('')
+}
+
+/** Adds the text of `-s` or `-d` in pieces that many rules share, so that long rulesets print without making new ones. */
+function addCondition(pieces: string[], option: string, condition: Rule['source']): void {
+  if (condition === null) return
+  if (condition.inverted) pieces.push(' !')
+  if (condition instanceof Ipv4Network) {
+    const { word, length } = condition
+    pieces.push(option, dotted[word >>> 24]!, dotted[(word >>> 16) & 255]!, dotted[(word >>> 8) & 255]!)
+    pieces.push(octets[word & 255]!, lengths[length]!)
+  } else pieces.push(option, printRulePrefix(condition.value))
+}
+
+const octets = Array.from({ length: 256 }, (_, octet) => `${octet}`)
+const dotted = octets.map((octet) => `${octet}.`)
+const lengths = Array.from({ length: 33 }, (_, length) => `/${length}`)
 
 function printBehindAddresses(rule: Rule, context: PrintContext, beforeTarget = ''): string {
   return [
@@ -49,20 +67,32 @@ function printBehindAddresses(rule: Rule, context: PrintContext, beforeTarget = 
 class PrintedParts {
   readonly #context: PrintContext
   /** A rule by what it shares with others, and the text. */
-  readonly #known = new Map<Rule['matches'] | TargetUse, { readonly rule: Rule; readonly text: string }>()
+  readonly #known = new Map<Rule['matches'] | TargetUse, Printed>()
+  #last: Printed | null = null
 
   constructor(context: PrintContext) {
     this.#context = context
   }
 
+  /** To the end of the line. */
   behindAddresses(rule: Rule): string {
+    if (this.#last === null || !isOfOneKind(rule, this.#last.rule)) this.#last = this.#find(rule)
+    return this.#last.text
+  }
+
+  #find(rule: Rule): Printed {
     const key = sharedPart(rule)
     const known = this.#known.get(key)
-    if (known !== undefined && isOfOneKind(rule, known.rule)) return known.text
-    const text = printBehindAddresses(rule, this.#context)
-    this.#known.set(key, { rule, text })
-    return text
+    if (known !== undefined && isOfOneKind(rule, known.rule)) return known
+    const printed = { rule, text: `${printBehindAddresses(rule, this.#context)}\n` }
+    this.#known.set(key, printed)
+    return printed
   }
+}
+
+interface Printed {
+  readonly rule: Rule
+  readonly text: string
 }
 
 function printNegatable<T>(option: string, given: Negatable<T> | null, print: (value: T) => string): string {
@@ -122,40 +152,51 @@ export interface SaveOptions {
  * The whole ruleset as iptables-save prints it, without the dated comments. Tables come in the reverse order of
  * their first use, user chains sorted by their bytes.
  */
-export function printRuleset(ruleset: Ruleset, syntax: Syntax, options: SaveOptions = {}): string {
+export const printRuleset = (ruleset: Ruleset, syntax: Syntax, options: SaveOptions = {}): string =>
+  [...rulesetParts(ruleset, syntax, options)].join('')
+
+/** The same in parts of some thousand lines at most, for texts that need not be in memory as a whole. */
+export function* rulesetParts(ruleset: Ruleset, syntax: Syntax, options: SaveOptions = {}): Iterable<string> {
   const context = { family: ruleset.family, syntax }
-  return [...ruleset.tables.values()]
-    .toReversed()
-    .filter(({ name }) => options.table === undefined || options.table === name)
-    .map((table) => printTable(table, context, options))
-    .join('')
+  for (const table of [...ruleset.tables.values()].toReversed()) {
+    if (options.table === undefined || options.table === table.name)
+      yield* tableParts(table, context, options)
+  }
 }
 
-/** Lines that are put together at once, so that the pieces of few are in memory. */
-const rulesAtOnce = 256
+/** Rules whose lines are put together at once, so that the pieces of few are in memory. */
+const rulesAtOnce = 1024
 
 /** One table from `*NAME` to `COMMIT`. */
-export function printTable(table: Table, context: PrintContext, options: SaveOptions = {}): string {
+export const printTable = (table: Table, context: PrintContext, options: SaveOptions = {}): string =>
+  [...tableParts(table, context, options)].join('')
+
+/** The text of a table, part by part. */
+function* tableParts(table: Table, context: PrintContext, options: SaveOptions): Iterable<string> {
   const { withCounters = false, counters = (item: Rule | Chain) => item.counters } = options
   const chains = sortedChains(table)
-  const heads = chains.map(
-    (chain) =>
-      `:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.policy === null ? noCounters : counters(chain))}\n`,
-  )
-  const parts = new PrintedParts(context)
-  const texts = [`*${table.name}\n`, ...heads]
+  yield `*${table.name}\n`
   for (const chain of chains) {
-    const head = `-A ${chain.name}`
-    for (let at = 0; at < chain.rules.length; at += rulesAtOnce) {
-      const some = chain.rules.slice(at, at + rulesAtOnce)
-      const lines = some.map((rule) => {
-        const counted = withCounters ? `${printCounters(counters(rule))} ` : ''
-        return `${counted}${head}${printAddresses(rule)}${parts.behindAddresses(rule)}\n`
-      })
-      texts.push(lines.join(''))
+    const counted = chain.policy === null ? noCounters : counters(chain)
+    yield `:${chain.name} ${chain.policy ?? '-'} ${printCounters(counted)}\n`
+  }
+  const printed = new PrintedParts(context)
+  for (const { name, rules } of chains) {
+    const head = `-A ${name}`
+    for (let at = 0; at < rules.length; ) {
+      const pieces: string[] = []
+      for (const end = Math.min(at + rulesAtOnce, rules.length); at < end; at++) {
+        const rule = rules[at]!
+        if (withCounters) pieces.push(`${printCounters(counters(rule))} `)
+        pieces.push(head)
+        addCondition(pieces, ' -s ', rule.source)
+        addCondition(pieces, ' -d ', rule.destination)
+        pieces.push(printed.behindAddresses(rule))
+      }
+      yield pieces.join('')
     }
   }
-  return `${texts.join('')}COMMIT\n`
+  yield 'COMMIT\n'
 }
 
 const printCounters = ({ packets, bytes }: Counters): string => `[${packets}:${bytes}]`

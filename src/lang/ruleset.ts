@@ -309,13 +309,19 @@ export function sameRule(a: Rule, b: Rule): boolean {
   return sameValue(essence(a), essence(b))
 }
 
-const essence = ({ matches, target, ...rule }: Rule) => ({
+const essence = ({ source, destination, matches, target, ...rule }: Rule) => ({
   ...rule,
+  source: plainCondition(source),
+  destination: plainCondition(destination),
   counters: null,
   span: null,
   matches: matches.map((use) => ({ ...use, span: null })),
   target: 'span' in target ? { ...target, span: null } : target,
 })
+
+/** The same whoever made it: see `Ipv4Network`. */
+const plainCondition = (condition: Rule['source']): Rule['source'] =>
+  condition === null ? null : { value: condition.value, inverted: condition.inverted }
 
 /** Deep equality of plain data. */
 export function sameValue(a: unknown, b: unknown): boolean {
