@@ -9,14 +9,21 @@ import type { KernelProfile } from './profile.ts'
 import { isUnconditional } from './reach.ts'
 import { type Chain, type Family, type Rule, type Ruleset, spanOfUse, type Table } from './rule.ts'
 import type { Span } from './source.ts'
-import { surveyOf } from './survey.ts'
+import { type Survey, surveyOf } from './survey.ts'
 import type { Syntax } from './syntax.ts'
 import { decides } from './verify.ts'
 
-export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile, problems: Problems): void {
+/** `surveys` are of chains that have not changed since. */
+export function advise(
+  ruleset: Ruleset,
+  syntax: Syntax,
+  profile: KernelProfile,
+  problems: Problems,
+  surveys: ReadonlyMap<Chain, Survey> = new Map(),
+): void {
   let memory = false
   for (const table of ruleset.tables.values()) {
-    const kinds = kindsOf(table)
+    const kinds = kindsOf(table, surveys)
     adviseOnChains(table, kinds, problems)
     adviseOnRepetition(table, ruleset, syntax, problems)
     adviseOnUses(kinds, ruleset, syntax, profile, problems)
@@ -30,9 +37,9 @@ export function advise(ruleset: Ruleset, syntax: Syntax, profile: KernelProfile,
 }
 
 /** One rule of each kind, in the order of the chains and of their rules. */
-const kindsOf = ({ chains }: Table): Rule[] =>
+const kindsOf = ({ chains }: Table, surveys: ReadonlyMap<Chain, Survey>): Rule[] =>
   [...chains.values()].flatMap((chain) => {
-    const { kinds, kindsBehind } = surveyOf(chain)
+    const { kinds, kindsBehind } = surveys.get(chain) ?? surveyOf(chain)
     return [...kinds, ...kindsBehind]
   })
 
@@ -67,19 +74,21 @@ function adviseOnRepetition(table: Table, { family }: Ruleset, syntax: Syntax, p
   for (const { rules } of table.chains.values()) {
     if (rules.length < 2) continue
     const seen = new RulesByText(rules)
-    const repeated: { readonly rule: Rule; readonly first: Rule }[] = []
+    let one: { readonly rule: Rule; readonly first: Rule } | null = null
+    let count = 0
     for (let at = 0; at < rules.length; at++) {
       const rule = rules[at]!
       if (rule.span === null || rule.target.kind === 'none' || !decides(rule, { syntax, family })) continue
       const first = seen.firstOf(at, rule.span)
-      if (first !== null && isRepeated(rule, first) && !hasOwnState(rule, family, syntax))
-        repeated.push({ rule, first })
+      if (first !== null && isRepeated(rule, first) && !hasOwnState(rule, family, syntax)) {
+        one ??= { rule, first }
+        count++
+      }
       // What stands behind is unreachable, which is told elsewhere.
       if (isUnconditional(rule)) break
     }
-    const [one] = repeated
-    if (one === undefined) continue
-    const more = repeated.length === 1 ? '' : `, and so do ${repeated.length - 1} more of this chain`
+    if (one === null) continue
+    const more = count === 1 ? '' : `, and so do ${count - 1} more of this chain`
     problems.warn(
       say('rule/repeated', `the same rule stands above and leaves nothing for this one${more}`),
       one.rule.span,

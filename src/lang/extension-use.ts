@@ -94,8 +94,8 @@ export class ExtensionUse {
       }
       if (spec.words === 2) value = this.#joinTwo(value!, cursor.nextArgument(), shown, spec.metavar ?? 'A B')
     }
-    const span = { ...word.span, end: Math.max(word.span.end, value?.span.end ?? 0) }
-    this.#span = this.#span === null ? span : { ...this.#span, end: Math.max(this.#span.end, span.end) }
+    const span = reaching(word.span, Math.max(word.span.end, value?.span.end ?? 0))
+    this.#span = this.#span === null ? span : reaching(this.#span, Math.max(this.#span.end, span.end))
     if (inverted && !spec.invertible) {
       problems.error(
         { ...complain.extensionNotInvertible(extension, shown), ...saidOf(spec.saidInverted) },
@@ -108,8 +108,9 @@ export class ExtensionUse {
     const read = this.#read(spec.value, value, shown, cursor.protocol)
     if (read === null) this.#damaged = true
     else {
-      this.#given[name] = { value: read.value, inverted, as, span }
-      this.#all.push({ name, value: read.value, inverted, as, span })
+      const given = { name, value: read.value, inverted, as, span }
+      this.#given[name] = given
+      this.#all.push(given)
     }
     return value
   }
@@ -195,7 +196,7 @@ export class ExtensionUse {
   #checkTogether(): void {
     const { problems } = this.#environment
     const { name: extension, options } = this.syntax
-    const excluded = new Set<string>()
+    let excluded: Set<string> | null = null
     for (const [name, spec] of entriesOf(options)) {
       const seen = this.#given[name]
       if (seen === undefined) {
@@ -209,7 +210,8 @@ export class ExtensionUse {
       }
       for (const other of spec.excludes ?? []) {
         // Two options that exclude each other are one mistake.
-        if (this.#given[other] === undefined || excluded.has(`${other} ${name}`)) continue
+        if (this.#given[other] === undefined || excluded?.has(`${other} ${name}`)) continue
+        excluded ??= new Set()
         excluded.add(`${name} ${other}`)
         problems.error(
           complain.extensionExcludes(extension, `--${seen.as}`, `--${this.#given[other].as}`),
@@ -224,6 +226,8 @@ export class ExtensionUse {
     }
   }
 }
+
+const reaching = ({ source, start }: Span, end: number): Span => ({ source, start, end })
 
 const saidOf = (said: string | undefined) => (said === undefined ? {} : { said })
 

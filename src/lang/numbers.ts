@@ -42,4 +42,12 @@ export function parseNumber(text: string, min: bigint, max: bigint): bigint | nu
   return scanned !== null && scanned.rest === '' ? scanned.value : null
 }
 
+/** The same for bounds that are no more than 2^53, and in plain numbers: most are ports. */
+export function parseSmallNumber(text: string, min: number, max: number): number | null {
+  const plain = plainNumber(text)
+  if (plain >= 0) return min <= plain && plain <= max ? plain : null
+  const number = parseNumber(text, BigInt(min), BigInt(max))
+  return number === null ? null : Number(number)
+}
+
 export const uint32Max = 0xffff_ffffn

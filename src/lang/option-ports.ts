@@ -1,7 +1,7 @@
 /** Options whose values are ports: numbers or service names. */
 import { refuse } from './diagnostic.ts'
 import { protocolName, serviceNames, servicePort } from './names.ts'
-import { parseNumber } from './numbers.ts'
+import { parseSmallNumber } from './numbers.ts'
 import { type OptionText, type Range, value } from './option.ts'
 import { nearest } from './suggest.ts'
 import type { OptionEnvironment, OptionSpec } from './syntax.ts'
@@ -23,8 +23,8 @@ function serviceProtocol(service: string | undefined, { protocol }: OptionEnviro
 
 /** C number or service name; `whole` is the value it is part of. Source: `xtables_parse_port()`. */
 function parsePort(given: string, protocol: string | null, whole = given): number {
-  const port = parseNumber(given, 0n, 0xffffn)
-  if (port !== null) return Number(port)
+  const port = parseSmallNumber(given, 0, 0xffff)
+  if (port !== null) return port
   return servicePort(given, protocol) ?? refusePort(given, protocol, whole)
 }
 

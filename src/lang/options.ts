@@ -11,7 +11,7 @@
  */
 import { cutBytes } from './bytes.ts'
 import { type Refusal, refuse } from './diagnostic.ts'
-import { parseNumber, scanNumber, uint32Max } from './numbers.ts'
+import { parseNumber, parseSmallNumber, scanNumber, uint32Max } from './numbers.ts'
 import { type OptionText, type Range, value } from './option.ts'
 import { didYouMean } from './suggest.ts'
 import type { OptionSpec } from './syntax.ts'
@@ -41,13 +41,7 @@ const notInRange = (min: bigint | number, max: bigint | number, near: string | n
 const unsigned =
   (widest: number) =>
   ({ min = 0, max = widest, ...spec }: OptionText & Bounds): OptionSpec<number> =>
-    value(
-      (text) => {
-        const number = parseNumber(text, BigInt(min), BigInt(max))
-        return number === null ? notInRange(min, max) : Number(number)
-      },
-      { metavar: 'NUMBER', ...spec },
-    )
+    value((text) => parseSmallNumber(text, min, max) ?? notInRange(min, max), { metavar: 'NUMBER', ...spec })
 
 export const uint8 = unsigned(0xff)
 export const uint16 = unsigned(0xffff)

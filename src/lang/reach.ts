@@ -26,9 +26,11 @@ interface Circle {
 
 const none: readonly Hook[] = []
 
-export function reachOf(table: Table): Reach {
-  const surveys = new Map<Chain, Survey>()
-  for (const chain of table.chains.values()) surveys.set(chain, surveyOf(chain))
+/** `surveys` are of chains that have not changed since; those that are missing are made. */
+export function reachOf(table: Table, surveys = new Map<Chain, Survey>()): Reach {
+  for (const chain of table.chains.values()) {
+    if (!surveys.has(chain)) surveys.set(chain, surveyOf(chain))
+  }
   const reached = new Map<Chain, Hook[]>()
   const circles = new Map<Rule, Circle>()
   for (const hook of hooks) {

@@ -10,10 +10,11 @@ import { Problems } from './problems.ts'
 import { type KernelProfile, linux618 } from './profile.ts'
 import { repairText } from './repair.ts'
 import { readRestore } from './restore.ts'
-import type { Family, Rule, Ruleset } from './rule.ts'
+import type { Chain, Family, Rule, Ruleset } from './rule.ts'
 import { newRuleset } from './rule.ts'
 import { readScript } from './script.ts'
 import { SourceText } from './source.ts'
+import type { Survey } from './survey.ts'
 import type { Syntax } from './syntax.ts'
 import { reportTranslated } from './translated.ts'
 
@@ -64,6 +65,7 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
   const format =
     options.format === undefined || options.format === 'auto' ? guessFormat(source.text) : options.format
   const rulesets = new Map<Family, Ruleset>()
+  const surveys = new Map<Chain, Survey>()
   if (isBinary(source.text)) {
     reportBinary(source, problems)
   } else if (format === 'json') {
@@ -76,14 +78,14 @@ export function parseRules(source: SourceText, options: ReadOptions): ParsedRule
     } else {
       const ruleset = newRuleset(family)
       rulesets.set(family, ruleset)
-      readRestore(source, ruleset, { syntax, profile, problems, text })
+      readRestore(source, ruleset, { syntax, profile, problems, text, surveys })
     }
   }
   for (const ruleset of rulesets.values()) {
     reportTranslated(ruleset, syntax, problems)
     // Rules with errors were left out: what seems to be missing may be in them.
     if (options.advice && problems.counts.error === 0) {
-      advise(ruleset, syntax, profile, problems)
+      advise(ruleset, syntax, profile, problems, surveys)
       options.review?.(ruleset, problems)
     }
   }

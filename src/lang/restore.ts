@@ -9,11 +9,12 @@ import { PlainLines } from './plain-lines.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import * as complain from './restore-complaints.ts'
-import type { Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
+import type { Chain, Counters, Rule, Ruleset, Table, TableName } from './rule.ts'
 import { newTable, noCounters, tableHooks } from './rule.ts'
 import { applyAction, newChain, setPolicy } from './ruleset.ts'
 import { repairDashes } from './script-words.ts'
 import type { SourceText, Span } from './source.ts'
+import type { Survey } from './survey.ts'
 import type { KnownSets, Syntax } from './syntax.ts'
 import { verifyTable } from './verify.ts'
 import {
@@ -35,6 +36,8 @@ export interface RestoreOptions {
   readonly noflush?: boolean
   /** Look at each table as the kernel would when it is committed. Default true. */
   readonly verify?: boolean
+  /** Takes what was seen of the chains of each table. */
+  readonly surveys?: Map<Chain, Survey>
   /** What the kernel refuses when the table is committed; reported at COMMIT, unlike what `verify` finds. */
   refuseCommit?(table: Table): Refusal | null
   /** A section has been reached whose table there is, and exists from now on, whatever becomes of it. */
@@ -240,10 +243,10 @@ class RestoreReader {
   /** `span` is the line with COMMIT; null where it is missing. */
   #commit(span: Span | null): void {
     const table = this.#table!
-    const { syntax, profile, verify = true, refuseCommit } = this.#options
+    const { syntax, profile, verify = true, refuseCommit, surveys } = this.#options
     const refusal = refuseCommit?.(table) ?? null
     if (refusal !== null) this.#problems.error(refusal, span)
-    if (verify) verifyTable(table, { family: this.#ruleset.family, syntax, profile }, this.#problems)
+    if (verify) verifyTable(table, { family: this.#ruleset.family, syntax, profile, surveys }, this.#problems)
     if (this.#failed) return
     this.#ruleset.tables.set(table.name, table)
     this.#table = null

@@ -172,41 +172,58 @@ export class TailReader {
     return read
   }
 
+  /** The match at [start, end), from its option on. */
   #match(start: number, end: number, protocol: Negatable<number> | null): ReadMatch | null {
-    return remembered(this.#matches, protocol, this.#text.slice(start, end), () => {
-      const words = this.#words(start, end)
-      const name = words?.[1]
-      if (words === null || name === undefined) return null
-      const { syntax, family } = this.#environment
-      const extension = syntax.match(name.text, family)
-      if (extension === null) return null
-      const use = this.#readUse(extension, words, protocol)
-      return use === null ? null : { name: extension.name, data: use.data }
-    })
+    const known = partsOf(this.#matches, protocol)
+    const text = this.#text.slice(start, end)
+    const match = known.get(text)
+    return match === undefined ? kept(known, text, this.#readMatch(start, end, protocol)) : match
   }
 
+  #readMatch(start: number, end: number, protocol: Negatable<number> | null): ReadMatch | null {
+    const words = this.#wordsBehindOption(start, end)
+    const name = words?.[0]
+    if (words === null || name === undefined) return null
+    const { syntax, family } = this.#environment
+    const extension = syntax.match(name.text, family)
+    if (extension === null) return null
+    const use = this.#readUse(extension, words, protocol)
+    return use === null ? null : { name: extension.name, data: use.data }
+  }
+
+  /** The target at [start, end), from its option on. */
   #target(start: number, end: number, protocol: Negatable<number> | null): ReadTarget | null {
-    return remembered(this.#targets, protocol, this.#text.slice(start, end), () => {
-      const words = this.#words(start, end)
-      const name = words?.[1]
-      if (words === null || name === undefined || !/^\S{1,28}$/.test(name.text)) return null
-      const read = this.#chosen(name, words, protocol)
-      return read === null ? null : { use: read, start: name.span.start - start }
-    })
+    const known = partsOf(this.#targets, protocol)
+    const text = this.#text.slice(start, end)
+    const target = known.get(text)
+    return target === undefined ? kept(known, text, this.#readTarget(start, end, protocol)) : target
+  }
+
+  #readTarget(start: number, end: number, protocol: Negatable<number> | null): ReadTarget | null {
+    const words = this.#wordsBehindOption(start, end)
+    const name = words?.[0]
+    if (words === null || name === undefined || !/^\S{1,28}$/.test(name.text)) return null
+    const goto = this.#text[start + 1] === 'g'
+    const use = this.#chosen(goto, name, words, protocol)
+    return use === null ? null : { use, start: name.span.start - start }
   }
 
   /** What a target's name stands for, in the order in which iptables looks. */
-  #chosen(name: Word, words: readonly Word[], protocol: Negatable<number> | null): TargetUse | null {
+  #chosen(
+    goto: boolean,
+    name: Word,
+    words: readonly Word[],
+    protocol: Negatable<number> | null,
+  ): TargetUse | null {
     const { syntax, family, restoreTable: table, chains } = this.#environment
-    const goto = words[0]!.text === '-g'
     const { text } = name
     const span = withoutPlace(words[words.length - 1]!.span.end - name.span.start)
     if (verdicts.has(text) && !goto) {
-      const isPlain = words.length === 2 && !(text === 'DROP' && table === 'nat')
+      const isPlain = words.length === 1 && !(text === 'DROP' && table === 'nat')
       return isPlain ? { kind: 'verdict', verdict: text as 'ACCEPT', span } : null
     }
     if (chains(table!).has(text)) {
-      const isPlain = words.length === 2 && !tableHooks[table!].some((hook) => hook === text)
+      const isPlain = words.length === 1 && !tableHooks[table!].some((hook) => hook === text)
       return isPlain ? { kind: 'chain', chain: text, goto, span } : null
     }
     const extension = goto ? null : syntax.target(text, family)
@@ -216,8 +233,9 @@ export class TailReader {
   }
 
   /** The words of a part that fills its place; null where a quote is open, or blanks stand behind. */
-  #words(start: number, end: number): Word[] | null {
-    const { words, openQuote } = splitRestoreLine(this.#source, start, end, this.#text)
+  #wordsBehindOption(start: number, end: number): Word[] | null {
+    const behind = start + 3
+    const { words, openQuote } = splitRestoreLine(this.#source, behind, end, this.#text)
     return openQuote === null && words[words.length - 1]?.span.end === end ? words : null
   }
 
@@ -229,7 +247,7 @@ export class TailReader {
   ): { readonly data: unknown } | null {
     const { problems } = this.#quiet
     const before = problems.heard
-    const use = new ExtensionUse(extension, words[1]!.span, this.#quiet)
+    const use = new ExtensionUse(extension, words[0]!.span, this.#quiet)
     const asked = protocol === null ? null : { number: protocol.value, inverted: protocol.inverted }
     const isRead = readOptions(use, words, asked)
     const finished = isRead && problems.heard === before ? use.finish(asked) : null
@@ -245,32 +263,44 @@ function readOptions(
   words: readonly Word[],
   protocol: OptionEnvironment['protocol'],
 ): boolean {
-  let at = 2
-  const peekArgument = (): Word | null => {
-    const word = words[at]
-    return word === undefined || /^[-!]/.test(word.text) ? null : word
-  }
-  const cursor: WordCursor = {
-    next: () => words[at++] ?? null,
-    peekArgument,
-    nextArgument: () => {
-      const word = peekArgument()
-      if (word !== null) at++
-      return word
-    },
-    protocol,
-  }
-  while (at < words.length) {
-    const inverted = words[at]!.text === '!'
-    if (inverted) at++
-    const word = words[at++]
-    if (word === undefined || !word.text.startsWith('--')) return false
-    const name = word.text.slice(2)
+  const cursor = new PartCursor(words, protocol)
+  for (let word = cursor.next(); word !== null; word = cursor.next()) {
+    const inverted = word.text === '!'
+    const option = inverted ? cursor.next() : word
+    if (option === null || !option.text.startsWith('--')) return false
+    const name = option.text.slice(2)
     const canonical = use.canonical(name)
     if (canonical === null || baseNames.has(name)) return false
-    use.take(canonical, name, word, null, inverted, cursor)
+    use.take(canonical, name, option, null, inverted, cursor)
   }
   return true
+}
+
+/** Goes through the words behind the name. */
+class PartCursor implements WordCursor {
+  readonly protocol: OptionEnvironment['protocol']
+  readonly #words: readonly Word[]
+  #at = 1
+
+  constructor(words: readonly Word[], protocol: OptionEnvironment['protocol']) {
+    this.#words = words
+    this.protocol = protocol
+  }
+
+  next(): Word | null {
+    return this.#words[this.#at++] ?? null
+  }
+
+  nextArgument(): Word | null {
+    const word = this.peekArgument()
+    if (word !== null) this.#at++
+    return word
+  }
+
+  peekArgument(): Word | null {
+    const word = this.#words[this.#at]
+    return word === undefined || /^[-!]/.test(word.text) ? null : word
+  }
 }
 
 /** Extension headers of IPv6 that may stand behind `-p`. Source: `is_exthdr()`, iptables/xshared.c. */
@@ -278,21 +308,20 @@ const isHeader = (number: number): boolean => [0, 43, 44, 51, 60].includes(numbe
 
 const withoutPlace = (length: number): SpanInRule => ({ beforeEnd: length, length })
 
-function remembered<T>(
-  parts: Map<Negatable<number> | null, Map<string, T | null>>,
+/** The parts that were read behind a protocol, by their text. */
+function partsOf<T>(
+  parts: Map<Negatable<number> | null, Map<string, T>>,
   protocol: Negatable<number> | null,
-  text: string,
-  read: () => T | null,
-): T | null {
-  let ofProtocol = parts.get(protocol)
-  if (ofProtocol === undefined) {
-    ofProtocol = new Map()
-    parts.set(protocol, ofProtocol)
-  }
-  const known = ofProtocol.get(text)
+): Map<string, T> {
+  const known = parts.get(protocol)
   if (known !== undefined) return known
-  if (ofProtocol.size >= partLimit) ofProtocol.clear()
-  const made = read()
-  ofProtocol.set(text, made)
+  const made = new Map<string, T>()
+  parts.set(protocol, made)
   return made
+}
+
+function kept<T>(parts: Map<string, T>, text: string, part: T): T {
+  if (parts.size >= partLimit) parts.clear()
+  parts.set(text, part)
+  return part
 }

@@ -9,8 +9,17 @@ import { sortedChains } from './print.ts'
 import type { Problems } from './problems.ts'
 import type { KernelProfile } from './profile.ts'
 import { type Reach, reachOf } from './reach.ts'
-import { type Chain, type Family, type Hook, type Rule, spanOfUse, type Table } from './rule.ts'
+import {
+  type Chain,
+  type Family,
+  type Hook,
+  type Rule,
+  spanOfUse,
+  type Table,
+  type TargetUse,
+} from './rule.ts'
 import type { Span } from './source.ts'
+import type { Survey } from './survey.ts'
 import type { KnownSets, RulePlace, Syntax } from './syntax.ts'
 
 export interface VerifyContext {
@@ -23,6 +32,8 @@ export interface VerifyContext {
   readonly accounts?: ReadonlySet<string> | undefined
   /** The tables that are in force, of both families, this one's predecessor too; absent where that is not known. */
   readonly inForce?: readonly TableInForce[] | undefined
+  /** Takes what was seen of each chain, for those who look at them later. */
+  readonly surveys?: Map<Chain, Survey> | undefined
 }
 
 export interface TableInForce {
@@ -49,7 +60,7 @@ export function refusalsOf(table: Table, context: VerifyContext, reach = reachOf
     for (let at = 0; at < chain.rules.length; at++) {
       const rule = chain.rules[at]!
       if (isPlain(rule)) continue
-      const own = [...refusalsOfRule(rule, { ...place, hooks: reach.hooksAt(chain, at) }, syntax)]
+      const own = refusalsOfRule(rule, { ...place, hooks: reach.hooksAt(chain, at) }, syntax)
       if (own.length === 0 && founded !== null) own.push(...founded.take(rule, family))
       for (const refusal of own) refusals.push({ ...refusal, chain: chain.name, number: at + 1 })
     }
@@ -60,14 +71,11 @@ export function refusalsOf(table: Table, context: VerifyContext, reach = reachOf
 /** Whether nothing is refused of any kind of rule that the chain has; each kind is looked at once. */
 function kindsAreTaken(reach: Reach, chain: Chain, place: Omit<RulePlace, 'hooks'>, syntax: Syntax): boolean {
   const { kinds, kindsBehind, end } = reach.surveys.get(chain)!
-  const isTaken = (rule: Rule, hooks: readonly Hook[]): boolean => {
-    if (isPlain(rule)) return true
-    for (const _ of refusalsOfRule(rule, { ...place, hooks }, syntax)) return false
-    return true
+  const areTaken = (rules: readonly Rule[], hooks: readonly Hook[]): boolean => {
+    const here = { ...place, hooks }
+    return rules.every((rule) => isPlain(rule) || isTaken(rule, here, syntax))
   }
-  const before = reach.hooksAt(chain, 0)
-  const behind = reach.hooksAt(chain, end)
-  return kinds.every((rule) => isTaken(rule, before)) && kindsBehind.every((rule) => isTaken(rule, behind))
+  return areTaken(kinds, reach.hooksAt(chain, 0)) && areTaken(kindsBehind, reach.hooksAt(chain, end))
 }
 
 /** A rule that no table refuses: addresses, interfaces, protocols, and a verdict. */
@@ -88,20 +96,36 @@ function circleRefusal({ chain, rule }: { readonly chain: Chain; readonly rule: 
 }
 
 /** What the rule's extensions say about its place. */
-export function* refusalsOfRule(
+const refusalsOfRule = (
   rule: Rule,
   place: RulePlace,
   syntax: Syntax,
-): Iterable<Refusal & { readonly span: Span | null }> {
-  for (const use of rule.matches) {
-    if (use.kind === 'unknown') continue
-    const refusal = syntax.match(use.name, place.family)?.check?.(use.data, rule, place)
-    if (refusal != null) yield { ...ownCode(use.name, refusal), span: spanOfUse(rule, use) ?? rule.span }
+): (Refusal & { readonly span: Span | null })[] =>
+  [...rule.matches, rule.target].flatMap((use) => {
+    const refusal = refusalOfUse(use, rule, place, syntax)
+    if (refusal === null) return []
+    const name = 'name' in use ? use.name : ''
+    return [{ ...ownCode(name, refusal), span: spanOfUse(rule, use) ?? rule.span }]
+  })
+
+const isTaken = (rule: Rule, place: RulePlace, syntax: Syntax): boolean =>
+  rule.matches.every((use) => refusalOfUse(use, rule, place, syntax) === null) &&
+  refusalOfUse(rule.target, rule, place, syntax) === null
+
+function refusalOfUse(
+  use: Rule['matches'][number] | TargetUse,
+  rule: Rule,
+  place: RulePlace,
+  syntax: Syntax,
+): Refusal | null {
+  switch (use.kind) {
+    case 'known':
+      return syntax.match(use.name, place.family)?.check?.(use.data, rule, place) ?? null
+    case 'extension':
+      return syntax.target(use.name, place.family)?.check?.(use.data, rule, place) ?? null
+    default:
+      return null
   }
-  const { target } = rule
-  if (target.kind !== 'extension') return
-  const refusal = syntax.target(target.name, place.family)?.check?.(target.data, rule, place)
-  if (refusal != null) yield { ...ownCode(target.name, refusal), span: spanOfUse(rule, target) ?? rule.span }
 }
 
 /** Codes of extensions carry their name. */
@@ -110,7 +134,7 @@ const ownCode = (name: string, refusal: Refusal): Refusal =>
 
 /** Reports what the kernel would refuse, what is not done here, and rules that no packet can meet. */
 export function verifyTable(table: Table, context: VerifyContext, problems: Problems): void {
-  const reach = reachOf(table)
+  const reach = reachOf(table, context.surveys)
   for (const refusal of refusalsOf(table, context, reach)) problems.error(refusal, refusal.span)
   reportNotModelled(table, reach, context, problems)
   for (const chain of table.chains.values()) reportUnreachable(chain, reach, context, problems)
