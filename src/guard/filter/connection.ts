@@ -4,7 +4,7 @@
  * The rules are fail2ban's: a line marked `<F-NOFAIL>` lends its groups to later lines; one without an address waits
  * for one; a login that went well clears what waits, unless several users were tried; `<F-MLFFORGET>` ends it.
  */
-import { Aging } from './aging.ts'
+import type { Connection, ConnectionMemory } from './connection-memory.ts'
 import { type Groups, slot } from './groups.ts'
 
 /** Groups of a line or of a whole connection, and what was made of them. */
@@ -19,32 +19,25 @@ export interface Facts {
   pending: boolean
 }
 
-interface Entry {
-  readonly facts: Facts
-  readonly expiresMs: number
-}
-
-const mostConnections = 100
-const keptMs = 300_000
-
 /** Groups that say whose connection it is; one of a line is as good as another. */
 const addressGroups = [slot.ip4, slot.ip6, slot.dns, slot.cidr]
 
 export class Connections {
+  readonly #memory: ConnectionMemory
   readonly #newestAddress: boolean
-  readonly #entries = new Aging<Entry>()
 
   /**
    * `newestAddress`: an address in a line takes the place of one of the other family from an earlier line (process numbers
    * are used again). fail2ban keeps both and takes the one of IPv4, so that a stranger is blamed.
    */
-  constructor(newestAddress: boolean) {
+  constructor(memory: ConnectionMemory, newestAddress: boolean) {
+    this.#memory = memory
     this.#newestAddress = newestAddress
   }
 
   /** Adds a line's facts to those of its connection, and gives what is known now. */
-  merge(id: string, line: Facts, matched: readonly string[], nowMs: number): Facts {
-    const known = this.#get(id, nowMs)
+  merge(connection: Connection, line: Facts, matched: readonly string[], nowMs: number): Facts {
+    const known = this.#memory.factsOf(connection, nowMs)
     let gained = Boolean(line.groups[slot.mlfgained])
     if (gained && !line.groups[slot.nofail]) line.groups[slot.nofail] = line.groups[slot.mlfgained]
     let harmless = gained || Boolean(line.groups[slot.nofail])
@@ -54,10 +47,10 @@ export class Connections {
     if (known !== null) {
       this.#join(known, line, gained)
       facts = known
-      if (forget) this.#entries.delete(id)
+      if (forget) this.#memory.forgetFacts(connection)
     } else if (!forget) {
       addUser(facts, line.groups)
-      this.#set(id, facts, nowMs)
+      this.#memory.keepFacts(connection, facts, nowMs)
     }
     const { pending } = facts
     facts.pending = false
@@ -87,23 +80,6 @@ export class Connections {
       const text = line.groups[at]
       if (text !== undefined) known.groups[at] = text
     }
-  }
-
-  #get(id: string, nowMs: number): Facts | null {
-    const entry = this.#entries.get(id)
-    if (entry === undefined) return null
-    if (entry.expiresMs > nowMs) return entry.facts
-    this.#entries.delete(id)
-    return null
-  }
-
-  #set(id: string, facts: Facts, nowMs: number): void {
-    if (this.#entries.size >= mostConnections) {
-      // all that are too old go, and one that is not
-      for (let oldest = this.#entries.takeOldest(); oldest !== undefined; oldest = this.#entries.takeOldest())
-        if (oldest.expiresMs > nowMs) break
-    }
-    this.#entries.set(id, { facts, expiresMs: nowMs + keptMs })
   }
 }
 

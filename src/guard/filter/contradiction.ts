@@ -6,31 +6,26 @@
  * confirmed counts, whatever the expression picked. Without one, the expression is believed only if it picked the last
  * address: a server writes the peer's address after what the peer said. Else the line is withheld.
  */
-import { Aging } from './aging.ts'
+import { type Connection, type ConnectionMemory, keptMs } from './connection-memory.ts'
 import { addressesIn, type Subject } from './id.ts'
 
-interface Confirmed {
-  readonly address: string
-  readonly expiresMs: number
-}
-
-const mostConnections = 1000
-const keptMs = 300_000
-
 export class Contradictions {
-  /** Addresses of connections that a line has told without doubt. */
-  readonly #confirmed = new Aging<Confirmed>()
+  readonly #memory: ConnectionMemory
+
+  constructor(memory: ConnectionMemory) {
+    this.#memory = memory
+  }
 
   check(
-    connection: string,
+    connection: Connection,
     subject: Subject,
     text: string,
     named: string | null,
     nowMs: number,
   ): { why?: 'contradicted'; subject?: Subject } | undefined {
     const address = subject.address!
-    const entry = this.#confirmed.get(connection)
-    const confirmed = entry === undefined || entry.expiresMs <= nowMs ? null : entry.address
+    const held = connection.address
+    const confirmed = held === null || held.untilMs <= nowMs ? null : held.value
     // the address comes from an earlier line
     if (named === null) {
       return confirmed === null || confirmed === address ? undefined : { subject: addressOf(confirmed) }
@@ -38,10 +33,8 @@ export class Contradictions {
     const found = mayHoldOthers(text, named) ? othersIn(text.replace(ownEnd, ''), named) : null
     if (found === null || found.every((other) => other === found[0])) {
       // process numbers are used again: the newest line is right
-      if (confirmed !== address || entry!.expiresMs - keptMs / 2 <= nowMs) {
-        if (entry === undefined && this.#confirmed.size >= mostConnections) this.#confirmed.takeOldest()
-        this.#confirmed.set(connection, { address, expiresMs: nowMs + keptMs })
-      }
+      if (confirmed !== address || held!.untilMs - keptMs / 2 <= nowMs)
+        this.#memory.keepAddress(connection, address, nowMs)
       return undefined
     }
     if (confirmed !== null) return confirmed === address ? undefined : { subject: addressOf(confirmed) }

@@ -5,6 +5,7 @@ import {
   type PythonRegex,
   type SearchBudget,
 } from '../regex/python-regex.ts'
+import { endsInGroup } from '../regex/tree.ts'
 import type { GroupNames, Groups } from './groups.ts'
 import { resolveTags } from './tags.ts'
 
@@ -57,6 +58,12 @@ export class Expression {
 
   get givesId(): boolean {
     return idGroups.some((name) => this.regex.names.has(name))
+  }
+
+  /** Whether every match ends where this group ends. */
+  endsWith(name: string): boolean {
+    const index = this.regex.names.get(name)
+    return index !== undefined && endsInGroup(this.regex.tree.root, index)
   }
 
   /** What a group holds, undefined where it is unset or not there. */

@@ -10,10 +10,14 @@
 /** Columns of the automaton: one for each ASCII character. */
 const columns = 128
 
+/** So many texts are looked through one by one. */
+const fewTexts = 256
+
 export class Gate {
-  /** Next state by state * 128 + character; states with something found are those from `#firstFinal` on. */
-  readonly #next: Int32Array
-  readonly #found: readonly (readonly number[])[]
+  readonly #usable: readonly (readonly string[] | null)[]
+  /** Made when many texts were asked about: to make it takes as long as to look through hundreds. */
+  #automaton: Automaton | null = null
+  #asked = 0
   readonly #always: readonly number[]
   readonly #count: number
   /** Which expressions the last text could match: 1 or 0 by index. */
@@ -25,14 +29,11 @@ export class Gate {
   constructor(required: readonly (readonly string[] | null)[]) {
     this.#count = required.length
     this.candidates = new Uint8Array(required.length)
-    const usable = required.map((texts) =>
+    this.#usable = required.map((texts) =>
       // the text to be searched has its newline added later
       texts?.every((text) => /^[\0-\x7f]+$/.test(text) && !text.includes('\n')) ? texts : null,
     )
-    this.#always = usable.flatMap((texts, index) => (texts === null ? [index] : []))
-    const { next, found } = automaton(usable)
-    this.#next = next
-    this.#found = found
+    this.#always = this.#usable.flatMap((texts, index) => (texts === null ? [index] : []))
   }
 
   /** Whether some expression that is not always a candidate was left out of the walk. */
@@ -43,17 +44,28 @@ export class Gate {
   /** Sets `candidates`; false where there is none. */
   test(text: string): boolean {
     this.begin()
-    const next = this.#next
+    if (this.#automaton === null && ++this.#asked < fewTexts) this.#ask(text)
+    else this.#walk(text)
+    return this.any
+  }
+
+  #ask(text: string): void {
+    for (const [index, texts] of this.#usable.entries())
+      if (texts?.some((each) => text.includes(each))) this.#take([index])
+  }
+
+  #walk(text: string): void {
+    this.#automaton ??= automatonOf(this.#usable)
+    const { next, found } = this.#automaton
     let state = 0
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at)
       state = code < columns ? next[state + code]! : 0
       if (state < 0) {
         state = -state
-        this.#take(state)
+        this.#take(found[state / columns]!)
       }
     }
-    return this.any
   }
 
   /** Sets `candidates` to those of whose texts nothing is known: somebody else looks for the texts of the others. */
@@ -63,14 +75,21 @@ export class Gate {
     for (const index of this.#always) this.candidates[index] = 1
   }
 
-  #take(state: number): void {
+  #take(found: readonly number[]): void {
     this.any = true
-    for (const index of this.#found[state / columns]!) this.candidates[index] = 1
+    for (const index of found) this.candidates[index] = 1
   }
 }
 
 /** States are counted in rows; a transition to a state that completes a text is negative. */
-function automaton(required: readonly (readonly string[] | null)[]): { next: Int32Array; found: number[][] } {
+interface Automaton {
+  /** The next state by state * 128 + character. */
+  readonly next: Int32Array
+  /** The expressions whose texts are complete, by row. */
+  readonly found: readonly (readonly number[])[]
+}
+
+function automatonOf(required: readonly (readonly string[] | null)[]): Automaton {
   const children: Map<number, number>[] = [new Map()]
   const found: number[][] = [[]]
   required.forEach((texts, index) => {

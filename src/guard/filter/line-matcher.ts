@@ -9,6 +9,7 @@ import type { Failure } from '../failure.ts'
 import type { FilterDefinition } from '../filter-definition.ts'
 import { isAscii, type PythonMatch, type SearchBudget } from '../regex/python-regex.ts'
 import { Connections, type Facts } from './connection.ts'
+import { type Connection, ConnectionMemory } from './connection-memory.ts'
 import { Contradictions } from './contradiction.ts'
 import { bufferText, type CutLine, type Expression, skippedLines, splitLines } from './expression.ts'
 import { type GroupNames, slot } from './groups.ts'
@@ -68,7 +69,10 @@ export class LineMatcher {
   readonly #isSimple: boolean
   readonly #ignoreFirst: boolean
   readonly #connections: Connections
-  readonly #contradictions = new Contradictions()
+  readonly #memory = new ConnectionMemory()
+  readonly #contradictions = new Contradictions(this.#memory)
+  /** Whether what the prefix expression gives as content is the end of its match. */
+  readonly #contentIsLast: boolean
   /** Lines that a longer expression may still need. */
   #lines: readonly CutLine[] = none
 
@@ -77,7 +81,8 @@ export class LineMatcher {
     this.#parts = parts
     this.#isSimple = definition.maxlines <= 1
     this.#ignoreFirst = ignoring.length > 0 && ignoring.length < failing.length - 2
-    this.#connections = new Connections(strict)
+    this.#connections = new Connections(this.#memory, strict)
+    this.#contentIsLast = parts.prefix?.endsWith('content') ?? false
   }
 
   /** `candidates` says of each expression whether it could match at all; null where that is not known. */
@@ -100,7 +105,7 @@ export class LineMatcher {
       const content = prefix.group(prefixMatch, 'content')
       if (content) {
         work.text = content
-        buffer = contentWithNewline(buffer, content)
+        buffer = this.#withNewline(content, prefixMatch, buffer)
         if (!isSimple) this.#lines = [{ text: content, whole: seen.whole }]
       }
     }
@@ -141,6 +146,13 @@ export class LineMatcher {
     return failure
   }
 
+  /** Most often that is the end of the buffer, and not a byte of it has to be copied. */
+  #withNewline(content: string, { end }: PythonMatch, buffer: string): string {
+    return this.#contentIsLast && end === buffer.length - 1
+      ? buffer.slice(end - content.length)
+      : `${content}\n`
+  }
+
   /** What an expression's match comes to; `stop` where no other is tried. */
   #take(found: Found, work: Work, nowMs: number): 'stop' | 'go on' {
     const { index, match, prefixMatch, buffer, seen, original } = found
@@ -165,7 +177,8 @@ export class LineMatcher {
     }
     const named = groups[slot.ip4] ?? groups[slot.ip6] ?? groups[slot.dns] ?? null
     let facts: Facts = { groups, users: null, matches: none, harmlessMatches: none, pending: false }
-    const connection = groups[slot.mlfid] ?? null
+    const id = groups[slot.mlfid]
+    const connection = id === undefined ? null : this.#memory.of(id)
     if (connection === null) facts.matches = matched
     else facts = this.#connections.merge(connection, facts, matched, nowMs)
     const harmless = Boolean(facts.groups[slot.nofail])
@@ -186,7 +199,7 @@ export class LineMatcher {
   /** Whether and why an id must not be banned, or which one is meant instead. */
   #refusal(
     subject: Subject | null,
-    connection: string | null,
+    connection: Connection | null,
     text: string,
     named: string | null,
     nowMs: number,
@@ -226,12 +239,6 @@ function newestLines(lines: readonly CutLine[], most: number): readonly CutLine[
   let length = lines.slice(from).reduce((sum, { text }) => sum + text.length, 0)
   for (; length > longestBuffer && from < lines.length - 1; from++) length -= lines[from]!.text.length
   return lines.slice(from)
-}
-
-/** The content with a newline: most often that is the end of the buffer, and not a byte of it has to be copied. */
-function contentWithNewline(buffer: string, content: string): string {
-  const start = buffer.length - 1 - content.length
-  return buffer.startsWith(content, start) ? buffer.slice(start) : `${content}\n`
 }
 
 /** A name that a resolver could know: letters, digits, hyphens and dots, not a number all through. */

@@ -23,11 +23,13 @@ const numbers = 1 << 15
 export class LiteralSearch {
   /** Bytes by which to move on, by the number of the last three bytes at a place. */
   readonly #steps = new Uint8Array(numbers)
-  /** Texts by the number of the last three bytes of their part. */
-  readonly #texts: (Text[] | undefined)[] = []
+  /** Where in `#texts` those stand whose part ends in three bytes, by the number of these. */
+  readonly #places = new Uint16Array(numbers)
+  readonly #texts: Text[][] = []
   readonly #length: number
-  /** The texts that were found last. */
-  #found: readonly Text[] = []
+  /** The texts that were found last: the first so many. */
+  readonly #found: Text[] = []
+  #count = 0
 
   /** The texts that each expression asks for, of ASCII, and `leastLength` long or longer. */
   constructor(asked: readonly (readonly string[])[]) {
@@ -45,13 +47,15 @@ export class LiteralSearch {
     const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0))
     const part = rarestPart(bytes, this.#length, chosen)
     const last = this.#length - 1
+    const ending = numberOf(bytes, part + last)
+    // of those with a step some text goes on, but none ends
+    if (this.#steps[ending]! > 0) this.#places[ending] = this.#texts.push([]) - 1
+    this.#texts[this.#places[ending]!]!.push({ bytes, part, owners })
     for (let at = 2; at <= last; at++) {
       const number = numberOf(bytes, part + at)
       chosen.add(number)
       this.#steps[number] = Math.min(this.#steps[number]!, last - at)
     }
-    const number = numberOf(bytes, part + last)
-    this.#texts[number] = [...(this.#texts[number] ?? []), { bytes, part, owners }]
   }
 
   /**
@@ -75,17 +79,19 @@ export class LiteralSearch {
 
   /** Marks the expressions that asked for what was found last. */
   mark(candidates: Uint8Array): void {
-    for (const { owners } of this.#found) for (const index of owners) candidates[index] = 1
+    for (let at = 0; at < this.#count; at++)
+      for (const index of this.#found[at]!.owners) candidates[index] = 1
   }
 
   #isFound(bytes: Uint8Array, place: number, start: number, end: number): boolean {
-    const texts = this.#texts[numberOf(bytes, place + this.#length - 1)]!
-    const found = texts.filter(({ bytes: text, part }) => {
-      const begin = place - part
-      return begin >= start && isAt(bytes, begin, end, text)
-    })
-    this.#found = found
-    return found.length > 0
+    const texts = this.#texts[this.#places[numberOf(bytes, place + this.#length - 1)]!]!
+    this.#count = 0
+    for (let at = 0; at < texts.length; at++) {
+      const text = texts[at]!
+      const begin = place - text.part
+      if (begin >= start && isAt(bytes, begin, end, text.bytes)) this.#found[this.#count++] = text
+    }
+    return this.#count > 0
   }
 }
 

@@ -86,6 +86,14 @@ export function someNode(node: Node, fits: (node: Node) => boolean): boolean {
   return fits(node) || childrenOf(node).some((child) => someNode(child, fits))
 }
 
+/** Whether a group stands last, so that each match ends where the group ends; what takes no room may follow it. */
+export function endsInGroup(node: Node, index: number): boolean {
+  if (node.kind === 'group') return node.index === index
+  if (node.kind !== 'sequence') return false
+  const last = node.items.findLast(({ kind }) => kind !== 'assert' && kind !== 'look')
+  return last !== undefined && endsInGroup(last, index)
+}
+
 /** A copy of a tree with some nodes replaced; `replace` gives null for nodes to descend into. */
 export function mapTree(node: Node, replace: (node: Node) => Node | null): Node {
   const other = replace(node)
