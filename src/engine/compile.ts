@@ -61,6 +61,10 @@ export interface LoadedMatch {
   readonly definition: AnyMatch
   readonly data: unknown
   readonly state: unknown
+  /** Compiled, or evaluated where there is nothing to gain. */
+  readonly asked: Asked
+  /** As `MatchDefinition.looksAt`. */
+  readonly looksAt: 'flow' | 'header' | null
 }
 
 export type LoadedTarget =
@@ -221,7 +225,7 @@ function loadRule(
     protocol: rule.protocol,
     wantsFragment: rule.fragment === null ? null : !rule.fragment.inverted,
     matches,
-    asked: compileMatches(matches, host),
+    asked: compileMatches(matches),
     target: loadTarget(rule, registry, host),
     fate: null,
   }
@@ -232,17 +236,28 @@ function loadMatch(use: MatchUse | UnknownUse, registry: Registry, host: HostSer
   if (use.kind === 'unknown' || definition === null) {
     throw new Error(`match ${use.name} was loaded without its extension`)
   }
-  return { use, definition, data: use.data, state: definition.load?.(use.data, host) }
+  const { data } = use
+  const state = definition.load?.(data, host)
+  return {
+    use,
+    definition,
+    data,
+    state,
+    asked: definition.compile?.(data, state, host) ?? askEvaluate(definition, data, state),
+    looksAt: definition.looksAt?.(data) ?? null,
+  }
 }
 
+const askEvaluate =
+  (definition: AnyMatch, data: unknown, state: unknown): Asked =>
+  (skb, context) =>
+    definition.evaluate(data, skb, context, state)
+
 /** The matches of a rule as one function, which asks them from left to right. */
-function compileMatches(matches: readonly LoadedMatch[], host: HostServices): Asked | null {
+function compileMatches(matches: readonly LoadedMatch[]): Asked | null {
   const asked = matches
     .filter(({ definition }) => definition.isRemark !== true)
-    .map(({ definition, data, state }): Asked => {
-      const compiled = definition.compile?.(data, state, host) ?? null
-      return compiled ?? ((skb, context) => definition.evaluate(data, skb, context, state))
-    })
+    .map((match): Asked => match.asked)
   const [first, second, third] = asked
   if (first === undefined) return null
   if (second === undefined) return first

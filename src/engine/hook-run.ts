@@ -62,13 +62,14 @@ export class HookRunner {
         : new Reassembler('ipv6-conntrack', readLimits('ipv6-conntrack', sysctls))
   }
 
-  /** Null when the packet may go on. */
+  /** Null when the packet may go on. `isTracked`: what stands at the hook up to tracking is behind it. */
   run(
     hook: Hook,
     skb: HostSkb,
     cameBy: Device | null,
     leavesBy: Device | null,
     journey: Journey,
+    isTracked = false,
   ): Fate | null {
     journey.trace?.({ kind: 'hook', hook, in: cameBy?.name ?? null, out: leavesBy?.name ?? null })
     const steps = this.plan[hook]
@@ -76,7 +77,8 @@ export class HookRunner {
     const place = this.#idle.pop() ?? new HookPlace(this.#parts.services, this.#answers, this.#proxy)
     place.begin(hook, cameBy, leavesBy, skb, journey)
     let stopped: Fate | null = null
-    for (let at = 0; stopped === null && at < steps.length; at++) {
+    const first = isTracked ? 1 + steps.findIndex(({ kind }) => kind === 'track') : 0
+    for (let at = first; stopped === null && at < steps.length; at++) {
       stopped = this.#take(steps[at]!, skb, place, journey)
     }
     this.#idle.push(place)
@@ -99,7 +101,7 @@ export class HookRunner {
           skb.checksumVerified = conntrack.settings.numbers.checksum !== 0 && isSummed(skb.packet)
         }
         if (conntrack.in(skb, hook, journey.nowNs, journey.jiffies) === 'drop') {
-          return droppedByHost('the table of connections is full')
+          return tableIsFull
         }
         if (isNew && journey.trace !== null) tellConnection(skb, journey)
         return null
@@ -276,6 +278,8 @@ export class HookRunner {
 
 const nothing: readonly never[] = []
 
+export const tableIsFull = droppedByHost('the table of connections is full')
+
 /** What the host sent to itself was looked at when it left. Source: nf_is_loopback_packet(). */
 const isBackByLo = ({ device }: HostSkb, hook: Hook): boolean =>
   hook === 'INPUT' && device?.kind === 'loopback'
@@ -325,7 +329,7 @@ const udpHeaderBytes = 8
 const udpChecksum = 6
 
 /** Source: nf_nat_oif_changed(). */
-const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null): boolean =>
+export const isElsewhere = ({ masqueradeDevice }: TrackedConnection, out: Device | null): boolean =>
   masqueradeDevice !== 0 && masqueradeDevice !== out?.index
 
 /** What routing looks at, as it was at one moment. */

@@ -23,7 +23,9 @@ import { Conntrack } from './conntrack/conntrack.ts'
 import { printExpectation } from './conntrack/expectation.ts'
 import { printConnection } from './conntrack/listing.ts'
 import { readSettings } from './conntrack/settings.ts'
+import { FlowPath, type Tracked } from './flow/flow-path.ts'
 import { HelperRunner } from './helper/run.ts'
+import { tableIsFull } from './hook-run.ts'
 import { planHooks } from './hooks.ts'
 import { Interfaces } from './interfaces.ts'
 import { droppedByHost, type Fate, Journey } from './journey.ts'
@@ -100,6 +102,7 @@ export class Host {
   readonly #nat: Nat
   readonly #helpers: HelperRunner
   readonly #localStack: LocalStack | null
+  readonly #flows: FlowPath
   readonly #families: Readonly<Record<Family, FamilyState>>
   #lastId: number
   #lastFragmentId: number
@@ -130,6 +133,15 @@ export class Host {
     this.#lastId = this.#random() & 0xffff
     this.#lastFragmentId = this.#random()
     this.#families = { ipv4: this.#makeFamily('ipv4'), ipv6: this.#makeFamily('ipv6') }
+    const { services, routing, stack } = this.#families.ipv4
+    const isForwarding = config.forwarding.ipv4
+    this.#flows = new FlowPath(services, this.#conntrack, {
+      services,
+      routing,
+      stack,
+      nat: this.#nat,
+      isForwarding,
+    })
     const complaint = config.sets === undefined ? null : restoreSets(this.sets, config.sets, 0)
     if (complaint !== null) throw new Error(`the sets of the host: ${complaint}`)
   }
@@ -231,7 +243,9 @@ export class Host {
     }
     const tracks = wantConntrack(tables.values())
     if (tracks && !tracked) this.#conntrack.resume(family)
-    stack.install(planHooks(tables.values(), tracks))
+    const plan = planHooks(tables.values(), tracks)
+    stack.install(plan)
+    if (family === 'ipv4') this.#flows.install(plan)
     return []
   }
 
@@ -251,6 +265,41 @@ export class Host {
 
   /** A frame arrives on a device; one that does not exist throws. */
   receive(frame: Uint8Array, device: string, nowNs: bigint, options: PacketOptions = {}): Outcome {
+    const isPlain = this.#isPlain(options)
+    if (isPlain) {
+      const outcome = this.#flows.receive(frame, device, nowNs, this.jiffiesAt(nowNs))
+      if (outcome !== null) return outcome
+      if (this.#flows.tracked !== null) {
+        return this.#receive(frame, device, nowNs, options, false, this.#flows.tracked)
+      }
+    }
+    return this.#receive(frame, device, nowNs, options, isPlain, null)
+  }
+
+  /** Whether nothing is said or asked of a packet that is not in its bytes, and nobody waits for time to pass. */
+  #isPlain({ trace, isInterpreted, mark, circumstances, suppositions }: PacketOptions): boolean {
+    const { ipv4, ipv6 } = this.#families
+    return (
+      trace === undefined &&
+      isInterpreted !== true &&
+      (mark === undefined || mark === 0) &&
+      (circumstances === undefined || isNothing(circumstances)) &&
+      (suppositions === undefined || suppositions.length === 0) &&
+      this.#localStack === null &&
+      !ipv4.stack.hasFragments &&
+      !ipv6.stack.hasFragments
+    )
+  }
+
+  /** `tracked`: the packet comes from tracking, which said that. */
+  #receive(
+    frame: Uint8Array,
+    device: string,
+    nowNs: bigint,
+    options: PacketOptions,
+    isPlain: boolean,
+    tracked: Tracked | null,
+  ): Outcome {
     const arrivesOn = this.interfaces.named(device)
     if (arrivesOn === null) throw new Error(`the host has no interface ${device}`)
     const journey = this.#begin(nowNs, options)
@@ -269,8 +318,12 @@ export class Host {
     }
     if (skb.packetType === 'otherhost') return journey.outcome(droppedByHost('it is for another MAC'), null)
     if (packet.family === null) return journey.outcome(droppedByHost(defectText[packet.defect!]), null)
-    const outcome = this.#finish(skb, journey, this.#stackOf(packet).receive(skb, journey))
+    skb.conntrack = tracked?.conntrack ?? null
+    const isFull = tracked?.verdict === 'drop'
+    const fate = isFull ? tableIsFull : this.#stackOf(packet).receive(skb, journey, tracked !== null)
+    const outcome = this.#finish(skb, journey, fate)
     if (skb.frame === null) this.#received.giveAway(own)
+    if (isPlain) this.#flows.learn(frame, skb)
     return outcome
   }
 
@@ -422,6 +475,11 @@ export class Host {
   get loadedFamilies(): readonly Family[] {
     return families.filter((family) => this.#families[family].tables.size > 0)
   }
+}
+
+function isNothing(circumstances: Circumstances): boolean {
+  for (const _ in circumstances) return false
+  return true
 }
 
 /** A template is no connection. */

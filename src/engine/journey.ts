@@ -57,6 +57,10 @@ const unopposed: DecidedFate = {
   ways: new Map(),
 }
 
+/** Who let a packet go on to where it wants; null where no table saw it. */
+export const acceptedBy = (decision: Decision | null, where: string): Fate =>
+  wayOn(decision === null ? unopposed : fateOf(decision), where)
+
 const unreadable = 'cannot read this packet, so it is dropped at once'
 
 /** Whether the reason of an outcome is that a match could not read the packet. */
@@ -198,8 +202,7 @@ export class Journey {
 
   /** The main packet goes on to where it wants: who let it? */
   accepted(where: string): Fate {
-    const decision = this.#filterDecision ?? this.#lastDecision
-    return wayOn(decision === null ? unopposed : fateOf(decision), where)
+    return acceptedBy(this.#filterDecision ?? this.#lastDecision, where)
   }
 
   tell(text: string): void {

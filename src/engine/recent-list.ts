@@ -132,6 +132,16 @@ export class RecentSlab implements RecentList {
     return count
   }
 
+  hasStamps(entry: number, sinceJiffies: number | null, wanted: number): boolean {
+    const stamps = this.#counts[entry]!
+    if (sinceJiffies === null || stamps < wanted) return wanted <= stamps
+    const chunk = this.#stamps[entry >>> this.#chunkShift]!
+    const from = this.#placeInChunk(entry)
+    let left = wanted
+    for (let at = from; at < from + stamps; at++) if (sinceJiffies <= chunk[at]! && --left === 0) return true
+    return false
+  }
+
   // --- What is done from outside
 
   flush(): void {
@@ -286,20 +296,24 @@ export class RecentSlab implements RecentList {
 
   // --- Stamps
 
-  get #entriesPerChunk(): number {
-    return Math.max(1, stampsPerChunk / this.#slots)
+  /** An entry's chunk is named by its upper bits, which begin here. */
+  get #chunkShift(): number {
+    return 31 - Math.clz32(Math.max(1, stampsPerChunk / this.#slots))
+  }
+
+  #placeInChunk(entry: number): number {
+    const first = (entry >>> this.#chunkShift) << this.#chunkShift
+    return (entry - first) * this.#slots
   }
 
   #stampAt(entry: number, slot: number): number {
-    const perChunk = this.#entriesPerChunk
-    return this.#stamps[Math.trunc(entry / perChunk)]![(entry % perChunk) * this.#slots + slot]!
+    return this.#stamps[entry >>> this.#chunkShift]![this.#placeInChunk(entry) + slot]!
   }
 
   #setStamp(entry: number, slot: number, jiffies: number): void {
-    const perChunk = this.#entriesPerChunk
-    const chunk = Math.trunc(entry / perChunk)
-    this.#stamps[chunk] ??= new Float64Array(perChunk * this.#slots)
-    this.#stamps[chunk][(entry % perChunk) * this.#slots + slot] = jiffies
+    const chunk = entry >>> this.#chunkShift
+    this.#stamps[chunk] ??= new Float64Array(Math.max(stampsPerChunk, this.#slots))
+    this.#stamps[chunk][this.#placeInChunk(entry) + slot] = jiffies
   }
 
   // --- Room

@@ -36,6 +36,9 @@ const errorOfRoute: Readonly<Record<RouteError, IcmpErrorName | null>> = {
 
 const ipv6Loopback = parseAddress('::1')!
 
+/** For people. */
+export const deliveredText = 'it is delivered to the local stack'
+
 /** Without options. */
 const ipv4HeaderLength = 20
 const ethernetHeaderBytes = 14
@@ -95,16 +98,18 @@ export class Stack {
   /**
    * An IP packet from a device (or back from `lo`).
    *
+   * `isTracked`: everything up to tracking is done, and nothing stood in its way.
+   *
    * Preconditions: its fixed header is there. Source: ip_rcv(), ip_rcv_finish(), ipv6_rcv(), ip6_rcv_finish().
    */
-  receive(skb: HostSkb, journey: Journey): Fate {
+  receive(skb: HostSkb, journey: Journey, isTracked = false): Fate {
     const { packet, device } = skb
     tellPacket(skb, 'received', journey)
     // Only by lo: frames were looked at before.
     if (packet.defect === 'ip-length') return droppedByHost('it is shorter than its header says')
     const refusal = this.#whyRefused(skb, journey)
     if (refusal !== null) return droppedByHost(refusal)
-    const stopped = this.#hooks.run('PREROUTING', skb, device, null, journey)
+    const stopped = this.#hooks.run('PREROUTING', skb, device, null, journey, isTracked)
     if (stopped !== null) return stopped
 
     if (skb.route === null) {
@@ -167,7 +172,7 @@ export class Stack {
     const stopped = this.#hooks.run('INPUT', skb, skb.device, null, journey)
     if (stopped !== null) return stopped
     if (skb.role !== 'caused') journey.delivered = true
-    const fate = journey.accepted('it is delivered to the local stack')
+    const fate = journey.accepted(deliveredText)
     // IPv6 puts fragments together behind INPUT, like any extension header.
     const isPart = skb.packet.family === 'ipv6' && skb.packet.fragmentHeaderOffset >= 0
     const isWhole = !isPart || this.#hooks.makeWhole(skb, journey) === null
@@ -319,7 +324,7 @@ export class Stack {
     const { packet } = skb
     if (mayLeaveAsItCame(skb, route)) {
       this.#leaveAsItCame(skb, route, journey)
-      return journey.accepted(this.#leavesBy(device))
+      return journey.accepted(this.leavesBy(device))
     }
     const whole = bytesOf(packet)
     const { nextFragmentId } = this.#parts
@@ -341,19 +346,15 @@ export class Stack {
       if (staysHere !== null) continue
       journey.send({ if: device.name, bytes: this.#neighbours.encode(piece, nextHop, linkType, device) })
     }
-    return staysHere ?? journey.accepted(this.#leavesBy(device))
+    return staysHere ?? journey.accepted(this.leavesBy(device))
   }
 
   /** In the very frame in which it was received, with other link addresses. */
-  #leaveAsItCame(skb: HostSkb, { device, gateway, type, isForwardedToAll }: Route, journey: Journey): void {
+  #leaveAsItCame(skb: HostSkb, route: Route, journey: Journey): void {
+    const { device } = route
     const { packet } = skb
     const { bytes, endOffset } = packet
-    const linkType = isForwardedToAll ? 'BROADCAST' : type
-    const mac =
-      gateway === null
-        ? this.#neighbours.macTowardDestination(packet, linkType)
-        : this.#neighbours.macToward(gateway, linkType)
-    writeMacs(bytes, mac, device.mac)
+    writeMacs(bytes, this.macToward(route, packet), device.mac)
     journey.send({
       if: device.name,
       bytes: endOffset === bytes.length ? bytes : bytes.subarray(0, endOffset),
@@ -361,7 +362,16 @@ export class Stack {
     skb.frame = null
   }
 
-  #leavesBy({ index, name }: Device): string {
+  /** The link address that a packet by a way goes to. */
+  macToward({ gateway, type, isForwardedToAll }: Route, packet: Packet): Uint8Array {
+    const linkType = isForwardedToAll ? 'BROADCAST' : type
+    return gateway === null
+      ? this.#neighbours.macTowardDestination(packet, linkType)
+      : this.#neighbours.macToward(gateway, linkType)
+  }
+
+  /** For people. */
+  leavesBy({ index, name }: Device): string {
     this.#leaveTexts[index] ??= `it leaves by ${name}`
     return this.#leaveTexts[index]
   }

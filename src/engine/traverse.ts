@@ -260,7 +260,7 @@ export function traverse(table: LoadedTable, skb: HostSkb, place: Place, journey
 }
 
 /** Which rules of a chain to ask about a packet; null for all. */
-function openCursor(chain: LoadedChain, packet: Packet, context: TableContext): Cursor | null {
+export function openCursor(chain: LoadedChain, packet: Packet, context: TableContext): Cursor | null {
   const index = indexOf(chain)
   return index === null ? null : index.open(packet, context.in?.name ?? '', context.out?.name ?? '')
 }
@@ -285,6 +285,11 @@ const missed: Miss = 0
  * compiled.test.ts hold both together.
  */
 function holds(rule: LoadedRule, skb: HostSkb, context: TableContext): boolean {
+  return holdsWithoutMatches(rule, skb, context) && (rule.asked === null || rule.asked(skb, context))
+}
+
+/** Whether the rule's own conditions hold: addresses, devices, protocol, fragment. */
+export function holdsWithoutMatches(rule: LoadedRule, skb: HostSkb, context: TableContext): boolean {
   const { packet } = skb
   const { source, destination, inInterface, outInterface, protocol } = rule
   if (source !== null && !addressMatches(source, packet, packet.sourceOffset)) return false
@@ -295,8 +300,7 @@ function holds(rule: LoadedRule, skb: HostSkb, context: TableContext): boolean {
   if (protocol !== null && (context.hotdrop || (packet.protocol === protocol.value) === protocol.inverted)) {
     return false
   }
-  if (rule.wantsFragment !== null && rule.wantsFragment !== packet.fragmentOffset > 0) return false
-  return rule.asked === null || rule.asked(skb, context)
+  return rule.wantsFragment === null || rule.wantsFragment === packet.fragmentOffset > 0
 }
 
 /** The order of ip_packet_match() and ip6_packet_match(), then the extensions from left to right. */

@@ -177,6 +177,8 @@ export interface RecentList {
   newestOf(entry: number): number
   /** Stamps that count, of those not older than a moment, or of all. */
   countStamps(entry: number, sinceJiffies: number | null): number
+  /** Whether there are so many; `wanted` is 1 at least. */
+  hasStamps(entry: number, sinceJiffies: number | null, wanted: number): boolean
 }
 
 /** Connection tracking, as far as rules reach for it when they are loaded. Both families share it. */

@@ -41,6 +41,13 @@ export interface MatchDefinition<Data, State = undefined> extends ExtensionSynta
    * evaluated. Null where there is nothing to gain.
    */
   compile?(data: Data, state: State, host: HostServices): Asked | null
+  /**
+   * What of a whole packet of TCP or UDP in IPv4 it looks at, where that is known to be little. `flow`: what packets of one
+   * flow have in common (devices, addresses, protocol, ports, the state of its connection; of TCP, that ACK is set and SYN,
+   * FIN, RST and URG are not), so that its answer is always the same and it changes nothing. `header`: no bytes behind
+   * the transport header, and it changes nothing but its own state. Left out: anything.
+   */
+  looksAt?(data: Data): 'flow' | 'header' | null
   /** The packets it matches: exact, or bounds where state decides. */
   analyse(data: Data, space: PacketSpace): Bounds
   /** The packets it drops at once instead of answering (`hotdrop`); none when left out. */

@@ -16,6 +16,11 @@ export class ByteArena {
     return true
   }
 
+  /** All of the large array. */
+  get whole(): Uint8Array {
+    return new Uint8Array(this.#block)
+  }
+
   /** Where the next bytes stand in the large array. */
   get next(): number {
     return this.#next

@@ -14,12 +14,20 @@ import { ipProtocol } from './protocol.ts'
  * Preconditions: 0 <= start <= end <= bytes.length.
  */
 export function onesComplementSum(bytes: Uint8Array, start: number, end: number, initial = 0): number {
-  let sum = initial
-  const lastWord = end - 1
+  let [high, low] = [0, 0]
   let at = start
-  for (; at < lastWord; at += 2) sum += (bytes[at]! << 8) | bytes[at + 1]!
-  if (at < end) sum += bytes[at]! << 8
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
+  // Four words at a time, high and low bytes apart: half the work of a word at a time.
+  for (; at + 8 <= end; at += 8) {
+    high += bytes[at]! + bytes[at + 2]! + bytes[at + 4]! + bytes[at + 6]!
+    low += bytes[at + 1]! + bytes[at + 3]! + bytes[at + 5]! + bytes[at + 7]!
+  }
+  for (; at + 2 <= end; at += 2) {
+    high += bytes[at]!
+    low += bytes[at + 1]!
+  }
+  if (at < end) high += bytes[at]!
+  let sum = initial + high * 256 + low
+  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000)
   return sum
 }
 

@@ -127,15 +127,7 @@ export class Conntrack implements PacketAtHook, TrackingServices {
     const { family } = packet
     skb.conntrack = invalidInfo
     if (family === null) return 'accept'
-    this.packet = packet
-    this.family = family
-    this.mark = skb.mark
-    this.tick = tick
-    this.verifiesChecksum = hook === 'PREROUTING'
-    this.#table.turn()
-    const ended = this.#table.sweep(sweepPlaces, tick)
-    for (let at = 0; at < ended.length; at++) this.#end(ended[at]!)
-
+    this.#takeUp(skb, family, hook === 'PREROUTING', tick)
     const place = this.#place
     const { bytes, networkOffset, endOffset } = packet
     if (!locateTransport(place, bytes, family, networkOffset, endOffset)) return 'accept'
@@ -148,9 +140,47 @@ export class Conntrack implements PacketAtHook, TrackingServices {
         return 'accept'
       }
     }
+    return this.#follow(skb, template, nowNs, null)
+  }
 
+  /**
+   * As `in`, for a received packet of a flow: a whole one of TCP or UDP, decoded, of which nothing is known yet. `known` is what
+   * was noted on an earlier packet of the same tuple; the very same is noted on this one, where it still holds.
+   */
+  inAgain(skb: Skb, known: ConntrackInfo, nowNs: bigint, tick: number): 'accept' | 'drop' {
+    const { packet } = skb
+    skb.conntrack = invalidInfo
+    this.#takeUp(skb, packet.family!, true, tick)
+    this.transportOffset = packet.transportOffset
+    this.#place.protocol = packet.protocol
+    this.#place.offset = packet.transportOffset
+    const isFound = this.#table.findAgain(known.connection!, tick)
+    this.direction = known.isReply ? 1 : 0
+    return this.#follow(skb, null, nowNs, isFound ? known : null)
+  }
+
+  #takeUp(skb: Skb, family: Family, verifiesChecksum: boolean, tick: number): void {
+    this.packet = skb.packet
+    this.family = family
+    this.mark = skb.mark
+    this.tick = tick
+    this.verifiesChecksum = verifiesChecksum
+    this.#table.turn()
+    const ended = this.#table.sweep(sweepPlaces, tick)
+    for (let at = 0; at < ended.length; at++) this.#end(ended[at]!)
+  }
+
+  /** Finds the packet's connection, unless it is known already, and has its protocol judge it. */
+  #follow(
+    skb: Skb,
+    template: ConnectionTemplate | null,
+    nowNs: bigint,
+    known: ConntrackInfo | null,
+  ): 'accept' | 'drop' {
+    const { protocol } = this.#place
+    let hint = known
     for (;;) {
-      const found = this.#resolve(template, nowNs)
+      const found = hint === null ? this.#resolve(template, nowNs) : hint.connection!
       if (found === null) return 'accept'
       if (found === 'full') {
         skb.conntrack = null
@@ -159,16 +189,17 @@ export class Conntrack implements PacketAtHook, TrackingServices {
       const connection = found
       const isReply = this.direction === 1
       const wasAnswered = connection.has(connectionStatus.seenReply)
-      const verdict = trackerOf(place.protocol)(connection, this, this.settings)
+      const verdict = trackerOf(protocol)(connection, this, this.settings)
       if (verdict === 'repeat') {
         this.#end(connection)
+        hint = null
         continue
       }
       if (verdict === 'invalid') return 'accept'
       const isExpected = connection.has(connectionStatus.expected)
       const state = isReply || wasAnswered ? 'ESTABLISHED' : isExpected ? 'RELATED' : 'NEW'
       if (isReply) connection.status |= connectionStatus.seenReply
-      skb.conntrack = { state, isReply, connection }
+      skb.conntrack = hint?.state === state ? hint : { state, isReply, connection }
       return 'accept'
     }
   }

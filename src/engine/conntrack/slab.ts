@@ -93,13 +93,22 @@ export class Slab {
     return this.#chunkOf(slot).words[wordsAt(slot) + serialWord] === 0
   }
 
-  /** Whether there is a connection in a slot, and it has ended by a tick. */
-  hasEnded(slot: number, tick: number): boolean {
-    const { words, connections } = this.#chunkOf(slot)
-    const at = wordsAt(slot)
-    if (words[at + serialWord] === 0) return false
-    const connection = connections[slot & (chunkSlots - 1)]!
-    return (connection === null ? words[at + timeoutWord]! >>> 0 : connection.timeout) <= tick
+  /** The first of the slots from one on to before another in which a connection has ended by a tick; -1 if there is none. */
+  firstEnded(from: number, to: number, tick: number): number {
+    for (let slot = from; slot < to; ) {
+      const { words, connections } = this.#chunkOf(slot)
+      const stop = Math.min(to, ((slot >>> chunkBits) + 1) << chunkBits)
+      for (; slot < stop; slot++) {
+        const connection = connections[slot & (chunkSlots - 1)]!
+        if (connection !== null) {
+          if (connection.timeout <= tick) return slot
+          continue
+        }
+        const at = wordsAt(slot)
+        if (words[at + serialWord] !== 0 && words[at + timeoutWord]! >>> 0 <= tick) return slot
+      }
+    }
+    return -1
   }
 
   /** The tick at which the connection in a slot ends. */

@@ -90,6 +90,14 @@ export class TupleTable implements TupleStore {
     return this.#connectionAt(slotOfLink(link))
   }
 
+  /** As if a packet's tuple had been looked up, and this connection been found; false where it would not have been. */
+  findAgain(connection: TrackedConnection, tick: number): boolean {
+    const { slot } = connection
+    if (slot < 0 || connection.timeout <= tick || this.#slab.awakeAt(slot) !== connection) return false
+    connection.usedAt = this.#packets
+    return true
+  }
+
   #findLinkIn(zone: Zone, key: TupleKey, tick: number): number {
     const first = zoneIdOf(zone, 0)
     const second = zoneIdOf(zone, 1)
@@ -231,13 +239,18 @@ export class TupleTable implements TupleStore {
    */
   sweep(places: number, tick: number): TrackedConnection[] {
     const slab = this.#slab
+    const { size } = slab
     let ended: TrackedConnection[] = none
-    for (let left = Math.min(places, slab.size); left > 0; left--) {
-      if (this.#sweepSlot >= slab.size) this.#sweepSlot = 0
-      const slot = this.#sweepSlot++
-      if (!slab.hasEnded(slot, tick)) continue
+    for (let left = Math.min(places, size); left > 0; ) {
+      if (this.#sweepSlot >= size) this.#sweepSlot = 0
+      const from = this.#sweepSlot
+      const to = Math.min(size, from + left)
+      const found = slab.firstEnded(from, to, tick)
+      this.#sweepSlot = found < 0 ? to : found + 1
+      left -= this.#sweepSlot - from
+      if (found < 0) continue
       if (ended === none) ended = []
-      ended.push(this.#connectionAt(slot))
+      ended.push(this.#connectionAt(found))
     }
     return ended
   }

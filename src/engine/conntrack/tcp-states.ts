@@ -94,7 +94,7 @@ export function segmentKindOf(flags: number): number {
 }
 
 /** PSH, ECE and CWR may stand anywhere; of the others only these. Source: tcp_valid_flags. */
-const validFlags = new Set([
+const validFlags: readonly number[] = [
   syn,
   syn | urg,
   syn | ack,
@@ -104,6 +104,11 @@ const validFlags = new Set([
   fin | ack | urg,
   ack,
   ack | urg,
-])
+]
+/** By the flags, with any others. */
+const areValid = Uint8Array.from({ length: 256 }, (_, flags) =>
+  validFlags.includes(flags & (fin | syn | rst | ack | urg)) ? 1 : 0,
+)
 
-export const flagsAreValid = (flags: number): boolean => validFlags.has(flags & (fin | syn | rst | ack | urg))
+/** `flags`: the byte of the header. */
+export const flagsAreValid = (flags: number): boolean => areValid[flags] === 1

@@ -119,6 +119,8 @@ export const addrtype = defineMatch<AddrType>()({
     (source === null || holds(source, skb.packet.source, device, context)) &&
     (destination === null || holds(destination, skb.packet.destination, device, context)),
 
+  looksAt: () => 'flow',
+
   analyse: ({ source, destination, device }, space) =>
     exactly(
       analyseSide(source, 'source', device, space).and(

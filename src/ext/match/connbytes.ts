@@ -74,6 +74,8 @@ export const connbytes = defineMatch<ConnectionBytes>()({
     return from <= to ? from <= amount && amount <= to : amount < to || from < amount
   },
 
+  looksAt: () => 'header',
+
   analyse: (_data, space) => ({ must: space.none, may: space.fact('connection') }),
 
   explain(data, skb) {

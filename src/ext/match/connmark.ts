@@ -37,6 +37,8 @@ export const connmark = defineMatch<ConnectionMark>()({
     return ((connection.mark & mask) >>> 0 === value) !== inverted
   },
 
+  looksAt: () => 'header',
+
   analyse({ value, mask, inverted }, space) {
     const equal = space.fact(`connmark=${value}/${mask}`)
     return exactly(inverted ? space.fact('connection').and(equal.not()) : equal)

@@ -129,6 +129,8 @@ export const conntrack = defineMatch<Conntrack>()({
 
   compile: ({ states, asks }) => (asks.length === 0 && states !== null ? compileStates(states) : null),
 
+  looksAt: ({ asks }) => (asks.length === 0 ? 'flow' : 'header'),
+
   analyse({ states, asks }, space) {
     const asked = asks.reduce((set, ask) => set.and(setOf(ask, space)), space.all)
     const connection = space.fact('connection')

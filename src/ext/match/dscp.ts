@@ -40,6 +40,8 @@ export const dscp = defineMatch<Dscp>()({
 
   evaluate: ({ codePoint, inverted }, { packet }) => (packet.tos >>> 2 === codePoint) !== inverted,
 
+  looksAt: () => 'header',
+
   analyse: ({ codePoint, inverted }, space) => {
     const equal = space.equal('tos', BigInt(codePoint << 2), 0xfcn)
     return exactly(inverted ? equal.not() : equal)

@@ -198,6 +198,8 @@ export const hashlimit = defineMatch<HashLimit, Loaded>()({
     return (answer === 'over') === data.isAbove
   },
 
+  looksAt: () => 'header',
+
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
 
   hotdrops: (_data, space) => space.none,

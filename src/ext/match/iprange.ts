@@ -52,6 +52,8 @@ export const iprange = defineMatch<IpRange>()({
     (source === null || holds(source, packet, packet.sourceOffset)) &&
     (destination === null || holds(destination, packet, packet.destinationOffset)),
 
+  looksAt: () => 'flow',
+
   analyse: ({ source, destination }, space) =>
     exactly(analyseSide(source, 'source', space).and(analyseSide(destination, 'destination', space))),
 

@@ -29,6 +29,8 @@ export const length = defineMatch<Length>()({
   evaluate: ({ low, high, inverted }, { packet: { totalLength } }) =>
     (low <= totalLength && totalLength <= high) !== inverted,
 
+  looksAt: () => 'header',
+
   analyse: ({ low, high, inverted }, space) => {
     const set = space.between('totalLength', BigInt(low), BigInt(high))
     return exactly(inverted ? set.not() : set)

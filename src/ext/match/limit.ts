@@ -85,6 +85,8 @@ export const limit = defineMatch<Limit, Bucket>()({
     return matches
   },
 
+  looksAt: () => 'header',
+
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
 
   explain: (_data, _skb, context, bucket) => describe(bucket, context.host.profile.hz),

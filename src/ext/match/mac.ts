@@ -40,6 +40,8 @@ export const mac = defineMatch<Mac>()({
     hasEthernetSource(skb, context) &&
     ethernetSource(skb).every((byte, at) => byte === address[at]) !== inverted,
 
+  looksAt: () => 'header',
+
   analyse: ({ address, inverted }, space) => {
     const equal = space.equal('sourceMac', bytesValue(address))
     return exactly(space.fact('ethernet-source').and(inverted ? equal.not() : equal))

@@ -29,6 +29,8 @@ export const mark = defineMatch<Mark>()({
 
   evaluate: ({ value, mask, inverted }, skb) => ((skb.mark & mask) >>> 0 === value) !== inverted,
 
+  looksAt: () => 'header',
+
   analyse: ({ value, mask, inverted }, space) => {
     const equal = space.equal('mark', BigInt(value), BigInt(mask))
     return exactly(inverted ? equal.not() : equal)

@@ -103,6 +103,8 @@ export const multiport = defineMatch<Multiport>()({
     }
   },
 
+  looksAt: () => 'flow',
+
   analyse: ({ side, ports, inverted }, space) => {
     const listed = (field: FieldName): PacketSet =>
       ports.reduce(

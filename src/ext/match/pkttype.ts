@@ -48,6 +48,8 @@ export const pkttype = defineMatch<PktType>()({
 
   evaluate: ({ type, inverted }, skb) => (effectivePacketType(skb) === type) !== inverted,
 
+  looksAt: () => 'flow',
+
   analyse: ({ type, inverted }, space) => {
     const set = space.fact(`packet-type=${type}`)
     return exactly(inverted ? set.not() : set)

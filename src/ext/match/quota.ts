@@ -44,6 +44,8 @@ export const quota = defineMatch<Quota, Left>()({
     return isWithin !== inverted
   },
 
+  looksAt: () => 'header',
+
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
 
   explain: ({ inverted }, _skb, _context, left) =>

@@ -239,7 +239,7 @@ export const recent = defineMatch<Recent, RecentList>()({
         return !inverted
       }
       const since = jiffies - span
-      const found = mode === 'set' || wanted <= list.countStamps(entry, seconds === 0 ? null : since)
+      const found = mode === 'set' || list.hasStamps(entry, seconds === 0 ? null : since, wanted)
       const result = found !== inverted
       const stamps = mode === 'set' || (mode === 'update' && result)
       if (reap) list.reap(since, stamps ? entry : -1)
@@ -250,6 +250,8 @@ export const recent = defineMatch<Recent, RecentList>()({
       return result
     }
   },
+
+  looksAt: () => 'header',
 
   analyse({ mode, inverted }, space) {
     if (mode !== 'set') return { must: space.none, may: space.all }

@@ -114,6 +114,8 @@ export const set = defineMatch<SetMatch, HeldSet | null>()({
     return isIn !== data.inverted
   },
 
+  looksAt: () => 'header',
+
   analyse: (_data, space) => ({ must: space.none, may: space.all }),
 
   explain: (data, skb, context) =>

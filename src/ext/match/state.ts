@@ -48,6 +48,8 @@ export const state = defineMatch<State>()({
     }),
   evaluate: statesHold,
   compile: compileStates,
+  looksAt: () => 'flow',
+
   analyse: (data, space) => exactly(stateSet(data, space)),
   explain: explainStates,
 })

@@ -103,6 +103,8 @@ export const statistic = defineMatch<Statistic, Count>()({
     return (state.count === 0) !== data.inverted
   },
 
+  looksAt: () => 'header',
+
   analyse: (data, space) => {
     const always = data.mode === 'random' ? data.probability === certain : data.every === 1
     const never = data.mode === 'random' && data.probability === 0

@@ -44,6 +44,8 @@ export interface Tcp {
 /** In the order in which they are printed. ECE and CWR have no names here. Source: `tcp_flag_names`, libxt_tcp.c. */
 const flagNames = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG'] as const
 const allFlags = 0x3f
+/** It differs between packets of a flow. */
+const pushFlag = 8
 /** What `--syn` looks at. */
 const synMask = header.flag.fin | header.flag.syn | header.flag.rst | header.flag.ack
 
@@ -150,6 +152,11 @@ export const tcp = defineMatch<Tcp>()({
       if ((sourceLow <= source && source <= sourceHigh) === isSourceInverted) return false
       return ((packet.u8(at + 13) & mask) === set) !== areFlagsInverted
     }
+  },
+
+  looksAt: ({ flags, option }) => {
+    if (option !== null) return null
+    return flags !== null && (flags.value.mask & pushFlag) !== 0 ? 'header' : 'flow'
   },
 
   analyse: (data, space) => {

@@ -35,6 +35,8 @@ export const tos = defineMatch<Tos>()({
 
   evaluate: ({ value, mask, inverted }, { packet }) => ((packet.tos & mask) === value) !== inverted,
 
+  looksAt: () => 'header',
+
   analyse: ({ value, mask, inverted }, space) => {
     const equal = (value & ~mask) === 0 ? space.equal('tos', BigInt(value), BigInt(mask)) : space.none
     return exactly(inverted ? equal.not() : equal)

@@ -77,6 +77,8 @@ export const udp = defineMatch<Udp>()({
     }
   },
 
+  looksAt: () => 'flow',
+
   analyse: ({ sourcePorts, destinationPorts }, space) =>
     exactly(
       withHeader(space, header.headerBytes)
