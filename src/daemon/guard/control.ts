@@ -1,124 +1,13 @@
-/**
- * The guard's socket: one request of JSON words a line, one answer a line. It lies in a folder of root's with a mode that
- * lets nobody else in, and asks the kernel who calls where that is possible.
- */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
-import { peerReader } from '../../linux/peer.ts'
-import { UnavailableError } from '../../linux/unavailable.ts'
-import { VerbError } from './verb-error.ts'
-
-export type Answer =
-  | { readonly ok: true; readonly data: unknown }
-  | { readonly ok: false; readonly error: string }
-
-/** Characters of the longest request. */
-const longestRequest = 1 << 20
+/** The guard's socket, and how it is asked. */
+import * as socket from '../../linux/control-socket.ts'
 
 export const defaultSocket = '/run/postern/guard.sock'
 
-/** Listens; throws when another guard does so already. Returns how to end it. */
-export async function listen(
+export const listen = (
   path: string,
   carryOut: (words: readonly string[]) => Promise<unknown>,
-): Promise<() => Promise<void>> {
-  if (await isAnswered(path)) throw new Error(`another guard listens at ${path}`)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  rmSync(path, { force: true })
-  const mayCall = await peerCheck()
-  const server = createServer((socket) => {
-    if (mayCall(socket)) serve(socket, carryOut)
-    else socket.destroy()
-  })
-  const before = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(path, resolve)
-    })
-  } finally {
-    process.umask(before)
-  }
-  chmodSync(path, 0o600)
-  return () => close(server)
-}
+): Promise<() => Promise<void>> => socket.listen(path, 'guard', carryOut)
 
-const close = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    server.close(() => resolve())
-  })
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-  })
-}
-
-/** Whether the process at the other end is root's or our own user's; the file's mode alone where that cannot be asked. */
-async function peerCheck(): Promise<(socket: Socket) => boolean> {
-  try {
-    const peerOf = await peerReader()
-    return (socket) => {
-      const peer = peerOf(socket)
-      return peer !== null && (peer.uid === 0 || peer.uid === process.getuid?.())
-    }
-  } catch {
-    return () => true
-  }
-}
-
-function serve(socket: Socket, carryOut: (words: readonly string[]) => Promise<unknown>): void {
-  let text = ''
-  socket.on('error', () => socket.destroy())
-  socket.setEncoding('utf8').on('data', (more: string) => {
-    text += more
-    if (text.length > longestRequest) return void socket.destroy()
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      const line = text.slice(0, end)
-      text = text.slice(end + 1)
-      void answerTo(line, carryOut).then((answer) => socket.write(`${JSON.stringify(answer)}\n`))
-    }
-  })
-}
-
-async function answerTo(
-  line: string,
-  carryOut: (words: readonly string[]) => Promise<unknown>,
-): Promise<Answer> {
-  try {
-    const words: unknown = JSON.parse(line)
-    if (!Array.isArray(words) || !words.every((word) => typeof word === 'string'))
-      return { ok: false, error: 'a request is a list of words' }
-    return { ok: true, data: (await carryOut(words)) ?? null }
-  } catch (error) {
-    return { ok: false, error: error instanceof VerbError ? error.message : `${(error as Error).message}` }
-  }
-}
-
-/** Asks a running guard. Throws `UnavailableError` when none answers, `VerbError` when it refuses. */
-export function ask(path: string, words: readonly string[]): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    let text = ''
-    socket.setEncoding('utf8')
-    socket.on('connect', () => void socket.write(`${JSON.stringify(words)}\n`))
-    socket.on('data', (more: string) => {
-      text += more
-      if (!text.endsWith('\n')) return
-      socket.end()
-      const answer = JSON.parse(text) as Answer
-      if (answer.ok) resolve(answer.data)
-      else reject(new VerbError(answer.error))
-    })
-    socket.on('error', () =>
-      reject(new UnavailableError(`no guard answers at ${path}`, 'postern guard run   (as root)')),
-    )
-    socket.on('close', () => reject(new UnavailableError(`the guard at ${path} hung up`)))
-  })
-}
+/** Throws `UnavailableError` when no guard answers, `VerbError` when it refuses. */
+export const ask = (path: string, words: readonly string[]): Promise<unknown> =>
+  socket.ask(path, words, { who: 'guard', hint: 'postern guard run   (as root)' })

@@ -1,2 +1,1 @@
-/** A mistake of the one who asks the guard. */
-export class VerbError extends Error {}
+export { VerbError } from '../../linux/control-socket.ts'

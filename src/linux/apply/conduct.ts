@@ -18,6 +18,8 @@ export interface Conductor {
   say(line: string): void
   /** Whether a change that is only prepared is to be loaded; whoever clears up after others does not. */
   readonly loads: boolean
+  /** Decided as soon as the new rules are in force; without it somebody else decides. */
+  readonly decision?: Decision
 }
 
 /** The lock of whoever carries out the change; null while another process does. */
@@ -51,6 +53,7 @@ async function carryThrough(state: State, pending: Pending, conductor: Conductor
       const { failed, lists, problems } = refusal.begun ? await undo(pending, conductor.say) : nothingUndone
       return { ...ended(pending, failed.length === 0 ? 'refused' : 'broken', refusal.why), lists, problems }
     }
+    if (conductor.decision !== undefined) pending.decide(conductor.decision)
   } else if (phase.name === 'loading') {
     undoDecided(pending, 'whoever loaded the rules was killed')
   }

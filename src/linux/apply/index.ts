@@ -13,6 +13,7 @@ export {
   clearUp,
   decide,
   isOrphaned,
+  keepAtOnce,
   putInForce,
   secondsLeft,
   settled,

@@ -54,6 +54,32 @@ export async function putInForce(state: State, plan: Plan): Promise<Pending | Ou
   }
 }
 
+/**
+ * Puts a planned change in force and keeps it at once, in this process: for who has nobody to ask. Should this process be
+ * killed on the way, the next that looks puts the old rules back. Throws `ChangeUnderWay`.
+ */
+export async function keepAtOnce(state: State, plan: Plan, why: string): Promise<Outcome> {
+  makeFolder(state.folder)
+  await clearUp(state)
+  const pending = beginChange(state, plan)
+  if (pending === null) throw new ChangeUnderWay(state.pendingChange()!)
+  for (;;) {
+    const release = await lockOf(state)
+    if (release !== null) {
+      try {
+        const decision: Decision = { what: 'keep', why }
+        const outcome = await conduct(state, { say: () => {}, loads: true, decision })
+        if (outcome !== null) return outcome
+      } finally {
+        await release()
+      }
+    }
+    const outcome = state.outcomeOf(pending.change.id)
+    if (outcome !== null) return outcome
+    await pause(pollMs)
+  }
+}
+
 /** Whether nobody carries the change out any more. */
 export async function isOrphaned(state: State, pending: Pending): Promise<boolean> {
   if (!isOurs(pending)) return false
