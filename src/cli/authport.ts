@@ -1,15 +1,10 @@
 /** `postern authport run`, and the process that faces the network for it. */
 import { unwatchFile, watchFile } from 'node:fs'
 import { resolve } from 'node:path'
-import {
-  type AuthportSettings,
-  runDoorProcess,
-  settleAuthport,
-  startAuthport,
-} from '../daemon/authport/index.ts'
+import { type AuthportSettings, runDoorProcess, startAuthport } from '../daemon/authport/index.ts'
 import { readConfigFile } from '../daemon/config/index.ts'
+import { readAuthport } from '../daemon/up/index.ts'
 import { decodeText } from '../lang/bytes.ts'
-import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
 import { RulesRefused } from '../scenario/rules-refused.ts'
 import { type Command, jsonOption } from './command.ts'
@@ -88,19 +83,15 @@ async function runAuthport(
 }
 
 /** Throws `RulesRefused` with what is wrong. */
-async function readSettings(file: string, environment: Environment): Promise<AuthportSettings> {
-  const source = new SourceText(file, decodeText(await environment.readFile(file)))
-  const { config, diagnostics, errorAt } = readConfigFile(source)
-  if (config === null) throw new RulesRefused([...diagnostics])
-  if (config.authport === undefined)
+async function readSettings(path: string, environment: Environment): Promise<AuthportSettings> {
+  const file = readConfigFile(new SourceText(path, decodeText(await environment.readFile(path))))
+  if (file.config === null) throw new RulesRefused([...file.diagnostics])
+  if (file.config.authport === undefined)
     throw new UsageError(
-      `${file} has no section "authport"`,
+      `${path} has no section "authport"`,
       'authport: { listen: "0.0.0.0:8443", lists: authok }',
     )
-  const wrong: Diagnostic[] = []
-  const settings = settleAuthport(config.authport, (path, message, help) =>
-    wrong.push(errorAt(['authport', ...path], message, help)),
-  )
+  const { settings, wrong } = readAuthport(file)
   if (wrong.length > 0) throw new RulesRefused(wrong)
   return settings
 }

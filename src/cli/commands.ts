@@ -193,9 +193,21 @@ export const commands: readonly CommandEntry[] = [
   })),
   {
     name: 'up',
-    summary: 'the daemon: guard and auth port of a postern.yaml, until it is stopped',
+    summary: 'the daemon: rules, recipes, countries, auth port and guard of a postern.yaml',
     arguments: ['[file]'],
     load: async () => (await import('./up.ts')).up,
+  },
+  {
+    name: 'up status',
+    summary: 'how the sections of the running daemon stand',
+    arguments: [],
+    load: async () => (await import('./up-control.ts')).upStatus,
+  },
+  {
+    name: 'up reload',
+    summary: 'let the running daemon read its postern.yaml anew',
+    arguments: [],
+    load: async () => (await import('./up-control.ts')).upReload,
   },
   {
     name: 'config check',

@@ -12,6 +12,7 @@ import {
   NoList,
   readCountryFile,
   removeAll,
+  requireTools,
   settingsOf,
   sync,
   testAddress,
@@ -235,13 +236,7 @@ async function runSync(options: OptionValues, environment: Environment): Promise
   const dryRun = options.dryRun === true
   if (!dryRun) {
     requireKernel()
-    for (const [program, debianPackage] of [
-      ['ipset', 'ipset'],
-      ['iptables', 'iptables'],
-      ['ip6tables', 'iptables'],
-    ] as const)
-      if ((await runProgram(program, ['--version'])).status === 127)
-        throw new UnavailableError(`${program} is not installed`, `apt-get install ${debianPackage}`)
+    await requireTools(runProgram)
   }
   const connection = environment.variable('SSH_CONNECTION')?.split(' ')[0]
   const sessions = new Set([...administratorSessions(), ...(connection === undefined ? [] : [connection])])

@@ -1,17 +1,8 @@
 /** `postern up`: the daemon, and `postern config check`, which reads its file. */
 import { resolve } from 'node:path'
-import { parseEndpoint } from '../daemon/authport/index.ts'
 import { type ConfigFile, readConfigFile } from '../daemon/config/index.ts'
-import {
-  checkConfig,
-  DaemonLog,
-  type LogForm,
-  notifier,
-  Supervisor,
-  serveMetrics,
-} from '../daemon/up/index.ts'
+import { ConfigRefused, checkConfig, Daemon, DaemonLog, type LogForm, notifier } from '../daemon/up/index.ts'
 import { decodeText } from '../lang/bytes.ts'
-import type { Diagnostic } from '../lang/diagnostic.ts'
 import { SourceText } from '../lang/source.ts'
 import { RulesRefused } from '../scenario/rules-refused.ts'
 import { type Command, jsonOption, type OptionValues } from './command.ts'
@@ -24,13 +15,17 @@ const defaultState = '/var/lib/postern'
 
 export const up: Command = {
   name: 'up',
-  summary: 'the daemon: guard and auth port of a postern.yaml, until it is stopped',
+  summary: 'the daemon: rules, recipes, countries, auth port and guard of a postern.yaml',
   description:
-    'Puts the sections of a postern.yaml to work. Without --enforce, or without root, it changes nothing on this ' +
-    'machine and says what it would do. A section that cannot begin leaves the others at work and is tried again. ' +
-    'SIGHUP reads the file anew: what has not changed goes on undisturbed, and a file with mistakes leaves the old ' +
-    'configuration in force. SIGTERM and Ctrl-C end it: bans are put back at the next start, who came in by the auth ' +
-    'port is out.\n\n' +
+    'Puts the sections of a postern.yaml to work until it is stopped: rules of files and recipes, loaded in one step and ' +
+    'kept as a generation; country blocks, whose lists are fetched now and then; the auth port; the guard. Without ' +
+    '--enforce, or without root, it changes nothing on this machine and says what it would do. A section that cannot ' +
+    'begin leaves the others at work and is tried again.\n\n' +
+    'SIGHUP, or postern up reload, reads the file anew: what has not changed goes on undisturbed (rules that stay keep ' +
+    'their counters), and a file with mistakes leaves the old configuration in force. Rules that would cut an open SSH ' +
+    'session are not loaded. SIGTERM and Ctrl-C end it: rules, recipes and country blocks stay in force unless on-stop: ' +
+    'remove is said, bans are put back at the next start, who came in by the auth port is out. A machine that starts ' +
+    'with a file that is of no use gets the rules that were in force last.\n\n' +
     'Under systemd it tells when it is ready, keeps the watchdog quiet and logs as the journal likes it; --log json ' +
     'writes an object a line.',
   arguments: [{ name: '[file]', doc: `the configuration (default: ${defaultFile})` }],
@@ -42,7 +37,7 @@ export const up: Command = {
       choices: ['text', 'json', 'journal'],
     },
     { flags: '--run <folder>', doc: `for sockets (default: ${defaultRun})` },
-    { flags: '--lib <folder>', doc: `for the database (default: ${defaultState})` },
+    { flags: '--lib <folder>', doc: `for the database, generations and lists (default: ${defaultState})` },
   ],
   examples: [
     {
@@ -60,69 +55,39 @@ async function runUp(path: string, options: OptionValues, environment: Environme
   const log = new DaemonLog((line) => environment.stdout(line), formOf(options, environment), nowMs)
   const isRoot = process.getuid?.() === 0
   const enforce = options.enforce === true && isRoot
-  const file = await readFile(path, environment)
-  const supervisor = new Supervisor({
-    log,
-    enforce,
-    nowMs,
-    program: [process.execPath, resolve(process.argv[1]!)],
-    runFolder: folderOf(options.run, defaultRun),
-    stateFolder: folderOf(options.lib, defaultState),
-  })
-  const notify = await notifier((name) => environment.variable(name))
   if (!enforce)
     log.say(
       'notice',
       'up',
       `nothing is changed on this machine: ${isRoot ? '--enforce is not given' : 'this is not root'}`,
     )
-  const errors = await supervisor.apply(file)
-  if (errors.length > 0) throw new RulesRefused([...errors])
-  const metrics = await metricsOf(file, supervisor)
-  notify.tell('READY=1', `STATUS=${supervisor.ready ? 'all at work' : 'some sections could not begin'}`)
-  log.say('info', 'up', supervisor.ready ? 'all at work' : 'at work, but for what could not begin')
-  environment.onHangup(() => void reload(path, supervisor, log, notify.tell, environment))
+  const daemon = await start({
+    path,
+    log,
+    enforce,
+    nowMs,
+    program: [process.execPath, resolve(process.argv[1]!)],
+    runFolder: folderOf(options.run, defaultRun),
+    stateFolder: folderOf(options.lib, defaultState),
+    notify: await notifier((name) => environment.variable(name)),
+    read: () => readFile(path, environment),
+  })
+  environment.onHangup(() => void daemon.reload())
   await new Promise<void>((done) => {
     if (environment.signal.aborted) done()
     environment.signal.addEventListener('abort', () => done())
   })
-  notify.tell('STOPPING=1')
-  await supervisor.stop()
-  metrics?.close()
-  notify.stop()
-  log.say('info', 'up', 'stopped')
+  await daemon.stop()
   return exit.ok
 }
 
-async function reload(
-  path: string,
-  supervisor: Supervisor,
-  log: DaemonLog,
-  tell: (...lines: readonly string[]) => void,
-  environment: Environment,
-): Promise<void> {
-  tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
-  const errors = await readFile(path, environment)
-    .then((file) => supervisor.apply(file))
-    .catch((error: Error): readonly Diagnostic[] => {
-      log.say('error', 'up', error.message)
-      return []
-    })
-  if (errors.length > 0) {
-    environment.stderr(renderDiagnostics([...errors], environment, 'stderr'))
-    log.say('error', 'up', `${path} has mistakes: the old configuration stays in force`)
-  } else log.say('info', 'up', `${path} read anew`)
-  tell('READY=1')
-}
-
-async function metricsOf({ config, errorAt }: ConfigFile, supervisor: Supervisor) {
-  if (config?.metrics === undefined) return null
-  const endpoint = parseEndpoint(config.metrics)
-  if (endpoint === null)
-    throw new RulesRefused([
-      errorAt(['metrics'], `"${config.metrics}" is no address with a port`, '127.0.0.1:9184'),
-    ])
-  return serveMetrics(endpoint, () => supervisor.metrics())
+async function start(parts: Parameters<typeof Daemon.start>[0]): Promise<Daemon> {
+  try {
+    return await Daemon.start(parts)
+  } catch (error) {
+    if (error instanceof ConfigRefused) throw new RulesRefused([...error.diagnostics])
+    throw error
+  }
 }
 
 const readFile = async (path: string, environment: Environment): Promise<ConfigFile> =>

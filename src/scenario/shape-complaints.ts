@@ -32,7 +32,7 @@ function complain(issue: Issue, outer: Path, root: unknown, shape: z.core.$ZodTy
       return issue.keys.map((key) => unknownKey([...path, key], shape))
     case 'invalid_union': {
       // One of the forms fits but for something inside it: that is what to tell.
-      const inner = issue.errors.find((branch) => branch.every(isInside))
+      const inner = issue.errors.find((branch) => branch.every((one) => isInside(one) || hasOwnWords(one)))
       if (inner !== undefined) return inner.flatMap((one) => complain(one, path, root, shape))
       return [
         misshapen(
@@ -50,10 +50,18 @@ function complain(issue: Issue, outer: Path, root: unknown, shape: z.core.$ZodTy
       return [
         { path, atKey: false, message: `${nameOf(path)} is ${print(value)}, less than ${issue.minimum}` },
       ]
+    case 'custom':
+    case 'invalid_format':
+      if (!hasOwnWords(issue)) return [misshapen(path, value, [expectedBy(issue)])]
+      return [{ path, atKey: false, message: `${nameOf(path)} is ${print(value)}, which ${issue.message}` }]
     default:
       return [misshapen(path, value, [expectedBy(issue)], issue.code === 'invalid_value' ? issue.values : [])]
   }
 }
+
+/** A schema's own words for the value: "is not a time such as 20s". */
+const hasOwnWords = ({ code, message }: Issue): boolean =>
+  (code === 'custom' || code === 'invalid_format') && message.startsWith('is ')
 
 const isInside = (issue: Issue): boolean => issue.path.length > 0 || issue.code === 'unrecognized_keys'
 

@@ -12,6 +12,8 @@ export interface ConfigFile {
   readonly diagnostics: readonly Diagnostic[]
   /** A complaint about the value at a path. */
   errorAt(path: Path, message: string, help?: string | null): Diagnostic
+  /** What is no mistake, at a key. */
+  warningAt(path: Path, message: string, help?: string | null): Diagnostic
 }
 
 export function readConfigFile(source: SourceText): ConfigFile {
@@ -29,6 +31,7 @@ export function readConfigFile(source: SourceText): ConfigFile {
     config,
     diagnostics,
     errorAt: (path, message, help) => errorAt(path, message, help),
+    warningAt: (path, message, help) => ({ ...errorAt(path, message, help, true), severity: 'warning' }),
   })
   if (yaml.data === undefined) return answer(null, yaml.diagnostics)
   const parsed = posternShape.safeParse(yaml.data)

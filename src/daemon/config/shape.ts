@@ -2,11 +2,18 @@
 import { z } from 'zod'
 import { guardShape } from '../../guard/config/yaml/schema.ts'
 import { authportShape } from '../authport/shape.ts'
+import { countrySectionShape, onStopShape, recipesShape, rulesShape } from '../firewall/shape.ts'
 
 export const posternShape = z
   .strictObject({
-    guard: guardShape.optional(),
+    rules: rulesShape.optional(),
+    recipes: recipesShape.optional(),
+    country: countrySectionShape.optional(),
+    'on-stop': onStopShape.optional(),
     authport: authportShape.optional(),
+    guard: guardShape.optional(),
+    fleet: z.unknown().optional().describe('bans shared between hosts; not part of this version'),
+    console: z.unknown().optional().describe('the web console; not part of this version'),
     metrics: z
       .string()
       .optional()

@@ -85,6 +85,11 @@ export class Guard {
     }
   }
 
+  /** Looks whether the firewall has all bans still, and puts back what it has not. */
+  checkActions(): void {
+    for (const runner of this.jails) runner.checkActions()
+  }
+
   /** Reads what there is to read, everywhere, and waits for the actions. */
   async settle(): Promise<void> {
     await Promise.all(this.jails.map((runner) => runner.pump()))

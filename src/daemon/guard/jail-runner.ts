@@ -464,6 +464,11 @@ export class JailRunner {
     if (lateSeconds > 3 && this.#checkedMs + checkAgainMs <= nowMs) this.#check(nowMs)
   }
 
+  /** Looks at once whether the firewall is as it should be. */
+  checkActions(): void {
+    this.#check(this.#services.now())
+  }
+
   #check(nowMs: number): void {
     this.#checkedMs = nowMs
     for (const action of this.#actions)

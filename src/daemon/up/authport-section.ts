@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import type { Diagnostic } from '../../lang/diagnostic.ts'
 import { type AuthportSettings, settleAuthport, startAuthport } from '../authport/index.ts'
 import type { ConfigFile } from '../config/index.ts'
-import type { Metric, Section, Service, Surroundings } from './service.ts'
+import type { Ending, Metric, Section, Service, ServiceState, ServiceSurroundings } from './service.ts'
 
 export const authportSection: Section = {
   name: 'authport',
-  check: (file) => settle(file).wrong,
+  keys: ['authport'],
+  check: (file) => readAuthport(file).wrong,
   start: async (file, surroundings) => AuthportService.start(file, surroundings),
 }
 
-function settle(file: ConfigFile): { settings: AuthportSettings; wrong: Diagnostic[] } {
+/** The settings of the section, which is there, and what is wrong with it. */
+export function readAuthport(file: ConfigFile): { settings: AuthportSettings; wrong: Diagnostic[] } {
   const wrong: Diagnostic[] = []
   const settings = settleAuthport(file.config!.authport!, (path, message, help) =>
     wrong.push(file.errorAt(['authport', ...path], message, help)),
@@ -22,20 +24,20 @@ function settle(file: ConfigFile): { settings: AuthportSettings; wrong: Diagnost
 type Running = Awaited<ReturnType<typeof startAuthport>>
 
 class AuthportService implements Service {
-  readonly #surroundings: Surroundings
+  readonly #surroundings: ServiceSurroundings
   /** Of each kind since the start. */
   readonly #events = new Map<string, number>()
   #section: string
   #running: Running | null = null
 
-  private constructor(file: ConfigFile, surroundings: Surroundings) {
+  private constructor(file: ConfigFile, surroundings: ServiceSurroundings) {
     this.#surroundings = surroundings
     this.#section = JSON.stringify(file.config!.authport)
   }
 
-  static async start(file: ConfigFile, surroundings: Surroundings): Promise<AuthportService> {
+  static async start(file: ConfigFile, surroundings: ServiceSurroundings): Promise<AuthportService> {
     const service = new AuthportService(file, surroundings)
-    await service.#begin(settle(file).settings)
+    await service.#begin(readAuthport(file).settings)
     return service
   }
 
@@ -65,7 +67,7 @@ class AuthportService implements Service {
       this.#running?.renew()
       return
     }
-    const { settings } = settle(file)
+    const { settings } = readAuthport(file)
     // Both cannot listen at one address: the old one goes first.
     await this.#running?.stop()
     this.#running = null
@@ -73,8 +75,14 @@ class AuthportService implements Service {
     await this.#begin(settings)
   }
 
-  async stop(): Promise<void> {
+  async stop(_why: Ending): Promise<void> {
     await this.#running?.stop()
+  }
+
+  state(): ServiceState {
+    const listening = this.#running?.listening ?? []
+    const events = Object.fromEntries(this.#events)
+    return { text: `listening at ${listening.join(', ')}`, data: { listening, events } }
   }
 
   metrics(): readonly Metric[] {

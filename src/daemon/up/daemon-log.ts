@@ -2,6 +2,9 @@
  * Where the daemon speaks: text for people, JSON for programs, or text with the level in front for the journal
  * (sd-daemon(3)), which knows the time itself.
  */
+import type { Diagnostic } from '../../lang/diagnostic.ts'
+import { diagnosticJson, renderDiagnostic } from '../../lang/render.ts'
+
 export type Level = 'error' | 'warning' | 'notice' | 'info' | 'debug'
 export type LogForm = 'text' | 'json' | 'journal'
 
@@ -40,5 +43,20 @@ export class DaemonLog {
     this.#write(
       this.#form === 'journal' ? `<${priorities[level]}>${line}` : `${time} ${level.padEnd(7)} ${line}`,
     )
+  }
+
+  /** What is wrong with a file: with its place for programs, with a frame and a caret for people. */
+  problem(service: string, diagnostic: Diagnostic): void {
+    const level = diagnostic.severity === 'error' ? 'error' : 'warning'
+    if (this.#form === 'json') {
+      const { file, line, column } = diagnosticJson(diagnostic)
+      this.say(level, service, diagnostic.message, {
+        place: `${file}:${line}:${column}`,
+        help: diagnostic.help ?? undefined,
+      })
+      return
+    }
+    for (const line of renderDiagnostic(diagnostic).split('\n'))
+      if (line !== '') this.say(level, service, line)
   }
 }

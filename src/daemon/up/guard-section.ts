@@ -13,10 +13,11 @@ import { GuardStore } from '../../linux/store/index.ts'
 import type { ConfigFile } from '../config/index.ts'
 import { carryOut, Guard, GuardLog, type Level, listen, logToFile } from '../guard/index.ts'
 import type { Level as DaemonLevel, DaemonLog } from './daemon-log.ts'
-import type { Metric, Section, Service, Surroundings } from './service.ts'
+import type { Ending, Metric, Section, Service, ServiceState, ServiceSurroundings } from './service.ts'
 
 export const guardSection: Section = {
   name: 'guard',
+  keys: ['guard'],
   check: (file) => guardConfigOf(file).diagnostics,
   start: async (file, surroundings) => GuardService.start(file, surroundings),
 }
@@ -36,7 +37,7 @@ class GuardService implements Service {
   #config: GuardConfig
   #close: () => Promise<void> = async () => {}
 
-  private constructor(config: GuardConfig, surroundings: Surroundings) {
+  private constructor(config: GuardConfig, surroundings: ServiceSurroundings) {
     const { nowMs, enforce, log, stateFolder } = surroundings
     this.#config = config
     this.#log = log
@@ -59,13 +60,13 @@ class GuardService implements Service {
     )
   }
 
-  static async start(file: ConfigFile, surroundings: Surroundings): Promise<GuardService> {
+  static async start(file: ConfigFile, surroundings: ServiceSurroundings): Promise<GuardService> {
     const service = new GuardService(guardConfigOf(file), surroundings)
     try {
       service.#close = await listen(join(surroundings.runFolder, 'guard.sock'), (words) =>
         carryOut(words, {
           guard: service.#guard,
-          reload: () => service.#start(service.#config),
+          reload: () => surroundings.reload(),
           stop: () => {
             throw new Error('the guard is part of postern up: stop that')
           },
@@ -99,11 +100,29 @@ class GuardService implements Service {
   }
 
   /** Bans are put back at the next start. */
-  async stop(): Promise<void> {
+  async stop(_why: Ending): Promise<void> {
     clearInterval(this.#purge)
     await this.#guard.stop(true)
     await this.#close()
     this.#store.close()
+  }
+
+  /** Chains and rules of bans may be gone with the old rules. */
+  rulesReplaced(): void {
+    this.#guard.checkActions()
+  }
+
+  state(): ServiceState {
+    const { jails } = this.#guard
+    const bans = jails.map(({ name, decider }) => ({ jail: name, banned: [...decider.bans].length }))
+    const wanted = jailsOf(this.#config).map(({ name }) => name)
+    const missing = wanted.filter((name) => this.#guard.jail(name) === undefined)
+    const banned = bans.reduce((sum, each) => sum + each.banned, 0)
+    return {
+      text: `${count(jails.length, 'jail')}, ${count(banned, 'address', 'addresses')} banned`,
+      problem: missing.length === 0 ? null : `not started: ${missing.join(', ')}`,
+      data: { jails: bans, missing },
+    }
   }
 
   metrics(): readonly Metric[] {
@@ -118,6 +137,9 @@ class GuardService implements Service {
     ])
   }
 }
+
+const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number} ${number === 1 ? one : many}`
 
 /** The file's own database, or one beside the rest of the state. */
 function openStore({ settings, origins }: GuardConfig, stateFolder: string): GuardStore {
@@ -136,7 +158,7 @@ const daemonLevels: Readonly<Record<Level, DaemonLevel>> = {
 }
 
 /** Into the file that the section names, in the form that recidive reads; else to where all speak. */
-function guardLogOf({ settings, origins }: GuardConfig, { log, nowMs }: Surroundings): GuardLog {
+function guardLogOf({ settings, origins }: GuardConfig, { log, nowMs }: ServiceSurroundings): GuardLog {
   const level = (Object.keys(daemonLevels) as Level[]).find((each) => each === settings.logLevel) ?? 'INFO'
   const toFile = origins.get('logtarget') !== undefined && isAbsolute(settings.logTarget)
   const write = toFile

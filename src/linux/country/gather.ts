@@ -20,7 +20,12 @@ export class NoList extends Error {}
 /** Files asked for at one time. */
 const atOnce = 4
 
-export async function gather(settings: CountrySettings, store: CountryStore): Promise<Gathered> {
+/** `offline`: nobody is asked; lists by URL are the last good ones. Throws `NoList`. */
+export async function gather(
+  settings: CountrySettings,
+  store: CountryStore,
+  offline = false,
+): Promise<Gathered> {
   const warnings: string[] = []
   const { source } = settings
   if (source.kind === 'csv') return { byCountry: await fromCsv(settings, source), warnings }
@@ -31,7 +36,7 @@ export async function gather(settings: CountrySettings, store: CountryStore): Pr
       const union =
         source.kind === 'folder'
           ? await fromFolder(source.folder, code, settings.maximumBytes)
-          : await fromUrls(source.patterns, code, settings, store, warnings)
+          : await fromUrls(source.patterns, code, settings, store, offline ? null : warnings)
       byCountry.set(code, union)
     }
   }
@@ -45,19 +50,30 @@ async function fromUrls(
   code: string,
   settings: CountrySettings,
   store: CountryStore,
-  warnings: string[],
+  warnings: string[] | null,
 ): Promise<PrefixUnion> {
   const union = new PrefixUnion()
   let found = 0
   for (const [part, pattern] of patterns.entries()) {
     const url = pattern.replaceAll('{cc}', code)
-    const list = await zoneOf(url, code, part, settings, store, warnings)
+    const list =
+      warnings === null
+        ? await keptZone(code, part, store)
+        : await zoneOf(url, code, part, settings, store, warnings)
     if (list === null) continue
     found++
     union.addAll(list)
   }
-  if (found === 0) throw new NoList(`no list of ${code} at ${patterns.join(' or ')}`)
+  if (found === 0)
+    throw new NoList(
+      warnings === null ? `no list of ${code} is kept` : `no list of ${code} at ${patterns.join(' or ')}`,
+    )
   return union
+}
+
+async function keptZone(code: string, part: number, store: CountryStore): Promise<PrefixUnion | null> {
+  const kept = await store.list(code, part)
+  return kept === null ? null : readZone(decodeText(kept.bytes))
 }
 
 /** A list that is no list, or that cannot be had, leaves the last good one in its place. Null where the server has none. */

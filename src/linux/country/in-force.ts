@@ -10,6 +10,7 @@ import { chainsText } from '../../recipe/piece.ts'
 import { marked } from '../../recipe/plan.ts'
 import { removeScript } from '../../recipe/script.ts'
 import { type RunProgram, runOrFail } from '../bans/run-program.ts'
+import { UnavailableError } from '../unavailable.ts'
 import type { CountrySettings } from './settings.ts'
 
 export const families: readonly Family[] = ['ipv4', 'ipv6']
@@ -98,6 +99,17 @@ export async function ensureRules(settings: Parameters<typeof recipeFor>[0], run
       while ((await run(program, ['-w', '10', '-D', chain, ...marked(rule, all).split(' ')])).status === 0);
     }
   }
+}
+
+/** Throws `UnavailableError` where a program is missing. */
+export async function requireTools(run: RunProgram): Promise<void> {
+  for (const [program, debianPackage] of [
+    ['ipset', 'ipset'],
+    ['iptables', 'iptables'],
+    ['ip6tables', 'iptables'],
+  ] as const)
+    if ((await run(program, ['--version'])).status === 127)
+      throw new UnavailableError(`${program} is not installed`, `apt-get install ${debianPackage}`)
 }
 
 /** Takes rules and sets away; what is not there is no mistake. */

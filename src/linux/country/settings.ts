@@ -5,7 +5,9 @@ import { parsePrefix } from '../../net/address.ts'
 import { readCodes } from '../../recipe/zone.ts'
 import { parseDuration } from '../../scenario/duration.ts'
 
-const time = z.string().refine((text) => parseDuration(text) !== null, 'is not a time such as 20s')
+export const timeShape = z
+  .string()
+  .refine((text) => parseDuration(text) !== null, 'is not a time such as 20s')
 const url = z
   .string()
   .refine(
@@ -28,7 +30,7 @@ export const countryShape = z.strictObject({
   locations: z.string().optional().describe('MaxMind’s file of locations, for csv'),
   set: z
     .string()
-    .regex(/^[A-Za-z][\w-]{0,19}$/)
+    .regex(/^[A-Za-z][\w-]{0,19}$/, 'is not a name of up to 20 letters, digits, _ and -')
     .optional()
     .describe('the name of the set; `country` by default'),
   allow: z
@@ -38,7 +40,7 @@ export const countryShape = z.strictObject({
   refuse: z.enum(['drop', 'reject']).optional(),
   forward: z.boolean().optional().describe('forwarded packets, too'),
   outgoing: z.boolean().optional().describe('packets to those networks, too'),
-  timeout: time.optional().describe('for one file; 30s by default'),
+  timeout: timeShape.optional().describe('for one file; 30s by default'),
   retries: z.number().int().min(0).max(10).optional().describe('2 by default'),
   maximum: z.number().int().min(1).optional().describe('bytes of one file; 32 MiB by default'),
   state: z.string().optional().describe('where good lists are kept; /var/lib/postern/country by default'),

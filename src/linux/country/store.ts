@@ -21,7 +21,10 @@ const statusShape = z.object({
   outgoing: z.boolean(),
   refuse: z.enum(['drop', 'reject']),
   warnings: z.array(z.string()),
+  /** Who keeps it in force, where that is not a person: `up`. */
+  by: z.string().optional(),
 })
+const fetchedShape = z.object({ atMs: z.number(), what: z.string() })
 
 /** What the last sync put in force. */
 export type CountryStatus = z.infer<typeof statusShape>
@@ -62,6 +65,17 @@ export class CountryStore {
 
   keepStatus(status: CountryStatus): Promise<void> {
     return this.#write('status.json', status)
+  }
+
+  /** When all lists were had from their servers, in milliseconds since 1970; null when these never were. */
+  async fetchedAtMs(what: string): Promise<number | null> {
+    const bytes = await this.#read('fetched.json')
+    const read = bytes === null ? null : fetchedShape.safeParse(parsed(bytes))
+    return read?.success && read.data.what === what ? read.data.atMs : null
+  }
+
+  keepFetched(atMs: number, what: string): Promise<void> {
+    return this.#write('fetched.json', { atMs, what })
   }
 
   /** The merged list of a country, as the last sync used it; null when there is none. */

@@ -13,6 +13,10 @@ export interface SyncOptions {
   readonly force: boolean
   /** Read and check everything, change nothing in the kernel. */
   readonly dryRun: boolean
+  /** Ask no server: take the last good lists. Default false. */
+  readonly offline?: boolean
+  /** Who keeps the block in force, where that is not a person. */
+  readonly by?: string
   /** Addresses that must not be cut off. */
   readonly sessions: readonly string[]
   nowMs(): number
@@ -26,6 +30,9 @@ export interface Synced {
   readonly programsMs: number
 }
 
+/** Which lists settings ask for, as a text to compare. */
+export const listsOf = ({ source, countries }: CountrySettings): string => JSON.stringify([source, countries])
+
 /** A session of the administrator would be cut off. */
 export class WouldCutOff extends Error {}
 
@@ -33,7 +40,7 @@ export class WouldCutOff extends Error {}
 export async function sync(settings: CountrySettings, options: SyncOptions): Promise<Synced> {
   const store = new CountryStore(settings.stateFolder)
   const work = async (): Promise<Synced> => {
-    const { byCountry, warnings } = await gather(settings, store)
+    const { byCountry, warnings } = await gather(settings, store, options.offline)
     const startMs = performance.now()
     const whole = new PrefixUnion()
     const used = new Map<string, string[]>()
@@ -54,7 +61,10 @@ export async function sync(settings: CountrySettings, options: SyncOptions): Pro
       outgoing: settings.outgoing,
       refuse: settings.refuse,
       warnings: [...warnings],
+      ...(options.by !== undefined && { by: options.by }),
     }
+    if (options.offline !== true && warnings.length === 0 && settings.source.kind === 'url')
+      await store.keepFetched(options.nowMs(), listsOf(settings))
     let programsMs = 0
     if (!options.dryRun) {
       const run: RunProgram = async (...call) => {
@@ -75,7 +85,7 @@ export async function sync(settings: CountrySettings, options: SyncOptions): Pro
     return { status, ownMs, programsMs }
   }
   // Nothing is kept, and nothing changed.
-  if (options.dryRun && settings.source.kind !== 'url') return work()
+  if (options.dryRun && (settings.source.kind !== 'url' || options.offline === true)) return work()
   await store.open()
   return exclusively(`${settings.stateFolder}/status.json`, work)
 }
