@@ -1,7 +1,9 @@
 /** `postern init`: a postern.yaml for the machine as it is. */
+import { dirname, resolve } from 'node:path'
 import { encodeText } from '../lang/bytes.ts'
 import { type Command, jsonOption, type OptionValues } from './command.ts'
 import { type Environment, exit, UsageError } from './environment.ts'
+import { findFirewall, firewallText } from './init-firewall.ts'
 
 /** What may be watched, by where its log usually lies (Debian's place first). */
 const services: readonly {
@@ -66,11 +68,19 @@ export const init: Command = {
   name: 'init',
   summary: 'write a postern.yaml for this machine as it is',
   description:
-    'Looks which services and logs are here and prints a configuration that watches them; --write puts it into a file ' +
-    'that is not there yet. Nothing is put in force: postern config check reads it, postern up shows what it would do.',
+    'Looks which services and logs are here, which rules are in force and which countries are refused, and prints a ' +
+    'configuration that keeps them so; --write puts it into a file that is not there yet, and the rules in force beside ' +
+    'it (rules.v4, rules.v6, sets). Nothing is put in force: postern config check reads it, postern up shows what it would do.',
   arguments: [],
   options: [{ flags: '--write <file>', doc: 'write it there' }, jsonOption],
-  examples: [{ does: 'What would it be here?', command: 'postern init' }],
+  examples: [
+    { does: 'What would it be here?', command: 'postern init' },
+    {
+      does: 'Write it, with the rules in force beside it',
+      command: 'sudo postern init --write /etc/postern/postern.yaml',
+      needs: 'root, for the rules',
+    },
+  ],
   run: runInit,
 }
 
@@ -92,17 +102,28 @@ async function runInit(
     if (!isHere || (log === null && !environment.exists('/run/systemd/journal'))) return []
     return [{ jail, port, log }]
   })
+  const folder = typeof options.write === 'string' ? dirname(resolve(options.write)) : '/etc/postern'
+  const firewall = await findFirewall(folder, environment)
   if (options.json === true) {
     for (const each of found) environment.stdout(`${JSON.stringify(each)}\n`)
+    for (const { key, path } of firewall.files)
+      environment.stdout(`${JSON.stringify({ rules: key, path })}\n`)
+    if (firewall.country !== null) environment.stdout(`${JSON.stringify({ country: firewall.country })}\n`)
     return exit.ok
   }
-  const text = fileOf(found)
+  const text = fileOf(found, firewallText(firewall))
   if (typeof options.write !== 'string') {
     environment.stdout(text)
     return exit.ok
   }
-  if (environment.exists(options.write))
-    throw new UsageError(`${options.write} is there already`, 'name another file, or move it away')
+  const toSave = firewall.files.filter((each) => each.text !== null)
+  for (const path of [options.write, ...toSave.map((each) => each.path)])
+    if (environment.exists(path))
+      throw new UsageError(`${path} is there already`, 'name another file in another folder, or move it away')
+  for (const { path, text: rules } of toSave) {
+    await environment.replaceFile(path, encodeText(rules!), 0o600)
+    environment.stderr(`${path} written: what is in force now\n`)
+  }
   await environment.replaceFile(options.write, encodeText(text), 0o600)
   environment.stderr(`${options.write} written; look at it, then: postern config check ${options.write}\n`)
   return exit.ok
@@ -110,9 +131,11 @@ async function runInit(
 
 const fileOf = (
   found: readonly Found[],
+  firewall: string,
 ): string => `# The configuration of Postern. postern config check reads it, postern up runs it,
 # postern up --enforce lets it change this machine.
 
+${firewall}
 guard:
   defaults:
     maxretry: 5
@@ -128,6 +151,9 @@ ${found.map(jailOf).join('')}
 #   listen: "0.0.0.0:8443"
 #   tls: { certificate: /etc/postern/door.pem, key: /etc/postern/door.key }
 #   lists: authok
+
+# What becomes of rules, recipes and country blocks when the daemon ends: keep or remove.
+# on-stop: keep
 
 # For Prometheus:
 # metrics: 127.0.0.1:9184

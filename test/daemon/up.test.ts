@@ -143,7 +143,7 @@ describe.skipIf(lack !== null)(`postern up${lack === null ? '' : ` (${lack})`}`,
     configure(two(2).replace('maxretry: 2', 'maxretry: many'))
     daemon.kill('SIGHUP')
     await until('the mistake is told', () => said.includes('stays in force'))
-    expect(said).toContain('"maxretry" is "many"')
+    expect(said).toContain('\\"maxretry\\" is \\"many\\"')
     fail('one', '192.0.2.4', 2)
     await until('it bans on', () => rules().includes('192.0.2.4'))
   })

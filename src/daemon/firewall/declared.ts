@@ -41,7 +41,7 @@ export function declaredIn(file: ConfigFile): { declared: Declared; wrong: reado
 }
 
 function readDeclared(file: ConfigFile): { declared: Declared; wrong: readonly Diagnostic[] } {
-  const { rules: section, country } = file.config!
+  const { rules: section } = file.config!
   const wrong: Diagnostic[] = []
   const rules = new Map<Family, Ruleset>()
   for (const [family, key] of [
@@ -57,7 +57,7 @@ function readDeclared(file: ConfigFile): { declared: Declared; wrong: readonly D
   const ownSets =
     section?.sets === undefined ? '' : (readText(file, ['rules', 'sets'], section.sets, wrong) ?? '')
   const plans = plansOf(file, wrong)
-  const block = rules.size > 0 && country !== undefined ? countryPlans(file) : []
+  const block = rules.size > 0 ? countryPlans(file) : []
   const sets = `${ownSets}${[...plans, ...block].map((plan) => plan.sets).join('')}`
   const said = {
     rules: [...rules].map(([family, each]) => [
@@ -103,6 +103,12 @@ function readRulesFile(
   }
   return ours
 }
+
+/** What the daemon puts among the rules at each start, so that no file needs to keep it. */
+export const plansOfStart = (file: ConfigFile): readonly Plan[] => [
+  ...declaredIn(file).declared.plans,
+  ...countryPlans(file),
+]
 
 function plansOf(file: ConfigFile, wrong: Diagnostic[]): Plan[] {
   const plans: Plan[] = []
@@ -159,7 +165,8 @@ function plansOfUse(
 /** Parameters are options where recipes speak of them. */
 const inYaml = (text: string): string => text.replace(/^--([a-z-]+) /, '$1 ').replace(/^--([a-z-]+):/, '$1:')
 
+/** The rules of the country block, of both families; none where the section is missing or wrong. */
 function countryPlans(file: ConfigFile): Plan[] {
-  const { settings } = settleCountry(file)
+  const settings = file.config?.country === undefined ? null : settleCountry(file).settings
   return settings === null ? [] : families.map((family) => recipeFor(settings, family).plan)
 }

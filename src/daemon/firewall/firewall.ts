@@ -189,6 +189,8 @@ export async function putLastBack(parts: FirewallParts): Promise<boolean> {
     const sets = setsWithoutOwn(generation.sets ?? '', [])
     await load({ rulesets, ...(sets !== '' && { sets }) }, inForce, false, parts)
   }
+  // Of another machine's start, whatever is declared next: all of it is looked at then.
+  writeRecord(parts.stateFolder, { ...record, hash: '', loadedAtMs: parts.nowMs() })
   parts.say(
     'warning',
     `the rules of generation ${generation.number}, the last that could be used, are in force`,

@@ -4,8 +4,9 @@
  * How rules are loaded and put back is known in `linux/apply`, what recipes are in `recipe`, how lists of countries are
  * fetched in `linux/country`.
  */
-export { declaredIn } from './declared.ts'
+export { declaredIn, plansOfStart } from './declared.ts'
 export { type CountryDeclared, settleCountry } from './declared-country.ts'
+export { pathFrom } from './declared-file.ts'
 export {
   enforce,
   type FirewallParts,
