@@ -39,6 +39,8 @@ export function completionScript(loaded: readonly Command[], entries: readonly C
     if (second !== undefined) seconds.set(first, [...(seconds.get(first) ?? []), second])
   }
   const groups = [...seconds].map(([first, words]) => `      ${first}) words=${quoted(words.join(' '))} ;;\n`)
+  // Some have a command of their own besides: `recent`, `up`.
+  const pairs = entries.flatMap(({ name }) => (name.includes(' ') ? [name] : []))
   const own = loaded.filter(({ ownWords }) => ownWords !== true)
   const options = own.map(
     ({ name, options }) =>
@@ -60,10 +62,10 @@ _postern() {
     return
   fi
   called=\${COMP_WORDS[1]}
-  case $called in
-    ${[...seconds.keys()].join('|')}) called="$called \${COMP_WORDS[2]}" ;;
+  case "$called \${COMP_WORDS[2]}" in
+    ${pairs.map(quoted).join('|')}) called="$called \${COMP_WORDS[2]}" ;;
   esac
-  if (( COMP_CWORD == 2 )); then
+  if (( COMP_CWORD == 2 )) && [[ $current != -* ]]; then
     case \${COMP_WORDS[1]} in
 ${groups.join('')}    esac
     if [[ -n $words ]]; then
