@@ -7,6 +7,7 @@ import type { Device, Emission, LocalSocket } from '../ext/context.ts'
 import type { Hook } from '../lang/rule.ts'
 import type { Address } from '../net/address.ts'
 import { setDontFragment, setTtl } from '../net/change.ts'
+import { type Circumstances, nothingSaid } from '../net/circumstances.ts'
 import { decodeIp } from '../net/decode.ts'
 import { refreshIpv4Checksum } from '../net/encode.ts'
 import { ipProtocol } from '../net/protocol.ts'
@@ -21,6 +22,10 @@ import { HostSkb } from './skb.ts'
 import type { Speaker } from './sockets/local-stack.ts'
 
 const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
+
+/** Who handles a packet handles its answer, too. */
+const processorOf = ({ circumstances: { cpu } }: HostSkb): Circumstances =>
+  cpu === undefined ? nothingSaid : { cpu }
 
 /** IPv4's groups and its limited broadcast. */
 const isToAll = ({ family, words }: Address): boolean =>
@@ -69,6 +74,7 @@ export class Answers implements Speaker {
     const route = isToAll(destination) ? routing.reroute(skb.packet.source, destination, found.device) : found
     if (route.kind === 'refused' || isMartian(skb, route)) return false
     if (sender === 'icmp') skb.socket = kernelSocket
+    skb.circumstances = processorOf(cause)
     conntrack.attach(skb, cause)
     if (sender === 'raw') conntrack.close(cause, journey.nowNs)
     this.#send(skb, route, journey)
@@ -88,9 +94,7 @@ export class Answers implements Speaker {
     // An anycast address may be any of several hosts, so no error can be sure to meet the sender.
     if (way.kind === 'refused' || way.type === 'ANYCAST') return false
     // The address that was spoken to, if it is the host's; else its address on the way back.
-    const source = routing.isOwn(packet.destination)
-      ? packet.destination
-      : routing.sourceFor(way, packet.source, device)
+    const source = this.#isSpokenTo(skb) ? packet.destination : routing.sourceFor(way, packet.source, device)
     if (source === null) return false
     const options = this.#echoOptions(skb, source, journey)
     if (options === null) return false
@@ -98,6 +102,11 @@ export class Answers implements Speaker {
     const ttl = way.type === 'MULTICAST' ? 1 : defaultTtl
     const bytes = buildIcmpError(packet, error, { source, ttl, mtu: way.device.mtu, options })
     return this.emit({ bytes, sender: 'icmp' }, skb, journey)
+  }
+
+  /** Whether the packet is for the host; in IPv4 the way of a copy says otherwise. */
+  #isSpokenTo({ packet, copiedTo }: HostSkb): boolean {
+    return (copiedTo === null || packet.family === 'ipv6') && this.#parts.routing.isOwn(packet.destination)
   }
 
   /**
@@ -120,11 +129,15 @@ export class Answers implements Speaker {
     const copy = new HostSkb('caused')
     const { packet } = cause
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
+    // What a raw socket sent may be longer than its header says.
+    copy.packet.endOffset = copy.packet.bytes.length
     copy.mark = cause.mark
     copy.circumstances = cause.circumstances
     copy.packetType = cause.packetType
     copy.traced = cause.traced
     copy.untracked = true
+    // It shares the pieces with the packet, so that the kernel cuts it anew.
+    copy.origin = cause.origin && { ...cause.origin, pieces: [] }
     if (hook === 'PREROUTING' || hook === 'INPUT') setTtl(copy.packet, (packet.ttl - 1) & 255)
     if (packet.family === 'ipv4') {
       setDontFragment(copy.packet)
@@ -148,6 +161,7 @@ export class Answers implements Speaker {
     const skb = new HostSkb('caused')
     decodeIp(skb.packet, bytes)
     skb.conntrack = conntrack
+    skb.circumstances = processorOf(cause)
     const { source, destination } = skb.packet
     const route =
       family === 'ipv4'

@@ -17,6 +17,7 @@ import type { Hook } from '../lang/rule.ts'
 import { type Address, parseAddress, printAddress } from '../net/address.ts'
 import { netfilterChecksumOk } from '../net/checksum.ts'
 import { decodeIp } from '../net/decode.ts'
+import * as tcp from '../net/headers/tcp.ts'
 import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
 import { isUnspecified } from './address-class.ts'
@@ -317,14 +318,26 @@ function isSummed(packet: Packet): boolean {
   if (family === 'ipv6' || networkHeaderLength === ipv4HeaderBytes || transportLength < udpHeaderBytes)
     return false
   const isVerified =
-    protocol === ipProtocol.tcp ||
+    (protocol === ipProtocol.tcp && isWholeHeader(packet)) ||
     protocol === ipProtocol.icmp ||
-    (protocol === ipProtocol.udp && packet.u16(at + udpChecksum) !== 0)
+    (protocol === ipProtocol.udp && packet.u16(at + udpChecksum) !== 0 && isWholeDatagram(packet))
   return isVerified && netfilterChecksumOk(packet)
+}
+
+/** Tracking gives up on others before it looks at their checksum. Source: tcp_error(), udp_error(). */
+const isWholeHeader = (packet: Packet): boolean => {
+  const length =
+    packet.transportLength < tcp.headerBytes ? 0 : tcp.headerLength(packet, packet.transportOffset)
+  return tcp.headerBytes <= length && length <= packet.transportLength
+}
+const isWholeDatagram = (packet: Packet): boolean => {
+  const length = packet.u16(packet.transportOffset + udpLength)
+  return udpHeaderBytes <= length && length <= packet.transportLength
 }
 
 /** Without options. */
 const ipv4HeaderBytes = 20
+const udpLength = 4
 const udpHeaderBytes = 8
 const udpChecksum = 6
 

@@ -233,7 +233,9 @@ export class Host {
     const [first] = refusals
     if (first !== undefined) {
       const refs = refusals.map(({ ref }) => ref)
-      rehearse(ruleset.tables.get(first.ref.table)!, this.#registry, services, refs)
+      const order = [...ruleset.tables.values()]
+      const end = order.findIndex(({ name }) => name === first.ref.table)
+      rehearse(order.slice(0, end + 1), this.#registry, services, refs)
       return refusals
     }
     for (const table of ruleset.tables.values()) {

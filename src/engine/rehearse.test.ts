@@ -42,3 +42,20 @@ it('rules that refer to what nobody founded are refused, and taken no further', 
   const codes = host.load(withTable('-A INPUT -m rateest --rateest none --rateest-lt --rateest-bps 8'))
   expect(codes.map(({ code }) => code)).toEqual(['rule/not-founded'])
 })
+
+it('rules may refer to what a table before the refused one founds', () => {
+  const host = new Host(hostOf('eth0 203.0.113.1/24'))
+  const rules = rulesOf(
+    `*raw
+-A PREROUTING -j RATEEST --rateest-name r --rateest-interval 250ms --rateest-ewmalog 500ms
+COMMIT
+*filter
+-A INPUT -m rateest --rateest r --rateest-gt --rateest-pps 5
+-A INPUT -j REJECT --reject-with tcp-reset
+COMMIT
+`,
+    'ipv4',
+  )
+  expect(host.load(rules).map(({ ref }) => ref)).toEqual([{ table: 'filter', chain: 'INPUT', number: 2 }])
+  expect(host.shared('rateest', 'r')).toBeNull()
+})

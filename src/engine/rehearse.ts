@@ -14,31 +14,42 @@ import type { RuleRef } from './outcome.ts'
 
 /**
  * Takes the extensions of the rules one by one, as the kernel does, up to the one it refuses, and gives back what was
- * taken. What stays: a recency list that had to grow for it is larger, and empty.
+ * taken. `tables`: the refused one, behind those that the kernel takes before it, to whose rules its own may refer. What stays: a recency list that had to grow for it is larger, and empty.
  *
  * Circles and unknown names are refused before any extension is asked, so there is nothing to rehearse then.
  * `refused`: the rules that are refused, for whatever reason.
  */
 export function rehearse(
-  table: Table,
+  tables: readonly Table[],
   registry: Registry,
   host: HostServices,
   refused: readonly RuleRef[],
 ): void {
-  const reach = reachOf(table)
-  if (reach.circles.length > 0) return
-  const { family, profile } = host
   const taken: (() => void)[] = []
+  for (const table of tables) if (!takeTable(table, registry, host, refused, taken)) break
+  for (const giveBack of taken) giveBack()
+}
+
+/** False where something in it is refused. */
+function takeTable(
+  table: Table,
+  registry: Registry,
+  host: HostServices,
+  refused: readonly RuleRef[],
+  taken: (() => void)[],
+): boolean {
+  const reach = reachOf(table)
+  if (reach.circles.length > 0) return false
+  const { family, profile } = host
   const isRefused = (chain: string, at: number): boolean =>
     refused.some((ref) => ref.table === table.name && ref.chain === chain && ref.number === at + 1)
   const rules = chainOrder(table).flatMap((name) =>
     table.chains.get(name)!.rules.map((rule, at) => ({ rule, refused: isRefused(name, at) })),
   )
-  for (const { rule, refused: mayReferToNothing } of rules) {
+  return rules.every(({ rule, refused: mayReferToNothing }) => {
     const place = { family, table: table.name, hooks: reach.hooks.get(rule) ?? [], profile }
-    if (!takeRule(rule, place, registry, host, taken, mayReferToNothing)) break
-  }
-  for (const giveBack of taken) giveBack()
+    return takeRule(rule, place, registry, host, taken, mayReferToNothing)
+  })
 }
 
 /** False where an extension is refused. */

@@ -30,7 +30,7 @@ export class RateEstimate {
   /** `hz`: timer ticks in a second. */
   constructor(terms: EstimateTerms, hz: number) {
     this.#terms = terms
-    this.#intervalJiffies = (hz / 4) * 2 ** terms.intervalPower
+    this.#intervalJiffies = Math.floor(hz / 4) * 2 ** terms.intervalPower
     this.#nextTick = this.#intervalJiffies
   }
 

@@ -12,7 +12,16 @@ import type { KernelProfile } from '../../lang/profile.ts'
 import { type Family, printLongAddress } from '../../net/address.ts'
 import { BucketKeys, keyWords } from './_bucket-keys.ts'
 
+/** In printing order. */
+export const keyModes = ['srcip', 'srcport', 'dstip', 'dstport'] as const
+export type KeyMode = (typeof keyModes)[number]
+
 export interface TableSettings {
+  /** What buckets are told apart by. */
+  readonly modes: readonly KeyMode[]
+  /** Bits of the addresses that are looked at. */
+  readonly sourceBits: number
+  readonly destinationBits: number
   readonly unit: 'packets' | 'bytes'
   readonly average: bigint
   /** Packets; in bytes, how often a bucket may be filled anew. 0 for none. */
@@ -80,6 +89,7 @@ export const byteCredits = (cost: bigint, hz: number): bigint =>
   (BigInt.asUintN(32, cost) * BigInt(hz) * byteCreditsPerJiffy(hz)) >> 32n
 
 export class HashLimitTable {
+  /** Of the rule that made it. */
   readonly #settings: TableSettings
   readonly #hz: number
   readonly #most: number
@@ -101,6 +111,11 @@ export class HashLimitTable {
     this.#most = settings.most === 0 ? 8 * rows : Math.max(settings.most, rows)
     this.#expireJiffies = Math.ceil((settings.expireMs * hz) / 1000)
     this.#sweepJiffies = Math.max(1, Math.ceil((settings.sweepMs * hz) / 1000))
+  }
+
+  /** What its buckets are told apart by, whatever a rule that came later may say. Source: hashlimit_init_dst(). */
+  get terms(): Pick<TableSettings, 'modes' | 'sourceBits' | 'destinationBits'> {
+    return this.#settings
   }
 
   /** Takes one packet of `bytes` into account. `rule` may ask in another way than the table was made for. */

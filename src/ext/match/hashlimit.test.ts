@@ -177,6 +177,8 @@ describe.skipIf(lack !== null)(`buckets as in the kernel${lack ? ` (${lack})` : 
     const shared = [
       '--hashlimit-upto 1/hour --hashlimit-burst 4 --hashlimit-name all',
       '--hashlimit-above 1/sec --hashlimit-burst 9 --hashlimit-name all',
+      // The first one's buckets, for all alike.
+      '--hashlimit-upto 1/hour --hashlimit-mode srcip,dstport --hashlimit-name all',
     ]
     const packets = Array.from({ length: 14 }, (_, at) =>
       line(peers[(at * 5) % 3]!, 22 + (at % 2), `len=${80 + 90 * (at % 3)}`),

@@ -29,22 +29,16 @@ import {
   type BucketKey,
   byteCredits,
   HashLimitTable,
+  type KeyMode,
+  keyModes,
   packetCredits,
   type TableSettings,
 } from './_hashlimit-table.ts'
 
-/** In printing order. */
-const modes = ['srcip', 'srcport', 'dstip', 'dstport'] as const
-type Mode = (typeof modes)[number]
-
 export interface HashLimit extends TableSettings {
   /** Matches what is over the limit, not what is below it. */
   readonly isAbove: boolean
-  readonly modes: readonly Mode[]
   readonly name: string
-  /** Bits of the addresses that are looked at. */
-  readonly sourceBits: number
-  readonly destinationBits: number
 }
 
 const defaultBurst = 5n
@@ -187,7 +181,7 @@ export const hashlimit = defineMatch<HashLimit, Loaded>()({
   unload: ({ name }, host) => host.unshare(kindOf(host.family), name),
 
   evaluate: (data, { packet }, context, { table }) => {
-    const key = keyOf(data, packet, context)
+    const key = keyOf(table.terms, packet, context)
     const bytes = packet.endOffset - packet.networkOffset
     const answer = key === null ? 'full' : table.take(key, data, bytes, context.jiffies)
     if (answer === 'full') {
@@ -280,11 +274,12 @@ function refusalOf(data: HashLimit, family: Family, { hz }: KernelProfile): Refu
   return { code: 'overflow', message: 'the kernel counts credit in 64 bits, and they overflow' }
 }
 
-function parseModes(text: string): readonly Mode[] {
+function parseModes(text: string): readonly KeyMode[] {
   const words = text.split(/[,|]/).filter((word) => word !== '')
-  const wrong = words.find((word) => !modes.some((mode) => mode === word))
-  if (wrong !== undefined) return refuse('bad-mode', `has "${wrong}", which is none of ${modes.join(', ')}`)
-  return modes.filter((mode) => words.includes(mode))
+  const wrong = words.find((word) => !keyModes.some((mode) => mode === word))
+  if (wrong !== undefined)
+    return refuse('bad-mode', `has "${wrong}", which is none of ${keyModes.join(', ')}`)
+  return keyModes.filter((mode) => words.includes(mode))
 }
 
 /** As `atoi` reads it. */
@@ -296,8 +291,8 @@ function parseInterval(text: string): number {
 // --- Keys
 
 /** What the packet is told apart by, or null where its ports cannot be read: it is dropped. */
-function keyOf(data: HashLimit, packet: Packet, context: HookContext): BucketKey | null {
-  const asks = (mode: Mode): boolean => data.modes.includes(mode)
+function keyOf(terms: HashLimitTable['terms'], packet: Packet, context: HookContext): BucketKey | null {
+  const asks = (mode: KeyMode): boolean => terms.modes.includes(mode)
   const words = (offset: number, bits: number | null): number[] =>
     Array.from({ length: packet.family === 'ipv4' ? 1 : 4 }, (_, at) => {
       const kept = bits === null ? 0 : Math.max(0, Math.min(32, bits - 32 * at))
@@ -306,8 +301,8 @@ function keyOf(data: HashLimit, packet: Packet, context: HookContext): BucketKey
   const ports = asks('srcport') || asks('dstport') ? portsOf(packet, context) : [0, 0]
   if (ports === null) return null
   return {
-    source: words(packet.sourceOffset, asks('srcip') ? data.sourceBits : null),
-    destination: words(packet.destinationOffset, asks('dstip') ? data.destinationBits : null),
+    source: words(packet.sourceOffset, asks('srcip') ? terms.sourceBits : null),
+    destination: words(packet.destinationOffset, asks('dstip') ? terms.destinationBits : null),
     sourcePort: asks('srcport') ? ports[0]! : 0,
     destinationPort: asks('dstport') ? ports[1]! : 0,
   }
