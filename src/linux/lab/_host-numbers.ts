@@ -1,6 +1,6 @@
 /**
- * Numbers that a host chooses for the TCP connections of its own sockets, taken out of frames so that two hosts can be
- * compared: sequence numbers count from the first one, windows and checksums are blank.
+ * Numbers that a host chooses for the TCP connections of its own sockets, and as a SYN proxy, taken out of frames so that
+ * two hosts can be compared: sequence numbers count from the first one, windows and checksums are blank.
  *
  * What only passes the host keeps its numbers: neither judge chose them.
  */
@@ -63,13 +63,23 @@ export class HostNumbers {
   /** `answered`: what the step's packet acknowledges, which a RST outside a connection repeats. */
   #blankSegment(frame: Buffer, direction: string, at: number, answered: number | null): boolean {
     const first = this.#first.get(direction)
-    if (first === undefined) return false
+    if (first === undefined) return this.#blankCookie(frame, at)
     const flags = frame[at + 13]! & (rst | ack)
     const sequence = frame.readUInt32BE(at + 4)
     if (flags === (rst | ack) && sequence === 0) return false
     if (flags === rst && sequence === answered) frame.writeUInt32BE(first, at + 4)
     frame.writeUInt32BE((frame.readUInt32BE(at + 4) - first) >>> 0, at + 4)
     frame.fill(0, at + 14, at + 18)
+    return true
+  }
+
+  /** A SYN proxy tells itself its cookie in the SYN to the server; and who acknowledges it may be let past. */
+  #blankCookie(frame: Buffer, at: number): boolean {
+    const acknowledged = frame.readUInt32BE(at + 8)
+    const isOfHost = [...this.#first.values()].some((first) => (acknowledged - first) >>> 0 <= 1)
+    if (!isOfHost) return false
+    frame.fill(0, at + 8, at + 12)
+    frame.fill(0, at + 16, at + 18)
     return true
   }
 

@@ -106,12 +106,20 @@ function compareFlows(
   return mine === other ? null : `the flow is ${mine} on the engine, and ${other} on the kernel`
 }
 
+/** Whether the host speaks TCP with sequence numbers of its own: by its sockets, or as a SYN proxy. */
+const choosesNumbers = ({ host, rules, steps }: Case): boolean =>
+  host.sockets !== null ||
+  rules.some(({ source }) => source.text.includes('SYNPROXY')) ||
+  steps.some(
+    (step) => 'action' in step && step.action.kind === 'run' && step.action.command.includes('SYNPROXY'),
+  )
+
 /** The first place where two reports of one case part: the step (null for the end) and what differs, in words. */
 export function firstDifference(
   engine: CaseReport,
   kernel: CaseReport,
 ): { readonly step: number | null; readonly what: string } | null {
-  const numbers = engine.part.host.sockets === null ? null : ([new HostNumbers(), new HostNumbers()] as const)
+  const numbers = choosesNumbers(engine.part) ? ([new HostNumbers(), new HostNumbers()] as const) : null
   for (const [at, mine] of engine.steps.entries()) {
     const other = kernel.steps[at]!
     const { step } = mine

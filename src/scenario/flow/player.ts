@@ -168,11 +168,13 @@ function summary(
   const results = packets.map(({ result }) => result)
   const last = results.at(-1)
   const states = results.flatMap(({ state }) => (state === undefined ? [] : [state]))
+  // A SYN proxy took the last packet and spoke for itself.
+  const isTaken = stuck === null && last?.verdict === 'drop'
   const isLost = flow.outcome === 'dropped' && last?.verdict === 'accept'
   return {
     step: step.number,
     at: Number(step.atNs) / 1e9,
-    verdict: isLost ? 'drop' : (last?.verdict ?? 'drop'),
+    verdict: isLost ? 'drop' : isTaken ? 'accept' : (last?.verdict ?? 'drop'),
     by: isLost ? (last.lostBy ?? null) : (last?.by ?? null),
     ...(stuck !== null ? { why: stuck.message } : last?.why !== undefined && { why: last.why }),
     hits: results.flatMap(({ hits }) => hits),

@@ -18,6 +18,8 @@ export class TcpConversation {
   /** The next byte of each side. */
   #clientNext: number
   #serverNext: number
+  /** What a SYN proxy adds to the server's numbers before the client sees them. */
+  #shift = 0
   /** Bytes that a segment to the server, and to the client, may have. */
   #mssUp = 0
   #mssDown = 0
@@ -34,8 +36,14 @@ export class TcpConversation {
   async connect(): Promise<void> {
     const wire = this.#wire
     const ownMss = wire.linkMss('client')
-    const opening = await this.#up('syn', { flags: syn, acknowledgement: 0, mss: ownMss })
+    const opening = await wire.open((way) =>
+      tcpPacket(way, { flags: syn, sequence: this.#clientNext, acknowledgement: 0, mss: ownMss }),
+    )
     this.#clientNext = next(this.#clientNext, 1)
+    if ('greeting' in opening) {
+      await this.#connectThroughProxy(opening.greeting)
+      return
+    }
     if (wire.servedByHost) {
       const answer = opening.answers.find(({ flags }) => (flags & (syn | ack)) === (syn | ack))
       if (answer === undefined) throw missing('syn-ack', opening)
@@ -53,6 +61,24 @@ export class TcpConversation {
     this.#serverNext = next(this.#serverNext, 1)
     this.#mssUp = Math.min(ownMss, answer.seen?.mss ?? serverMss)
     await this.#up('ack', { flags: ack })
+  }
+
+  /** `greeting`: the SYN-ACK with the proxy's cookie. */
+  async #connectThroughProxy(greeting: Seen): Promise<void> {
+    const wire = this.#wire
+    const serverStart = this.#serverNext
+    this.#mssUp = Math.min(wire.linkMss('client'), greeting.mss ?? 536)
+    this.#shift = (greeting.sequence - serverStart) | 0
+    this.#serverNext = next(serverStart, 1)
+    const { seen, result } = await wire.giveCookie((way) => tcpPacket(way, this.#numbersUp({ flags: ack })))
+    if (seen === null) {
+      this.#connection = result.accepted![0]!
+      return
+    }
+    const serverMss = wire.linkMss('server')
+    this.#mssDown = Math.min(serverMss, seen.mss ?? 536)
+    const answer = { sequence: serverStart, acknowledgement: this.#clientNext }
+    await wire.answerProxy((way) => tcpPacket(way, { ...answer, flags: syn | ack, mss: serverMss }))
   }
 
   async request(payload: Uint8Array): Promise<void> {
@@ -141,8 +167,12 @@ export class TcpConversation {
 
   /** From the client. */
   #up(name: PacketName, segment: Partial<Segment> & { flags: number }): Promise<Arrival> {
-    const numbers = { sequence: this.#clientNext, acknowledgement: this.#serverNext }
-    return this.#wire.toServer(name, (way: Way) => tcpPacket(way, { ...numbers, ...segment }))
+    return this.#wire.toServer(name, (way: Way) => tcpPacket(way, this.#numbersUp(segment)))
+  }
+
+  #numbersUp(segment: Partial<Segment> & { flags: number }): Segment {
+    const acknowledgement = next(this.#serverNext, this.#shift)
+    return { sequence: this.#clientNext, acknowledgement, ...segment }
   }
 
   /** From a far server. */

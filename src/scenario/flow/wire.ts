@@ -51,6 +51,23 @@ export interface Arrival {
   readonly result: StepResult
 }
 
+/** A connection that a SYN proxy opens to the server: its SYN as a far end sees it; null where the host takes it. */
+export interface Opened {
+  readonly seen: Seen | null
+  readonly result: StepResult
+}
+
+const pastTheProxy =
+  'it goes past the SYN proxy that greeted it; SYNPROXY must see it as INVALID, ' +
+  'for which the sysctl net.netfilter.nf_conntrack_tcp_loose has to be 0'
+
+const { syn, ack, rst } = tcp.flag
+
+const isSyn = ({ kind, flags }: Seen): boolean => kind === 'tcp' && (flags & (syn | ack)) === syn
+const isSynAck = ({ kind, flags }: Seen): boolean => kind === 'tcp' && (flags & (syn | ack)) === (syn | ack)
+const isRefusal = ({ kind, flags }: Seen): boolean =>
+  kind === 'error' || (kind === 'tcp' && (flags & rst) !== 0)
+
 /** Bytes of a link header are no part of the MTU. */
 const headerBytes = { ipv4: 40, ipv6: 60 }
 
@@ -87,6 +104,53 @@ export class Wire {
 
   /** The client sends. Throws `Stuck` unless the packet comes to the server. */
   async toServer(name: PacketName, build: (way: Way) => Uint8Array): Promise<Arrival> {
+    const { result, sent, answers } = await this.#fromClient(name, build)
+    this.#throwIfStopped(name, result, answers)
+    if (result.delivered) return { seen: null, answers, result }
+    const seen = sent.find(({ kind }) => kind === this.#kindOf(name))
+    if (seen === undefined) throw new Stuck('dropped', name, 'it was accepted, and did not leave')
+    this.#serverIs(seen)
+    return { seen, answers, result }
+  }
+
+  /**
+   * The client sends its SYN. A SYN proxy may take it, and answer with a cookie: then that is what comes back.
+   * Throws `Stuck` as `toServer`.
+   */
+  async open(build: (way: Way) => Uint8Array): Promise<Arrival | { readonly greeting: Seen }> {
+    const { result, sent, answers } = await this.#fromClient('syn', build)
+    const greeting = answers.find(isSynAck)
+    const isTaken = !result.delivered && greeting !== undefined && !sent.some(isSyn)
+    if (isTaken) return { greeting }
+    this.#throwIfStopped('syn', result, answers)
+    if (result.delivered) return { seen: null, answers, result }
+    const seen = sent.find(isSyn)
+    if (seen === undefined) throw new Stuck('dropped', 'syn', 'it was accepted, and did not leave')
+    this.#serverIs(seen)
+    return { seen, answers, result }
+  }
+
+  /** The client gives the cookie back, and the proxy opens a connection to the server. Throws `Stuck` where it does not. */
+  async giveCookie(build: (way: Way) => Uint8Array): Promise<Opened> {
+    const { result, sent, answers } = await this.#fromClient('ack', build)
+    const seen = sent.find((one) => isSyn(one) && !this.#isForClient(one))
+    if (seen !== undefined) this.#serverIs(seen)
+    else if ((result.accepted ?? []).length === 0) {
+      const isPast = result.verdict === 'accept'
+      const why = isPast ? pastTheProxy : (result.why ?? 'the SYN proxy reaches no server')
+      throw new Stuck(answers.some(isRefusal) ? 'refused' : 'dropped', 'ack', why)
+    }
+    return { seen: seen ?? null, result }
+  }
+
+  /** The far end answers the proxy, which tells the client. Throws `Stuck` where it does not. */
+  async answerProxy(build: (way: Way) => Uint8Array): Promise<void> {
+    const { result, sent } = await this.#fromFar('syn-ack', build)
+    if (sent.some((seen) => this.#isForClient(seen) && seen.kind === 'tcp' && !isRefusal(seen))) return
+    throw new Stuck('unanswered', 'syn-ack', result.why ?? 'the SYN proxy does not tell the client')
+  }
+
+  async #fromClient(name: PacketName, build: (way: Way) => Uint8Array) {
     const { device, mark, ttl, tos, uid, gid } = this.#opening
     const packet = build({ from: this.client, to: this.remote, ttl, tos, id: this.#ids.next() })
     const result = await this.#play(
@@ -96,31 +160,22 @@ export class Wire {
         : { kind: 'receive', device, frame: frameOfPacket(this.#host, device, packet, null), mark },
     )
     const sent = result.sent.flatMap((frame) => readSent(frame) ?? [])
-    const answers = sent.filter((seen) => this.#isForClient(seen))
-    this.#throwIfStopped(name, result, answers)
-    if (result.delivered) return { seen: null, answers, result }
-    const seen = sent.find(({ kind }) => kind === this.#kindOf(name))
-    if (seen === undefined) throw new Stuck('dropped', name, 'it was accepted, and did not leave')
+    return { result, sent, answers: sent.filter((seen) => this.#isForClient(seen)) }
+  }
+
+  #serverIs(seen: Seen): void {
     this.#far = {
       device: seen.device,
       mac: seen.frame.slice(0, 6),
       client: seen.source,
       self: seen.destination,
     }
-    return { seen, answers, result }
   }
 
   /** The far end sends. Throws `Stuck` unless the packet comes to the client. */
   async toClient(name: PacketName, build: (way: Way) => Uint8Array): Promise<Arrival> {
-    const { device, mac, client, self } = this.#far!
-    const packet = build({ from: self, to: client, ttl: 64, tos: 0, id: this.#ids.next() })
-    if (this.#isOnLink(device, client)) {
-      const why = `${printAddress(self.address)} answers ${printAddress(client.address)} on their own link, past the host`
-      throw new Stuck('unanswered', name, why)
-    }
-    const frame = frameOfPacket(this.#host, device, packet, mac)
-    const result = await this.#play(name, { kind: 'receive', device, frame, mark: 0 })
-    const sent = result.sent.flatMap((one) => readSent(one) ?? [])
+    const { device, self } = this.#far!
+    const { result, sent } = await this.#fromFar(name, build)
     const isForServer = (seen: Seen) =>
       seen.device === device && sameAddress(seen.destination.address, self.address)
     this.#throwIfStopped(name, result, sent.filter(isForServer))
@@ -143,6 +198,18 @@ export class Wire {
     return { seen, answers: [], result }
   }
 
+  async #fromFar(name: PacketName, build: (way: Way) => Uint8Array) {
+    const { device, mac, client, self } = this.#far!
+    const packet = build({ from: self, to: client, ttl: 64, tos: 0, id: this.#ids.next() })
+    if (this.#isOnLink(device, client)) {
+      const why = `${printAddress(self.address)} answers ${printAddress(client.address)} on their own link, past the host`
+      throw new Stuck('unanswered', name, why)
+    }
+    const frame = frameOfPacket(this.#host, device, packet, mac)
+    const result = await this.#play(name, { kind: 'receive', device, frame, mark: 0 })
+    return { result, sent: result.sent.flatMap((one) => readSent(one) ?? []) }
+  }
+
   /** A local socket does something; what it sends to the client is the answer. */
   async fromSocket(name: PacketName, action: Extract<Action, { kind: 'socket' }>): Promise<readonly Seen[]> {
     const result = await this.#play(name, action)
@@ -152,10 +219,7 @@ export class Wire {
   #throwIfStopped(name: PacketName, result: StepResult, back: readonly Seen[]): void {
     const { verdict } = result
     const why = result.why ?? `verdict ${verdict}`
-    const refusal = back.find(
-      ({ kind, flags }) => kind === 'error' || (kind === 'tcp' && (flags & tcp.flag.rst) !== 0),
-    )
-    if (verdict === 'reject' || refusal !== undefined) throw new Stuck('refused', name, why)
+    if (verdict === 'reject' || back.some(isRefusal)) throw new Stuck('refused', name, why)
     if (verdict !== 'accept') throw new Stuck('dropped', name, why)
   }
 
