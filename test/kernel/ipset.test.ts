@@ -157,6 +157,8 @@ describe.skipIf(reason !== null)(`ipset${why}`, () => {
           [
             { words: ['-'], input },
             { words: ['-', '-r', '-s'], input: 'list -t\nbogus\n\nlist\nquit\nlist\n' },
+            // Too many words for a line.
+            { words: ['-'], input: `add a 10.0.0.1${' 1'.repeat(40)}\nlist -n\n` },
             { words: ['list'] },
             { words: ['list', '-r'] },
           ],

@@ -252,7 +252,7 @@ class Session {
 
   #answerLine(text: string): void {
     try {
-      this.#execute(buildWords(text))
+      this.#executeLine(text)
     } catch (error) {
       if (!(error instanceof Exit)) throw error
     }
