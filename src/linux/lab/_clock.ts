@@ -26,9 +26,9 @@ interface Moment {
 
 /**
  * `nominal`: stamps are what the scenario's times would give. `actual`: they are what the kernel saw, counted from
- * the tick in which the first step's nominal zero fell.
+ * the tick in which the first step's nominal zero fell; `loaded`: from the tick in which the rules were in force.
  */
-export type TimeBase = 'nominal' | 'actual'
+export type TimeBase = 'nominal' | 'actual' | 'loaded'
 
 /** A stamp this close to a step is that step's. */
 const toleranceJiffies = 1
@@ -49,6 +49,15 @@ export class KernelClock {
     this.#tickNs = 1_000_000_000n / BigInt(hz)
     this.#base = base
     offset ??= measureOffset(libc, this.#tickNs)
+  }
+
+  /** Loads the rules; returns how many ticks came meanwhile. */
+  loading(load: () => void): number {
+    const first = this.#tick()
+    load()
+    const last = this.#tick()
+    if (this.#base === 'loaded') this.#origin = last
+    return Number(last - first)
   }
 
   /** Runs a step's action, so that stamps can be told to be its. */

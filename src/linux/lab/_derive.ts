@@ -22,6 +22,8 @@ export interface Derived {
   readonly policies: readonly string[]
   readonly delivered: boolean
   readonly certain: boolean
+  /** Nothing tells whether it was the step's packet that was delivered, or an answer to it. */
+  readonly isDeliveryUnclear?: true
   /** Who dropped an answer of the host's, where it has sockets. */
   readonly lostBy?: string
 }
@@ -285,7 +287,11 @@ class Search {
       }
       case 'extension':
         if (target.name === 'REJECT') decide('reject')
-        else if (!acceptingTargets.has(target.name)) goOn(after)
+        else if (target.name === 'SYNPROXY') {
+          // It takes what it answers, and leaves the rest to the next rule.
+          if (!pass.passed) decide('drop')
+          this.#traverse(table, base, pass, after, go)
+        } else if (!acceptingTargets.has(target.name)) goOn(after)
         else {
           decide('accept')
           // There may be no address to take.
@@ -323,7 +329,7 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
   const isUnclear = hasAnswers && packet.kinds.length > 1 && packet.isAnswered !== true
   const isOwn = (kind: PacketKind): boolean => !hasAnswers || packet.kinds.includes(kind)
   const passes = packet.isAnswered
-    ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0)
+    ? passesByPlace(packet.origin, arrivals, packet.emitted.length > 0, isHit(difference, 'SYNPROXY'))
     : passesOf(packet.origin, arrivals, isOwn)
   const delivered = packet.isAnswered
     ? passes.some(({ hook, isOwn: own, passed }) => hook === 'INPUT' && own && passed)
@@ -363,16 +369,29 @@ export function derive(packet: StepPacket, difference: CounterDifference, arriva
   const [best = { ...judge([]), rank: 0, trail: [], lostBy: null }] = found
   const isSettled = isThrough && found.length === 1 && best.rank >= 2
   const met = [...best.trail, ...restOf(difference, best.trail)]
+  // Nothing tells a copy from the packet.
   return {
     verdict: best.verdict,
     by: best.by,
     hits: met.filter((key) => key.includes(':')),
     policies: met.filter((key) => !key.includes(':')),
     delivered,
-    certain: isSettled && best.isClear && !isUnclear,
+    certain: isSettled && best.isClear && !isUnclear && !isHit(difference, 'TEE'),
+    ...(isUnclear && { isDeliveryUnclear: true as const }),
     ...(best.lostBy !== null && { lostBy: best.lostBy }),
   }
 }
+
+/** Whether a rule with this target counted something. */
+const isHit = ({ tables, moved }: CounterDifference, name: string): boolean =>
+  tables.some((table) =>
+    table.chains.some((chain) =>
+      chain.rules.some(
+        ({ target }, at) =>
+          target.kind === 'extension' && target.name === name && moved.has(ruleKey(table, chain, at)),
+      ),
+    ),
+  )
 
 /** Who dropped the first answer that did not get through. */
 function lostBy(explained: readonly Explained[]): string | null {
@@ -382,9 +401,15 @@ function lostBy(explained: readonly Explained[]): string | null {
 
 /**
  * Every packet at every hook, the step's own first: it is the first that came in, or the first that began here and,
- * unless it left by a wire, came in again. All others are answers.
+ * unless it left by a wire, came in again. All others are answers. `isTaken`: a SYN proxy took it, and may have sent
+ * another to where it was going.
  */
-function passesByPlace(origin: StepPacket['origin'], { entered, left }: Arrivals, hasLeft: boolean): Pass[] {
+function passesByPlace(
+  origin: StepPacket['origin'],
+  { entered, left }: Arrivals,
+  hasLeft: boolean,
+  isTaken: boolean,
+): Pass[] {
   const count = (places: Arrivals['entered'], hook: Hook): number =>
     packetKinds.reduce((total, kind) => total + places[hook][kind], 0)
   const inward: readonly Hook[] =
@@ -392,9 +417,13 @@ function passesByPlace(origin: StepPacket['origin'], { entered, left }: Arrivals
   const outward: readonly Hook[] = ['OUTPUT', 'POSTROUTING']
   const way =
     origin === 'receive' ? inward : hasLeft ? outward : [...outward, 'PREROUTING' as const, 'INPUT' as const]
-  const own = way
+  const isTakenAt = (hook: Hook): boolean =>
+    isTaken && (hook === 'INPUT' || hook === 'FORWARD') && count(left, hook) < count(entered, hook)
+  const met = way
     .filter((hook) => count(entered, hook) > 0)
-    .map((hook): Pass => ({ hook, passed: count(left, hook) > 0, isOwn: true }))
+    .map((hook): Pass => ({ hook, passed: count(left, hook) > 0 && !isTakenAt(hook), isOwn: true }))
+  const end = met.findIndex(({ passed }) => !passed)
+  const own = end < 0 || !isTaken ? met : met.slice(0, end + 1)
   const others = ways.send.flatMap((hook): Pass[] => {
     const mine = own.find((pass) => pass.hook === hook)
     const through = count(left, hook) - (mine?.passed ? 1 : 0)

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { HostConfig } from '../../engine/config.ts'
 import { type Address, addressOf, type Family, parseAddress } from '../../net/address.ts'
 import { type Circumstances, printCircumstances } from '../../net/circumstances.ts'
+import * as tcp from '../../net/headers/tcp.ts'
 import { decodeFrame, decodeIp, ipProtocol, Packet } from '../../net/index.ts'
 import type { Action, EndResult, Judge, RulesText, Step, StepResult } from '../../scenario/scenario.ts'
 import { setLines } from '../../scenario/set-lines.ts'
@@ -57,17 +58,21 @@ export interface LabOptions {
 export interface KernelStepResult extends StepResult {
   /** False where the counters have several explanations, so that `verdict` and `by` are guesses. */
   readonly certain: boolean
+  /** Nothing tells whether it was the packet that was delivered, or an answer to it. */
+  readonly isDeliveryUnclear?: true
   /** Milliseconds by which the step was done later than the scenario says. */
   readonly lateMs: number
   /** Timer ticks that came while it was done. */
   readonly ticks: number
   /** When it really was: nanoseconds from the tick in which the case began to the tick before the step. */
   readonly actualNs: bigint
+  /** The processor that handled it. */
+  readonly cpu: number
 }
 
 type PacketAction = Extract<Action, { kind: 'receive' | 'send' | 'socket' }>
 
-type Timing = Pick<KernelStepResult, 'lateMs' | 'ticks' | 'actualNs'>
+type Timing = Pick<KernelStepResult, 'lateMs' | 'ticks' | 'actualNs' | 'cpu'>
 
 const recentFolder = '/proc/thread-self/net/xt_recent'
 const ETHERTYPE_ARP = 0x0806
@@ -90,6 +95,8 @@ interface Parts {
 
 export class Lab implements Judge {
   readonly name: string
+  /** Ticks that came while the rules were loaded: so uncertain is when their timers began. */
+  readonly loadTicks: number
   readonly #parts: Parts
   readonly #backend: Backend
   readonly #families: readonly Family[]
@@ -105,6 +112,8 @@ export class Lab implements Judge {
   #hasSets: boolean
   /** Whether any rule may write to the kernel log, which is one for all processes: steps wait for each other's. */
   #mayLog: boolean
+  /** Whether any rule may take a packet and speak for itself. */
+  #mayProxy: boolean
 
   /**
    * Builds the host and loads the rules.
@@ -135,16 +144,21 @@ export class Lab implements Judge {
     )
     this.#clock = new KernelClock(libc, host.profile.hz, time)
     this.#mayLog = rules.some(({ source }) => /LOG|TRACE/.test(source.text))
+    this.#mayProxy = rules.some(({ source }) => /SYNPROXY/.test(source.text))
     this.#parts = assemble(libc, host, backend)
     try {
       const { namespace, neighbours } = this.#parts
+      let loadTicks = 0
       ;[this.#counters, this.#arrivals] = namespace.run(() => {
         if (host.sets !== undefined) loadSets(host.sets)
-        for (const { family, source } of rules) loadRules(source.text, family, backend)
+        loadTicks = this.#clock.loading(() => {
+          for (const { family, source } of rules) loadRules(source.text, family, backend)
+        })
         if (backend === 'nft') completeTables(this.#parts.counters.read())
         neighbours.learn(rules.flatMap(({ source }) => addressesIn(source.text)))
         return this.#readCounters()
       })
+      this.loadTicks = loadTicks
     } catch (error) {
       void this.close()
       throw error
@@ -177,6 +191,7 @@ export class Lab implements Judge {
         const words = splitWords(action.command)
         if (isIpset(words)) this.#hasSets = true
         this.#mayLog = true
+        this.#mayProxy ||= words.includes('SYNPROXY')
         const timing = this.#time(step, () => {
           const { status, stderr } = runIptables(words, this.#backend)
           error = status === 0 ? null : stderr.trim()
@@ -196,7 +211,7 @@ export class Lab implements Judge {
   #time(step: Step, action: () => void): Timing {
     const { tickNs, ticks } = this.#clock.during(step.atNs, action)
     const lateMs = Number(process.hrtime.bigint() - this.#startNs! - step.atNs) / 1e6
-    return { lateMs, ticks, actualNs: tickNs }
+    return { lateMs, ticks, actualNs: tickNs, cpu: this.#parts.libc.currentCpu() }
   }
 
   /** Of a step that is no packet. */
@@ -221,6 +236,7 @@ export class Lab implements Judge {
     const { libc, fence, log, helper, taps, sockets } = this.#parts
     this.#learn(action)
     const kinds = action.kind === 'socket' ? (['other'] as const) : kindsOf(this.#packet)
+    const flags = connectionFlags(this.#packet)
     const family = action.kind === 'socket' ? familyOf(action.connection) : (this.#packet.family ?? 'ipv4')
     for (const tap of taps) tap.readAll()
     helper.setMark(action.kind === 'receive' ? action.mark : 0)
@@ -248,7 +264,10 @@ export class Lab implements Judge {
       {
         origin: action.kind === 'receive' ? 'receive' : 'send',
         kinds,
-        emitted: frames.map(({ frame }) => this.#kindOfFrame(frame)),
+        emitted:
+          this.#mayProxy && action.kind !== 'socket'
+            ? this.#emittedAs(flags, frames)
+            : frames.map(({ frame }) => this.#kindOfFrame(frame)),
         isAnswered: sockets !== null,
       },
       new CounterDifference(before.counters, this.#counters, family),
@@ -289,6 +308,14 @@ export class Lab implements Judge {
   #kindOfFrame(frame: Uint8Array): PacketKind {
     decodeFrame(this.#packet, frame)
     return kindOf(this.#packet)
+  }
+
+  /** Of the frames that may be the step's packet: what a SYN proxy says for itself has other flags. */
+  #emittedAs(flags: number | null, frames: readonly { frame: Uint8Array }[]): PacketKind[] {
+    return frames.flatMap(({ frame }) => {
+      const kind = this.#kindOfFrame(frame)
+      return connectionFlags(this.#packet) === flags ? [kind] : []
+    })
   }
 
   #tap(device: string): Tap {
@@ -435,6 +462,15 @@ function useSocket(
   { connection, does, payload }: Extract<Action, { kind: 'socket' }>,
 ): string | null {
   return sockets === null ? 'the host has no sockets' : sockets.use(connection, does, payload)
+}
+
+const { syn, ack, fin, rst } = tcp.flag
+
+/** The flags that open and close connections; null where it is no TCP. */
+function connectionFlags(packet: Packet): number | null {
+  const { protocol, transportOffset, transportLength, fragmentOffset } = packet
+  const isTcp = protocol === ipProtocol.tcp && fragmentOffset === 0 && transportLength >= tcp.headerBytes
+  return isTcp ? tcp.flags(packet, transportOffset) & (syn | ack | fin | rst) : null
 }
 
 const addressBytes = (family: Family): number => (family === 'ipv4' ? 4 : 16)

@@ -2,6 +2,7 @@
 import type { Family } from '../../../net/address.ts'
 import type { Random } from './random.ts'
 import type { Room, Taste } from './rules.ts'
+import { setClause } from './sets.ts'
 import { ports, recentNames, sourceMacs, uids } from './world.ts'
 
 const maybeNot = (random: Random, probability = 0.25): string => (random.chance(probability) ? '! ' : '')
@@ -171,6 +172,7 @@ const states = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED']
 
 const statefulMakers: readonly (readonly [number, Maker])[] = [
   [8, (random, room) => recent(random, room)],
+  [1.5, setClause],
   [1, (random) => `-m limit --limit ${random.pick(rates)} --limit-burst ${random.between(1, 5)}`],
   [
     0.5,

@@ -22,6 +22,7 @@ import { caseSeed, Random } from './random.ts'
 import { drawConversations } from './state/moves.ts'
 import { Talk } from './state/talk.ts'
 import { gateway } from './state/world.ts'
+import { accounts } from './world.ts'
 
 /** What a random host has nothing of, and what a kernel decides by itself. */
 const furnished = (host: HostConfig): HostConfig => ({
@@ -34,8 +35,9 @@ const furnished = (host: HostConfig): HostConfig => ({
     'policy-in': [],
     'policy-out': [],
   },
-  accounts: [{ name: 'all', quota: { unit: 'packets', most: 5n } }],
+  accounts,
   sets: [
+    host.sets ?? '',
     'create bad hash:ip timeout 600 counters',
     'add bad 198.51.100.7',
     'create bad6 hash:ip family inet6 timeout 600 counters',

@@ -5,6 +5,7 @@ import { type Backend, RulesRefusedError } from '../_load.ts'
 import { compareEnds, compareSteps } from '../compare.ts'
 import { type KernelStepResult, Lab } from '../lab.ts'
 import { type CaseDraft, caseOf, isTimed } from './draft.ts'
+import { estimateEveryMs, hasEstimates } from './estimates.ts'
 import { Pace } from './pace.ts'
 
 /** How much happened, so that agreement is known to be about something. */
@@ -65,7 +66,7 @@ export async function openContest(
 ): Promise<Contest> {
   const part = caseOf(draft)
   const engine = await refusalOr(() => openEngine(part.host, part.rules))
-  const kernel = await refusalOr(() => Lab.open(part.host, part.rules, { backend, time: 'actual' }))
+  const kernel = await refusalOr(() => Lab.open(part.host, part.rules, { backend, time: 'loaded' }))
   const close = async (): Promise<void> => {
     await Promise.all([engine, kernel].map((side) => (typeof side === 'string' ? null : side.close())))
   }
@@ -102,7 +103,11 @@ async function compete(
   backend: Backend,
 ): Promise<Finding> {
   const { steps } = caseOf(draft)
-  const pace = new Pace(isTimed(draft), draft.host.profile.hz)
+  const pace = new Pace({
+    isTimed: isTimed(draft),
+    hz: draft.host.profile.hz,
+    estimates: hasEstimates(draft) ? { everyMs: estimateEveryMs, uncertainTicks: kernel.loadTicks } : null,
+  })
   const seen = { ...nothingSeen }
   /** The most that came during a step: so uncertain are the stamps. */
   let ticks = 0
@@ -119,11 +124,11 @@ async function compete(
         const theirs = withoutStrangers(await kernel.step(step))
         ticks = Math.max(ticks, theirs.ticks)
         if (!pace.note(theirs)) isDoubtful = true
-        const ours = await engine.step({ ...step, atNs: theirs.actualNs })
+        const ours = await engine.step({ ...withProcessor(step, theirs.cpu), atNs: theirs.actualNs })
         if (engine.hasDrawnPort) return { kind: 'agree', seen }
         // Time made another decision than when the case was drawn up.
         if (backend === 'nft' && isUnreadable(ours.why)) return { kind: 'agree', seen }
-        const text = compareSteps(step, ours, theirs, ticks)
+        const text = compareSteps(step, ours, withoutLeftovers(theirs, ours), ticks)
         if (text !== null) return differ(step.number, text)
         note(seen, theirs)
       }
@@ -133,6 +138,21 @@ async function compete(
   }
   const text = compareEnds(await engine.end(), await kernel.end())
   return text === null ? { kind: 'agree', seen } : differ(steps.length + 1, text)
+}
+
+/** A copy of a packet that had no link header: in its place the kernel logs what lies in memory. */
+function withoutLeftovers(theirs: KernelStepResult, ours: StepResult): KernelStepResult {
+  const log = theirs.log.map((line, at) =>
+    / MAC= /.test(ours.log[at] ?? '') ? line.replace(/ MAC=\S* /, ' MAC= ') : line,
+  )
+  return { ...theirs, log }
+}
+
+/** Where the kernel handled it, the engine shall, too. */
+function withProcessor(step: Step, cpu: number): Step {
+  const { action } = step
+  if (action.kind !== 'receive' && action.kind !== 'send') return step
+  return { ...step, action: { ...action, circumstances: { cpu } } }
 }
 
 /** The kernel's log is one for all namespaces: helpers of connections, which no case has, speak for somebody else. */

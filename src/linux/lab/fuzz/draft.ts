@@ -12,6 +12,12 @@ export interface RuleDraft {
   readonly target: string
 }
 
+export interface TargetDraft {
+  readonly text: string
+  /** A protocol that the rule must name. */
+  readonly needs?: string
+}
+
 export interface ChainDraft {
   readonly name: string
   /** Null for user chains. */
@@ -76,7 +82,7 @@ export function caseOf(draft: CaseDraft): Omit<Case, 'steps'> & { readonly steps
 }
 
 /** Whether anything in the rules is decided by time. */
-export const isTimed = ({ rules }: CaseDraft): boolean =>
+export const isTimed = ({ host, rules }: CaseDraft): boolean =>
   rules.some(({ tables }) =>
     tables.some(({ chains }) =>
       chains.some((chain) =>
@@ -90,4 +96,4 @@ export const isTimed = ({ rules }: CaseDraft): boolean =>
         ),
       ),
     ),
-  )
+  ) || /timeout [12]\b/.test(host.sets ?? '')

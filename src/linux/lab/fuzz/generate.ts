@@ -1,22 +1,30 @@
 /** One random case: a host, rules, and packets on a time grid. */
 import type { Family } from '../../../net/address.ts'
 import type { Action, HostConfig } from '../../../scenario/scenario.ts'
-import type { CaseDraft, StepDraft } from './draft.ts'
+import { type CaseDraft, type StepDraft, saveTextOf } from './draft.ts'
 import { randomArrival } from './packets.ts'
 import { Random } from './random.ts'
 import { randomRules, type Taste } from './rules.ts'
-import { addresses, randomHost, recentNames } from './world.ts'
+import { randomSets } from './sets.ts'
+import { accounts, addresses, randomHost, recentNames } from './world.ts'
 
 export function generateCase(seed: number, taste: Taste): CaseDraft {
   const random = new Random(seed)
-  const host = randomHost(random)
+  const bare = randomHost(random)
   const families = random.weighted<readonly Family[]>([
     [5, ['ipv4']],
     [3, ['ipv6']],
     [1, ['ipv4', 'ipv6']],
   ])
   const rules = families.map((family) => randomRules(random, family, taste))
+  const host = { ...bare, ...furniture(random, rules.map(saveTextOf).join('')) }
   return { seed, host, rules, steps: randomSteps(random, host, families) }
+}
+
+/** What rules speak of: sets, and objects that count. */
+function furniture(random: Random, text: string): Pick<HostConfig, 'accounts' | 'sets'> {
+  const sets = randomSets(random, text)
+  return { accounts: text.includes('-m nfacct') ? accounts : [], ...(sets !== '' && { sets }) }
 }
 
 /**

@@ -31,24 +31,48 @@ interface Span {
   readonly to: number
 }
 
+/** When a kernel makes its estimates of rates, counted from the case's zero. */
+interface EstimateTimes {
+  readonly everyMs: number
+  /** The first may have begun so many ticks before that. */
+  readonly uncertainTicks: number
+}
+
+export interface PaceOptions {
+  /** Whether anything in the rules is decided by time. */
+  readonly isTimed: boolean
+  /** Ticks in a second. */
+  readonly hz: number
+  /** Null where nothing is decided by estimates. */
+  readonly estimates: EstimateTimes | null
+}
+
+/** A timer comes a tick behind its time, and later on a busy machine. */
+const lateTicks = 4
+
 export class Pace {
   readonly #isTimed: boolean
+  readonly #estimates: EstimateTimes | null
   readonly #tickMs: number
   /** Of the steps so far. */
   readonly #spans: Span[] = []
   /** Monotonic time of the case's zero, once a step has told it. */
   #zeroMs: number | null = null
+  /** The case's time at its first step, from which the times of steps count. */
+  #firstMs = 0
 
-  /** `isTimed`: whether anything in the rules is decided by time. `hz`: ticks in a second. */
-  constructor(isTimed: boolean, hz: number) {
+  constructor({ isTimed, hz, estimates }: PaceOptions) {
     this.#isTimed = isTimed
+    this.#estimates = estimates
     this.#tickMs = 1000 / hz
   }
 
   /** Runs a burst that is due at `atNs`, at a moment at which no edge is near. */
   async take<T>(atNs: bigint, burst: () => Promise<T>): Promise<T> {
     const until = performance.now() + patienceMs
-    if (this.#zeroMs !== null) await sleep(this.#zeroMs + Number(atNs) / 1e6 - performance.now())
+    if (this.#zeroMs !== null) {
+      await sleep(this.#zeroMs + this.#firstMs + Number(atNs) / 1e6 - performance.now())
+    }
     for (;;) {
       const result = await inTurn<T | typeof notYet>(async () =>
         this.#isGood() || performance.now() > until ? burst() : notYet,
@@ -59,13 +83,26 @@ export class Pace {
   }
 
   #isGood(): boolean {
-    if (!this.#isTimed || this.#zeroMs === null) return true
+    if (this.#zeroMs === null) return true
     const from = performance.now() - this.#zeroMs
     return this.#isClear({ from, to: from + burstMs })
   }
 
+  #isClear(span: Span): boolean {
+    return (!this.#isTimed || this.#isFarFromEdges(span)) && this.#isFarFromEstimates(span)
+  }
+
+  #isFarFromEstimates({ from, to }: Span): boolean {
+    if (this.#estimates === null) return true
+    const { everyMs, uncertainTicks } = this.#estimates
+    // Those that are certainly over when the step begins, and those that may be when it has ended.
+    const over = Math.floor((from - lateTicks * this.#tickMs) / everyMs)
+    const begun = Math.floor((to + (uncertainTicks + 1) * this.#tickMs) / everyMs)
+    return over === begun
+  }
+
   /** No earlier step is a multiple of the edges' distance away. */
-  #isClear({ from, to }: Span): boolean {
+  #isFarFromEdges({ from, to }: Span): boolean {
     return this.#spans.every((earlier) => {
       const nearest = from - earlier.to - this.#tickMs
       const farthest = to - earlier.from + this.#tickMs
@@ -78,9 +115,12 @@ export class Pace {
   /** Notes a step that was taken. False where it is doubtful what the kernel's clock said when it decided. */
   note({ actualNs, ticks }: Pick<KernelStepResult, 'actualNs' | 'ticks'>): boolean {
     const from = Number(actualNs) / 1e6
-    this.#zeroMs ??= performance.now() - from
+    if (this.#zeroMs === null) {
+      this.#zeroMs = performance.now() - from
+      this.#firstMs = from
+    }
     const span = { from, to: from + ticks * this.#tickMs }
-    const isClear = !this.#isTimed || this.#isClear(span)
+    const isClear = this.#isClear(span)
     this.#spans.push(span)
     return isClear
   }

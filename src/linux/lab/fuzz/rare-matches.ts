@@ -3,8 +3,10 @@
  * nowhere is in `undrawn.ts`, with its reason.
  */
 import type { Hook } from '../../../lang/rule.ts'
+import { estimateClause } from './estimates.ts'
 import type { Random } from './random.ts'
 import type { Room } from './rules.ts'
+import { accountNames } from './world.ts'
 
 /** A clause, and the protocol without which it means nothing or is refused. */
 export interface RareMatch {
@@ -91,6 +93,8 @@ export const rareMatches: Readonly<Record<string, Maker>> = {
     isWithin(room, 'INPUT', 'OUTPUT', 'POSTROUTING')
       ? { text: `-m cgroup ${not(random)}--cgroup ${random.pick([0, 1])}` }
       : null,
+  // The engine is told which processor it was.
+  cpu: (random) => ({ text: `-m cpu ${not(random)}--cpu ${random.between(0, 1)}` }),
   devgroup: (random, room) =>
     isWithin(room, ...inward)
       ? { text: `-m devgroup ${not(random)}--src-group ${random.pick([0, 1])}` }
@@ -100,12 +104,14 @@ export const rareMatches: Readonly<Record<string, Maker>> = {
   eui64: (_, room) => (room.family === 'ipv6' && isWithin(room, ...inward) ? { text: '-m eui64' } : null),
   hashlimit,
   helper: (random) => ({ text: `-m helper ${not(random)}--helper ${random.pick(['ftp', 'tftp', '""'])}` }),
+  nfacct: (random) => ({ text: `-m nfacct --nfacct-name ${random.pick(accountNames)}` }),
   osf: (random, room) =>
     room.family === 'ipv4' && isWithin(room, ...inward)
       ? { text: `-m osf ${not(random)}--genre Linux`, needs: 'tcp' }
       : null,
   physdev: (random) => ({ text: `-m physdev ${not(random)}--physdev-is-in` }),
   quota: (random) => ({ text: `-m quota ${not(random)}--quota ${random.pick([0, 100, 500, 2000])}` }),
+  rateest: (random) => ({ text: estimateClause(random) }),
   realm: (random, room) =>
     room.family === 'ipv4' && !room.hooks.includes('PREROUTING')
       ? { text: `-m realm ${not(random)}--realm ${random.pick(['0', '0x1/0x3'])}` }

@@ -5,6 +5,7 @@ import { type Hook, type Policy, type TableName, tableHooks } from '../../../lan
 import type { Family } from '../../../net/address.ts'
 import { protocolClauses, statefulClauses, statelessClauses } from './clauses.ts'
 import type { ChainDraft, RuleDraft, RulesDraft, TableDraft } from './draft.ts'
+import { withEstimates } from './estimates.ts'
 import type { Random } from './random.ts'
 import { randomRareMatch } from './rare-matches.ts'
 import { randomTarget } from './targets.ts'
@@ -33,7 +34,8 @@ export function randomRules(random: Random, family: Family, taste: Taste): Rules
   const mayTranslate = !taste.avoidsNftDifferences || !names.includes('security')
   if (random.chance(0.3) && mayTranslate) names.push('nat')
   const present = random.chance(0.95) ? names : names.slice(1)
-  return { family, tables: present.map((name) => randomTable(random, family, name, taste)) }
+  const tables = present.map((name) => randomTable(random, family, name, taste))
+  return withEstimates(random, { family, tables })
 }
 
 /** A user chain and the base chains that may lead to it. */

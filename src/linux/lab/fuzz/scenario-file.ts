@@ -30,9 +30,14 @@ function hostOf(host: HostConfig) {
     ),
     forwarding: { ipv4: host.forwarding.ipv4, ipv6: host.forwarding.ipv6 },
     routes: host.routes.map(printRoute),
+    ...(host.sets === undefined ? {} : { sets: host.sets }),
+    ...(host.accounts.length === 0 ? {} : { nfacct: host.accounts.map(accountOf) }),
     ...(host.sysctls.size === 0 ? {} : { sysctls: Object.fromEntries(host.sysctls) }),
   }
 }
+
+const accountOf = ({ name, quota }: HostConfig['accounts'][number]): string =>
+  quota === null ? name : `${name} ${quota.most} ${quota.unit}`
 
 function stepOf(action: Action) {
   switch (action.kind) {

@@ -2,15 +2,12 @@
 
 import { registry } from '../../../ext/registry.ts'
 import type { Family } from '../../../net/address.ts'
+import type { TargetDraft } from './draft.ts'
+import { estimateTarget } from './estimates.ts'
 import type { Random } from './random.ts'
 import type { Room, Taste } from './rules.ts'
+import { setTarget } from './sets.ts'
 import { ports } from './world.ts'
-
-export interface TargetDraft {
-  readonly text: string
-  /** A protocol that the rule must name. */
-  readonly needs?: string
-}
 
 const rejectKinds: Readonly<Record<Family, readonly string[]>> = {
   ipv4: [
@@ -48,6 +45,8 @@ export function randomTarget(random: Random, room: Room, taste: Taste): TargetDr
     [has('NOTRACK') && room.table === 'raw' ? 1.5 : 0, 'NOTRACK'],
     [room.table === 'mangle' ? 3 : 0, 'change'],
     [isNat ? 0 : 0.6, 'rare'],
+    [isNat ? 0.1 : 0.6, 'SET'],
+    [isNat ? 0 : 0.25, 'TEE'],
     [has('HMARK') ? 0.3 : 0, 'HMARK'],
     // iptables-nft traces through nf_tables, which tells it elsewhere.
     [has('TRACE') && room.table === 'raw' && !taste.avoidsNftDifferences ? 0.3 : 0, 'TRACE'],
@@ -71,6 +70,10 @@ export function randomTarget(random: Random, room: Room, taste: Taste): TargetDr
       return change(random, room)
     case 'rare':
       return rare(random, room)
+    case 'SET':
+      return setTarget(random, room)
+    case 'TEE':
+      return { text: tee(random, room) }
     case 'HMARK':
       return {
         text: `-j HMARK --hmark-tuple ${random.pick(['src,dst', 'src,sport,proto', 'dst,dport'])} --hmark-rnd 7 --hmark-mod 3`,
@@ -105,9 +108,7 @@ function rare(random: Random, { family, table, hooks }: Room): TargetDraft {
   return random.pick<TargetDraft>([
     { text: '-j NFLOG --nflog-group 5' },
     { text: `-j NFQUEUE --queue-num 7${random.pick([' --queue-bypass', ''])}` },
-    {
-      text: `-j RATEEST --rateest-name r${random.between(1, 2)} --rateest-interval 250ms --rateest-ewmalog 500ms`,
-    },
+    { text: estimateTarget(random) },
     // Its label is one for all namespaces, and one timer for all of them.
     { text: '-j IDLETIMER --timeout 600 --label postern' },
     { text: `-j AUDIT --type ${random.pick(['accept', 'drop', 'reject'])}` },
@@ -128,6 +129,22 @@ function rare(random: Random, { family, table, hooks }: Room): TargetDraft {
       : []),
   ])
 }
+
+/** To neighbours, to whom there is no way, and by another device than theirs. */
+const teeGateways: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: [
+    '192.168.1.77',
+    '203.0.113.77',
+    '192.168.1.9',
+    '10.1.0.1',
+    '192.168.1.78 --oif eth0',
+    '192.168.1.79 --oif eth1',
+  ],
+  ipv6: ['2001:db8:2::77', '2001:db8:1::77', '2001:db8:2::9', '2001:db8:2::78 --oif eth1'],
+}
+
+const tee = (random: Random, { family }: Room): string =>
+  `-j TEE --gateway ${random.pick(teeGateways[family])}`
 
 function log(random: Random): string {
   const words = ['-j LOG']

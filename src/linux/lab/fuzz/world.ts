@@ -54,6 +54,14 @@ export const uids = [0, 1000, 1001] as const
 
 export const recentNames = ['a', 'b', 'knock'] as const
 
+/** Objects that `-m nfacct` counts on; the last two say when it is enough. */
+export const accounts: HostConfig['accounts'] = [
+  { name: 'all', quota: null },
+  { name: 'few', quota: { unit: 'packets', most: 2n } },
+  { name: 'short', quota: { unit: 'bytes', most: 300n } },
+]
+export const accountNames = accounts.map(({ name }) => name)
+
 /** Hosts that packets come from besides the gateway that routing expects. */
 export const sourceMacs = ['02:00:00:00:0a:01', '02:00:00:00:0a:02'] as const
 
