@@ -197,18 +197,18 @@ export class ExtensionUse {
     const { problems } = this.#environment
     const { name: extension, options } = this.syntax
     let excluded: Set<string> | null = null
-    for (const [name, spec] of entriesOf(options)) {
+    for (const { name, required, metavar, warning, excludes, needs } of demandsOf(options)) {
       const seen = this.#given[name]
       if (seen === undefined) {
-        if (spec.required && !this.#damaged) {
-          problems.error(complain.extensionMissing(extension, `--${name}`, spec.metavar), this.#span)
+        if (required && !this.#damaged) {
+          problems.error(complain.extensionMissing(extension, `--${name}`, metavar), this.#span)
         }
         continue
       }
-      if (spec.warning !== undefined) {
-        problems.warn({ ...spec.warning, ...this.#ownWords(spec.warning) }, seen.span)
+      if (warning !== undefined) {
+        problems.warn({ ...warning, ...this.#ownWords(warning) }, seen.span)
       }
-      for (const other of spec.excludes ?? []) {
+      for (const other of excludes) {
         // Two options that exclude each other are one mistake.
         if (this.#given[other] === undefined || excluded?.has(`${other} ${name}`)) continue
         excluded ??= new Set()
@@ -218,7 +218,7 @@ export class ExtensionUse {
           seen.span,
         )
       }
-      for (const other of spec.needs ?? []) {
+      for (const other of needs) {
         if (this.#given[other] === undefined && !this.#damaged) {
           problems.error(complain.extensionNeeds(extension, `--${seen.as}`, `--${other}`), seen.span)
         }
@@ -231,15 +231,29 @@ const reaching = ({ source, start }: Span, end: number): Span => ({ source, star
 
 const saidOf = (said: string | undefined) => (said === undefined ? {} : { said })
 
-const entries = new WeakMap<OptionTable, [string, OptionTable[string]][]>()
+/** What an option asks of the others, or of its own presence. */
+interface Demand {
+  readonly name: string
+  readonly metavar: string | undefined
+  readonly required: boolean
+  readonly warning: Refusal | undefined
+  readonly excludes: readonly string[]
+  readonly needs: readonly string[]
+}
 
-function entriesOf(options: OptionTable): [string, OptionTable[string]][] {
-  let known = entries.get(options)
-  if (known === undefined) {
-    known = Object.entries(options)
-    entries.set(options, known)
-  }
-  return known
+const demandsOfOptions = new WeakMap<OptionTable, readonly Demand[]>()
+
+/** Those of the options that ask for anything: a few. */
+function demandsOf(options: OptionTable): readonly Demand[] {
+  const known = demandsOfOptions.get(options)
+  if (known !== undefined) return known
+  const demands = Object.entries(options).flatMap(([name, spec]): Demand[] => {
+    const { required = false, metavar, warning, excludes = [], needs = [] } = spec
+    const asksForNothing = !required && warning === undefined && excludes.length === 0 && needs.length === 0
+    return asksForNothing ? [] : [{ name, required, metavar, warning, excludes, needs }]
+  })
+  demandsOfOptions.set(options, demands)
+  return demands
 }
 
 const namesOfOptions = new WeakMap<OptionTable, Map<string, string>>()

@@ -52,15 +52,12 @@ const dotted = octets.map((octet) => `${octet}.`)
 const lengths = Array.from({ length: 33 }, (_, length) => `/${length}`)
 
 function printBehindAddresses(rule: Rule, context: PrintContext, beforeTarget = ''): string {
-  return [
-    printInterface('-i', rule.inInterface),
-    printInterface('-o', rule.outInterface),
-    printNegatable('-p', rule.protocol, protocolName),
-    rule.fragment === null ? '' : `${rule.fragment.inverted ? ' !' : ''} -f`,
-    ...rule.matches.map((use) => printMatch(use, context)),
-    beforeTarget,
-    printTarget(rule.target, context),
-  ].join('')
+  const { inInterface, outInterface, protocol, fragment, matches } = rule
+  let text = printInterface('-i', inInterface) + printInterface('-o', outInterface)
+  text += printNegatable('-p', protocol, protocolName)
+  if (fragment !== null) text += fragment.inverted ? ' ! -f' : ' -f'
+  for (let at = 0; at < matches.length; at++) text += printMatch(matches[at]!, context)
+  return text + beforeTarget + printTarget(rule.target, context)
 }
 
 /** What was printed of rules; those that share their matches and target have the same text behind their addresses. */

@@ -102,13 +102,10 @@ export class TailReader {
       } else if (letter === 'm') {
         const read = this.#match(option, behind, protocol)
         if (read === null) return null
-        matches ??= []
-        matches.push({
-          kind: 'known',
-          name: read.name,
-          data: read.data,
-          span: { beforeEnd: end - option, length: behind - option },
-        })
+        const span = { beforeEnd: end - option, length: behind - option }
+        const use: MatchUse = { kind: 'known', name: read.name, data: read.data, span }
+        // No longer than it has to be: there may be many.
+        matches = matches === null ? [use] : matches.concat(use)
       } else {
         // The target comes last.
         if ((letter !== 'j' && letter !== 'g') || behind !== end) return null
