@@ -4,7 +4,7 @@ import type { CommandEnvironment } from './command.ts'
 import { ExtensionUse, type WordCursor } from './extension-use.ts'
 import { protocolNumber } from './names.ts'
 import { Problems } from './problems.ts'
-import type { MatchUse, Negatable, Rule, SpanInRule, TargetUse } from './rule.ts'
+import type { MatchUse, Negatable, Rule, TargetUse } from './rule.ts'
 import { tableHooks } from './rule.ts'
 import type { SourceText } from './source.ts'
 import type { ExtensionSyntax, OptionEnvironment } from './syntax.ts'
@@ -20,12 +20,6 @@ export interface Tail
 interface ReadMatch {
   readonly name: string
   readonly data: unknown
-}
-
-/** A target without its place, and where in its words that begins and ends. */
-interface ReadTarget {
-  readonly use: TargetUse
-  readonly start: number
 }
 
 /** Characters of the longest tail that is taken apart: its words are then neither too long nor too many. */
@@ -52,7 +46,7 @@ export class TailReader {
   #quiet: CommandEnvironment
   /** By protocol, and by the words. */
   readonly #matches = new Map<Negatable<number> | null, Map<string, ReadMatch | null>>()
-  readonly #targets = new Map<Negatable<number> | null, Map<string, ReadTarget | null>>()
+  readonly #targets = new Map<Negatable<number> | null, Map<string, TargetUse | null>>()
   readonly #protocols = new Map<string, Negatable<number> | null>()
   readonly #interfaces = new Map<string, Negatable<string>>()
 
@@ -110,9 +104,8 @@ export class TailReader {
         // The target comes last.
         if ((letter !== 'j' && letter !== 'g') || behind !== end) return null
         const read = this.#target(option, end, protocol)
-        if (read === null || read.use.kind === 'none') return null
-        const first = option + read.start
-        target = { ...read.use, span: { beforeEnd: end - first, length: read.use.span!.length } }
+        if (read === null) return null
+        target = read
       }
       at = behind
     }
@@ -188,21 +181,20 @@ export class TailReader {
     return use === null ? null : { name: extension.name, data: use.data }
   }
 
-  /** The target at [start, end), from its option on. */
-  #target(start: number, end: number, protocol: Negatable<number> | null): ReadTarget | null {
+  /** The target at [start, end), from its option on. A line ends with it, so all that say the same share it. */
+  #target(start: number, end: number, protocol: Negatable<number> | null): TargetUse | null {
     const known = partsOf(this.#targets, protocol)
     const text = this.#text.slice(start, end)
     const target = known.get(text)
     return target === undefined ? kept(known, text, this.#readTarget(start, end, protocol)) : target
   }
 
-  #readTarget(start: number, end: number, protocol: Negatable<number> | null): ReadTarget | null {
+  #readTarget(start: number, end: number, protocol: Negatable<number> | null): TargetUse | null {
     const words = this.#wordsBehindOption(start, end)
     const name = words?.[0]
     if (words === null || name === undefined || !/^\S{1,28}$/.test(name.text)) return null
     const goto = this.#text[start + 1] === 'g'
-    const use = this.#chosen(goto, name, words, protocol)
-    return use === null ? null : { use, start: name.span.start - start }
+    return this.#chosen(goto, name, words, protocol)
   }
 
   /** What a target's name stands for, in the order in which iptables looks. */
@@ -214,7 +206,8 @@ export class TailReader {
   ): TargetUse | null {
     const { syntax, family, restoreTable: table, chains } = this.#environment
     const { text } = name
-    const span = withoutPlace(words[words.length - 1]!.span.end - name.span.start)
+    const length = words[words.length - 1]!.span.end - name.span.start
+    const span = { beforeEnd: length, length }
     if (verdicts.has(text) && !goto) {
       const isPlain = words.length === 1 && !(text === 'DROP' && table === 'nat')
       return isPlain ? { kind: 'verdict', verdict: text as 'ACCEPT', span } : null
@@ -302,8 +295,6 @@ class PartCursor implements WordCursor {
 
 /** Extension headers of IPv6 that may stand behind `-p`. Source: `is_exthdr()`, iptables/xshared.c. */
 const isHeader = (number: number): boolean => [0, 43, 44, 51, 60].includes(number)
-
-const withoutPlace = (length: number): SpanInRule => ({ beforeEnd: length, length })
 
 /** The parts that were read behind a protocol, by their text. */
 function partsOf<T>(
