@@ -14,7 +14,9 @@ if (existsSync(join(root, 'node_modules', 'typescript', 'bin', 'tsc'))) {
     input: { postern: join(dist, 'cli', 'main.js') },
     platform: 'node',
     // With the packages it depends on, but for those with native parts: a hundred small files take long to load.
-    external: [/^node:/, 'koffi', 'libsql'],
+    external: (id, importer) =>
+      (id.startsWith('node:') && !isNeedless(id, importer)) || ['koffi', 'libsql'].includes(id),
+    plugins: [childProcessWhenAsked()],
     output: {
       dir: program,
       format: 'cjs',
@@ -43,6 +45,24 @@ if (existsSync(join(root, 'node_modules', 'typescript', 'bin', 'tsc'))) {
   run(process.execPath, [join(root, 'scripts/program/warm.cjs'), main], { stdio: ['ignore', 'pipe', 'pipe'] })
   const now = new Date()
   utimesSync(main, now, now)
+}
+
+/** Commander asks for node:child_process when it is loaded, and uses it for commands in programs of their own: never here. */
+function isNeedless(id, importer) {
+  return id === 'node:child_process' && importer?.includes('/node_modules/commander/') === true
+}
+
+/** Bundles, in its place, what loads it at the first use: with all it needs, it takes longer to load than commander. */
+function childProcessWhenAsked() {
+  const name = 'child-process-when-asked'
+  return {
+    name,
+    resolveId: (id, importer) => (isNeedless(id, importer) ? `\0${name}` : null),
+    load: (id) =>
+      id === `\0${name}`
+        ? "module.exports = { get spawn() { return require('node:child_process').spawn } }"
+        : null,
+  }
 }
 
 /** The bundle contains these packages, and their licences want to go with them. */
