@@ -53,6 +53,10 @@ function startUnit(state: State, { change }: Pending): boolean {
       '--description=Postern: rules that wait to be confirmed',
       // The second process must outlive the first.
       '--property=KillMode=process',
+      // When both are killed at one stroke, systemd starts the first anew, and it goes on from where the change is.
+      '--property=Restart=on-failure',
+      '--property=RestartSec=100ms',
+      '--property=StartLimitIntervalSec=0',
       ...settings,
       process.execPath,
       watchFile,
