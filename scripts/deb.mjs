@@ -53,6 +53,8 @@ function program() {
     cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true })
   put('usr/bin/postern', '#!/bin/sh\nexec /usr/bin/node /usr/lib/postern/bin/postern "$@"\n', 0o755)
   put('usr/lib/systemd/system/postern.service', readFileSync(join(root, 'packaging/postern.service')))
+  // Where postern init writes to.
+  mkdirSync(join(tree, 'etc/postern'), { recursive: true })
   put('usr/share/bash-completion/completions/postern', postern('completion', 'bash'))
 }
 

@@ -43,6 +43,10 @@ const sourceOptions: readonly OptionRow[] = [
     doc: 'a database as CSV instead, of MaxMind or of ranges; may be given again',
     repeatable: true,
   },
+  {
+    flags: '--mmdb <file>',
+    doc: 'a database of MaxMind’s binary form instead, such as GeoLite2-Country.mmdb',
+  },
   { flags: '--locations <file>', doc: 'MaxMind’s file of locations, for --csv' },
   { flags: '--allow <prefix>', doc: 'never refuse this; may be given again', repeatable: true },
   { flags: '--refuse <how>', doc: 'what becomes of packets (default: drop)', choices: ['drop', 'reject'] },
@@ -196,6 +200,7 @@ async function settingsFor(options: OptionValues, environment: Environment) {
         'url',
         'folder',
         'csv',
+        'mmdb',
         'locations',
         'allow',
         'refuse',
@@ -211,8 +216,8 @@ async function settingsFor(options: OptionValues, environment: Environment) {
   })
   try {
     const file = path === undefined ? {} : readCountryFile(decodeText(await environment.readFile(path)), path)
-    const isSourceGiven = given.url !== undefined || given.folder !== undefined || given.csv !== undefined
-    const { url, folder, csv, locations, ...rest } = file
+    const isSourceGiven = [given.url, given.folder, given.csv, given.mmdb].some((each) => each !== undefined)
+    const { url, folder, csv, mmdb, locations, ...rest } = file
     const base = isSourceGiven ? rest : file
     const areCodesGiven = given.countries !== undefined || given.list !== undefined
     const { countries: ofFile, list: listOfFile, ...others } = base

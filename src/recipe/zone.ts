@@ -35,7 +35,8 @@ const nobodysIpv4 = nobodys.map(([text, length]) => {
   return { first, last: first + 2 ** (32 - length) - 1, text: `${text}/${length}` }
 })
 
-function checkIpv4(word: number, length: number, line: number): void {
+/** Throws ZoneRefused for a network that is no country’s; `line`: where it is said, if it is a text. */
+export function checkIpv4(word: number, length: number, line: number | null): void {
   if (length < widest.ipv4) throw new ZoneRefused(`/${length} is wider than any country’s network`, line)
   const last = word + 2 ** (32 - length) - 1
   for (let at = 0; at < nobodysIpv4.length; at++) {
@@ -44,7 +45,8 @@ function checkIpv4(word: number, length: number, line: number): void {
   }
 }
 
-function checkIpv6({ words }: Address, length: number, line: number): void {
+/** As `checkIpv4`. */
+export function checkIpv6({ words }: Address, length: number, line: number | null): void {
   if (length < widest.ipv6) throw new ZoneRefused(`/${length} is wider than any country’s network`, line)
   // 2000::/3 is all that is given to anybody (RFC 4291, IANA's registry of IPv6 global unicast addresses).
   if (words[0]! >>> 29 !== 1) throw new ZoneRefused('only networks of 2000::/3 belong to countries', line)

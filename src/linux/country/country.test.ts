@@ -191,6 +191,7 @@ describe('lists', () => {
   })
 
   it.each<[unknown, string]>([
+    [{ countries: ['cn'], mmdb: 'a', csv: 'b' }, 'exclude each other'],
     [{ countries: ['../etc'] }, 'is not a code of two letters'],
     [{ countries: [] }, 'no countries are named'],
     [{ countries: ['cn'], folder: 'a', csv: 'b' }, 'exclude each other'],

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeText } from '../../lang/bytes.ts'
 import { PrefixUnion } from '../../net/prefix-union.ts'
+import { readMmdb } from '../../recipe/mmdb.ts'
 import { readCsv, readLocations, readZone, ZoneRefused } from '../../recipe/zone.ts'
 import { download } from './download.ts'
 import type { CountrySettings } from './settings.ts'
@@ -29,6 +30,7 @@ export async function gather(
   const warnings: string[] = []
   const { source } = settings
   if (source.kind === 'csv') return { byCountry: await fromCsv(settings, source), warnings }
+  if (source.kind === 'mmdb') return { byCountry: await fromMmdb(settings, source.file), warnings }
   const byCountry = new Map<string, PrefixUnion>()
   const waiting = [...settings.countries]
   const worker = async () => {
@@ -110,10 +112,10 @@ async function fromFolder(folder: string, code: string, maximumBytes: number): P
   let found = 0
   for (const name of [`${code}.zone`, `${code}.v6.zone`]) {
     const path = join(folder, name)
-    const text = await readBounded(path, maximumBytes)
-    if (text === null) continue
+    const bytes = await readBounded(path, maximumBytes)
+    if (bytes === null) continue
     found++
-    union.addAll(refusedAt(path, () => readZone(text)))
+    union.addAll(refusedAt(path, () => readZone(decodeText(bytes))))
   }
   if (found === 0) throw new NoList(`${folder} has no ${code}.zone`)
   return union
@@ -123,13 +125,7 @@ async function fromCsv(
   { countries, maximumBytes }: CountrySettings,
   { files, locations }: Extract<CountrySettings['source'], { kind: 'csv' }>,
 ): Promise<Map<string, PrefixUnion>> {
-  // A database has all countries in one file.
-  const limit = Math.max(maximumBytes, 1 << 29)
-  const need = async (path: string): Promise<string> => {
-    const text = await readBounded(path, limit)
-    if (text === null) throw new NoList(`there is no file ${path}`)
-    return text
-  }
+  const need = async (path: string): Promise<string> => decodeText(await readDatabase(path, maximumBytes))
   const places =
     locations === null
       ? undefined
@@ -141,11 +137,34 @@ async function fromCsv(
     for (const [code, union] of refusedAt(path, () => readCsv(text, wanted, places)))
       all.get(code)!.addAll(union)
   }
+  return withNetworks(all, files.join(', '))
+}
+
+async function fromMmdb(
+  { countries, maximumBytes }: CountrySettings,
+  path: string,
+): Promise<ReadonlyMap<string, PrefixUnion>> {
+  const bytes = await readDatabase(path, maximumBytes)
+  return withNetworks(
+    refusedAt(path, () => readMmdb(bytes, new Set(countries))),
+    path,
+  )
+}
+
+function withNetworks(all: Map<string, PrefixUnion>, place: string): Map<string, PrefixUnion> {
   for (const [code, union] of all) {
-    if (union.count('ipv4') + union.count('ipv6') === 0)
-      throw new NoList(`${files.join(', ')}: no network of ${code}`)
+    if (union.count('ipv4') + union.count('ipv6') === 0) throw new NoList(`${place}: no network of ${code}`)
   }
   return all
+}
+
+/** A database has all countries in one file. */
+const largestDatabase = 1 << 29
+
+async function readDatabase(path: string, maximumBytes: number): Promise<Uint8Array> {
+  const bytes = await readBounded(path, Math.max(maximumBytes, largestDatabase))
+  if (bytes === null) throw new NoList(`there is no file ${path}`)
+  return bytes
 }
 
 function refusedAt<T>(place: string, read: () => T): T {
@@ -158,7 +177,7 @@ function refusedAt<T>(place: string, read: () => T): T {
 }
 
 /** A file, or null where there is none. Its size is looked at first: a device or a gigabyte is left alone. */
-async function readBounded(path: string, maximumBytes: number): Promise<string | null> {
+async function readBounded(path: string, maximumBytes: number): Promise<Uint8Array | null> {
   const file = await open(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new NoList(`${path}: ${error.message}`)
@@ -168,7 +187,7 @@ async function readBounded(path: string, maximumBytes: number): Promise<string |
     const about = await file.stat()
     if (!about.isFile()) throw new NoList(`${path} is no file`)
     if (about.size > maximumBytes) throw new NoList(`${path}: larger than ${maximumBytes} bytes`)
-    return decodeText(await file.readFile())
+    return await file.readFile()
   } finally {
     await file.close()
   }

@@ -27,6 +27,7 @@ export const countryShape = z.strictObject({
     .union([z.string(), z.array(z.string())])
     .optional()
     .describe('CSV files of a database, instead'),
+  mmdb: z.string().optional().describe('a database of MaxMind’s binary form, instead'),
   locations: z.string().optional().describe('MaxMind’s file of locations, for csv'),
   set: z
     .string()
@@ -55,6 +56,7 @@ export interface CountrySettings {
     | { readonly kind: 'url'; readonly patterns: readonly string[] }
     | { readonly kind: 'folder'; readonly folder: string }
     | { readonly kind: 'csv'; readonly files: readonly string[]; readonly locations: string | null }
+    | { readonly kind: 'mmdb'; readonly file: string }
   readonly set: string
   readonly allow: readonly string[]
   readonly refuse: 'drop' | 'reject'
@@ -94,8 +96,8 @@ export function checkCountryFile(value: unknown, name: string): CountryFile {
 export function settingsOf(file: CountryFile, codes: string | null): CountrySettings {
   const countries = readCodes([...(file.countries ?? []), codes ?? ''].join('\n'))
   if (countries.length === 0) throw new Error('no countries are named')
-  const given = [file.url, file.folder, file.csv].filter((each) => each !== undefined)
-  if (given.length > 1) throw new Error('url, folder and csv exclude each other')
+  const given = [file.url, file.folder, file.csv, file.mmdb].filter((each) => each !== undefined)
+  if (given.length > 1) throw new Error('url, folder, csv and mmdb exclude each other')
   return {
     countries,
     source:
@@ -103,7 +105,9 @@ export function settingsOf(file: CountryFile, codes: string | null): CountrySett
         ? { kind: 'folder', folder: file.folder }
         : file.csv !== undefined
           ? { kind: 'csv', files: [file.csv].flat(), locations: file.locations ?? null }
-          : { kind: 'url', patterns: file.url === undefined ? defaultUrls : [file.url].flat() },
+          : file.mmdb !== undefined
+            ? { kind: 'mmdb', file: file.mmdb }
+            : { kind: 'url', patterns: file.url === undefined ? defaultUrls : [file.url].flat() },
     set: file.set ?? 'country',
     allow: file.allow ?? [],
     refuse: file.refuse ?? 'drop',
