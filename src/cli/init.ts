@@ -116,8 +116,7 @@ async function runInit(
     environment.stdout(text)
     return exit.ok
   }
-  if (!environment.exists(folder))
-    throw new UsageError(`there is no folder ${folder}`, `mkdir ${folder}`)
+  if (!environment.exists(folder)) throw new UsageError(`there is no folder ${folder}`, `mkdir ${folder}`)
   const toSave = firewall.files.filter((each) => each.text !== null)
   for (const path of [options.write, ...toSave.map((each) => each.path)])
     if (environment.exists(path))
