@@ -1,4 +1,5 @@
 /** `postern replay`: what a capture would have met. */
+import type { HostConfig } from '../engine/config.ts'
 import { Host } from '../engine/host.ts'
 import type { TraceEvent } from '../engine/outcome.ts'
 import { fold } from '../lang/display.ts'
@@ -70,10 +71,12 @@ export const replay: Command = {
     if (rulesPath === '-' && capturePath === '-') throw new UsageError('only one of the two can be -')
     const writer =
       options.write === undefined ? null : await AcceptedWriter.create(String(options.write), environment)
-    const run = new ReplayRun([...rules.rulesets.values()], writer, options, environment)
+    const base = await hostOfOptions(options, environment)
+    const run = new ReplayRun([...rules.rulesets.values()], writer, base, options, environment)
     const reader = new CaptureReader()
     for await (const chunk of environment.readChunks(capturePath!)) {
-      await run.take(reader.push(chunk), chunk.length)
+      reader.read(chunk, run.take)
+      await run.tookChunk(chunk.length)
       if (environment.signal.aborted || reader.problem !== null) break
     }
     const isCut = environment.signal.aborted && reader.problem === null
@@ -148,6 +151,8 @@ function reportDamage(
 
 class ReplayRun {
   readonly #rulesets: readonly Ruleset[]
+  /** As far as the options say. */
+  readonly #base: HostConfig
   readonly #options: OptionValues
   readonly #environment: Environment
   readonly #progress: ReturnType<typeof progressOf>
@@ -163,10 +168,12 @@ class ReplayRun {
   constructor(
     rulesets: readonly Ruleset[],
     writer: AcceptedWriter | null,
+    base: HostConfig,
     options: OptionValues,
     environment: Environment,
   ) {
     this.#rulesets = rulesets
+    this.#base = base
     this.#options = options
     this.#environment = environment
     this.#progress = progressOf(environment)
@@ -174,18 +181,25 @@ class ReplayRun {
     this.#writer = writer
   }
 
-  async take(records: readonly CaptureRecord[], bytes: number): Promise<void> {
-    this.#bytes += bytes
-    if (this.#replay !== null) this.#run(records.map(this.#devices!.name))
+  readonly take = (record: CaptureRecord): void => {
+    if (this.#replay !== null) this.#run(this.#devices!.name(record))
     else {
-      this.#waiting.push(...records)
-      if (this.#waiting.length >= observedRecords) await this.#start()
+      this.#waiting.push(record)
+      if (this.#waiting.length === observedRecords) this.#start()
     }
+  }
+
+  async tookChunk(bytes: number): Promise<void> {
+    this.#bytes += bytes
+    if (this.#replay !== null) this.#showProgress()
     await this.#writer?.flush()
   }
 
   async finish(): Promise<void> {
-    if (this.#replay === null && this.#waiting.length > 0) await this.#start()
+    if (this.#replay === null && this.#waiting.length > 0) {
+      this.#start()
+      this.#showProgress()
+    }
     this.#progress.clear()
     await this.#writer?.close()
     if (this.#options.json === true) {
@@ -198,13 +212,17 @@ class ReplayRun {
     }
   }
 
+  #showProgress(): void {
+    this.#progress.show(() => `${this.#packets} packets, ${(this.#bytes / 1e6).toFixed(1)} MB`)
+  }
+
   /** Packets so far. */
   get packets(): number {
     return this.#packets
   }
 
-  async #start(): Promise<void> {
-    const base = await hostOfOptions(this.#options, this.#environment)
+  #start(): void {
+    const base = this.#base
     this.#devices = nameDevices(this.#waiting, base)
     this.#waiting = this.#waiting.map(this.#devices.name)
     const observed = observeCapture(this.#waiting)
@@ -220,23 +238,20 @@ class ReplayRun {
     this.#replay = new Replay(host, config)
     const waiting = this.#waiting
     this.#waiting = []
-    this.#run(waiting)
+    for (const record of waiting) this.#run(record)
   }
 
-  #run(records: readonly CaptureRecord[]): void {
+  #run(record: CaptureRecord): void {
     const wantsReasons = this.#options.verbose === true && this.#options.json !== true
-    for (const record of records) {
-      const events: TraceEvent[] = wantsReasons ? [] : noEvents
-      const packet = this.#replay!.run(record, wantsReasons ? (event) => void events.push(event) : null)
-      this.#packets++
-      this.#tally.count(packet)
-      if (packet.outcome?.verdict === 'accept') this.#writer?.add(record)
-      if (this.#options.json === true) this.#environment.stdout(`${JSON.stringify(jsonOf(packet))}\n`)
-      else if (wantsReasons && !this.#isHidden(packet)) {
-        this.#environment.stdout(`${this.#linesOf(packet, events).join('\n')}\n`)
-      }
+    const events: TraceEvent[] = wantsReasons ? [] : noEvents
+    const packet = this.#replay!.run(record, wantsReasons ? (event) => void events.push(event) : null)
+    this.#packets++
+    this.#tally.count(packet)
+    if (packet.outcome?.verdict === 'accept') this.#writer?.add(record)
+    if (this.#options.json === true) this.#environment.stdout(`${JSON.stringify(jsonOf(packet))}\n`)
+    else if (wantsReasons && !this.#isHidden(packet)) {
+      this.#environment.stdout(`${this.#linesOf(packet, events).join('\n')}\n`)
     }
-    this.#progress.show(() => `${this.#packets} packets, ${(this.#bytes / 1e6).toFixed(1)} MB`)
   }
 
   #isHidden({ isSent, outcome }: ReplayedPacket): boolean {

@@ -93,7 +93,7 @@ export class PcapReader implements FormatReader {
       deliver({
         timestampNs: this.#secondsNs(u32(bytes, at)) + BigInt(u32(bytes, at + 4) * this.#fractionNs),
         interface: on,
-        bytes: bytes.subarray(start, start + length),
+        bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + start, length),
         originalLength: u32(bytes, at + 12),
         direction: null,
         comment: null,

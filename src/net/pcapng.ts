@@ -172,7 +172,7 @@ export class PcapngReader implements FormatReader {
     return {
       timestampNs: toNs(u32(bytes, at + 12), u32(bytes, at + 16)),
       interface: shown,
-      bytes: bytes.subarray(start, start + length),
+      bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + start, length),
       originalLength: u32(bytes, at + 24),
       direction: directions[this.#flags & 3] ?? null,
       comment: this.#comment,

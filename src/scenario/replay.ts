@@ -73,9 +73,13 @@ export class Replay {
     const payload = linkPayload(record)
     if (payload.kind === 'other') return result.leftOut(payload.why)
     const packet = this.#packet
+    const device = record.interface.name ?? unnamedDevice
+    if (trace === null && payload.kind === 'frame' && this.#isArriving(payload, device)) {
+      result.undecoded = payload
+      return this.#arrive(result, payload, device)
+    }
     decodePayload(packet, payload, record.originalLength)
     if (packet.family === null) return result.leftOut('no IP packet')
-    const device = record.interface.name ?? unnamedDevice
     const isSent = this.#isLeaving(payload, device)
     result.isSent = isSent
     result.packet = packet
@@ -96,6 +100,26 @@ export class Replay {
     const mayLeave = this.#config.forwarding[packet.family] || outcome.sent.length > 0
     if (!isSent && mayLeave) {
       this.#departures.arrive(this.#number, this.#nowNs, payload, record.originalLength, outcome.sent)
+    }
+    result.outcome = outcome
+    return result
+  }
+
+  /** What most packets are: a frame with an IPv4 packet for the host to take, of which nothing needs to be decoded here. */
+  #isArriving({ bytes, direction }: LinkPayload & { kind: 'frame' }, device: string): boolean {
+    if (bytes.length < 34 || bytes[12] !== 8 || bytes[13] !== 0 || bytes[14]! >>> 4 !== 4) return false
+    if (direction !== null) return direction === 'in'
+    const mac = this.#macs.get(device)
+    if (mac !== undefined && isMacAt(bytes, 6, mac)) return false
+    const source = ((bytes[26]! << 24) | (bytes[27]! << 16) | (bytes[28]! << 8) | bytes[29]!) >>> 0
+    return !this.#ownWords.has(source)
+  }
+
+  #arrive(result: Replayed, payload: LinkPayload & { kind: 'frame' }, device: string): Replayed {
+    const outcome = this.#host.receive(payload.bytes, device, this.#nowNs)
+    if (this.#config.forwarding.ipv4 || outcome.sent.length > 0) {
+      const { originalLength } = result.record
+      this.#departures.arrive(this.#number, this.#nowNs, payload, originalLength, outcome.sent)
     }
     result.outcome = outcome
     return result
@@ -157,6 +181,8 @@ class Replayed implements ReplayedPacket {
   departure: ReplayedPacket['departure'] = null
   /** Of the packet at hand, which the next one overwrites; null where there is no IP packet. */
   packet: Packet | null = null
+  /** What it is to be decoded from, if anybody asks. */
+  undecoded: LinkPayload | null = null
 
   constructor(number: number, atNs: bigint, record: CaptureRecord) {
     this.number = number
@@ -170,6 +196,11 @@ class Replayed implements ReplayedPacket {
   }
 
   describe(): string {
+    if (this.undecoded !== null && this.undecoded.kind !== 'other') {
+      this.packet = packetToDescribe
+      decodePayload(this.packet, this.undecoded, this.record.originalLength)
+      this.undecoded = null
+    }
     if (this.packet === null) return ''
     const device = this.isSent ? null : (this.record.interface.name ?? unnamedDevice)
     return printPacketLine(describePacket(this.packet, device, { brief: true }))
@@ -177,6 +208,9 @@ class Replayed implements ReplayedPacket {
 }
 
 const noOptions: PacketOptions = {}
+
+/** One for all: nobody describes two at once. */
+const packetToDescribe = new Packet()
 
 function isMacAt(bytes: Uint8Array, offset: number, mac: Uint8Array): boolean {
   for (let at = 0; at < mac.length; at++) if (bytes[offset + at] !== mac[at]) return false
