@@ -30,14 +30,24 @@ export function addressOf(family: Family, words: readonly number[]): Address {
 
 /** Strict dotted-quad text to an address, or null: four decimal octets, no leading sign or blanks. */
 export function parseIpv4(text: string): Address | null {
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
-  if (octets === null) return null
   let word = 0
-  for (const octet of octets.slice(1)) {
-    if (Number(octet) > 255) return null
-    word = word * 256 + Number(octet)
+  let octet = 0
+  let digits = 0
+  let dots = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 46) {
+      if (digits === 0) return null
+      word = word * 256 + octet
+      octet = digits = 0
+      dots++
+    } else if (code >= 48 && code <= 57 && digits < 3) {
+      octet = octet * 10 + code - 48
+      digits++
+      if (octet > 255) return null
+    } else return null
   }
-  return { family: 'ipv4', words: [word] }
+  return dots === 3 && digits > 0 ? { family: 'ipv4', words: [word * 256 + octet] } : null
 }
 
 /** RFC 4291 text (with `::` and an embedded dotted quad) to an address, or null. Zone ids are refused. */

@@ -13,6 +13,21 @@ export const isLevel = (word: string): word is Level => (levels as readonly stri
 /** Which part speaks: fail2ban's names, which readers of its log look for. */
 export type Speaker = 'filter' | 'actions' | 'jail' | 'server'
 
+const lineEnd = /[\r\n]/
+/** To ask for it each time is a call of the system's. */
+const { pid } = process
+
+const names = new Map<Speaker, string>()
+
+/** The part as fail2ban names it, as wide as all of them. */
+function nameOf(speaker: Speaker): string {
+  const known = names.get(speaker)
+  if (known !== undefined) return known
+  const name = `fail2ban.${speaker}`.padEnd(24)
+  names.set(speaker, name)
+  return name
+}
+
 export class GuardLog {
   /** How much is said. */
   level: Level
@@ -31,10 +46,9 @@ export class GuardLog {
 
   say(level: Level, speaker: Speaker, message: string): void {
     if (levels.indexOf(level) > levels.indexOf(this.level)) return
-    const name = `fail2ban.${speaker}`.padEnd(24)
     // What came from outside stays on one line.
-    const text = message.replace(/[\r\n]+/g, ' ')
-    this.#write(`${localTime(this.#now())} ${name}[${process.pid}]: ${level.padEnd(7)} ${text}\n`)
+    const text = lineEnd.test(message) ? message.replace(/[\r\n]+/g, ' ') : message
+    this.#write(`${localTime(this.#now())} ${nameOf(speaker)}[${pid}]: ${level.padEnd(7)} ${text}\n`)
   }
 }
 

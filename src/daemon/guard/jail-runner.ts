@@ -380,7 +380,7 @@ export class JailRunner {
     const decisions = store.together(() => {
       const made = failures.map((failure) => this.#decide(failure, now()))
       const { changed, forgotten } = this.decider.takeChanges()
-      store.saveFailures(this.name, changed, forgotten)
+      store.saveFailures(this.name, changed, forgotten, () => this.decider.counts())
       const files = this.#follower?.positions() ?? []
       store.savePositions(this.name, { files, cursor: this.#cursor })
       return made

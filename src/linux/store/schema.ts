@@ -2,7 +2,7 @@
 import type { Database } from './sqlite.ts'
 
 /** Goes up when the tables change; a database of a later version is refused. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 
 const tables = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -24,12 +24,13 @@ CREATE TABLE IF NOT EXISTS bans (
   PRIMARY KEY (jail, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS bans_id ON bans (id);
-CREATE TABLE IF NOT EXISTS failures (
+-- What became of the counts of failures, a row for each time that they were kept, in order: {"changed", "forgotten"}.
+CREATE TABLE IF NOT EXISTS failure_changes (
   jail TEXT NOT NULL,
-  id TEXT NOT NULL,
-  count TEXT NOT NULL,
-  PRIMARY KEY (jail, id)
-) WITHOUT ROWID;
+  number INTEGER NOT NULL,
+  changes TEXT NOT NULL,
+  PRIMARY KEY (jail, number)
+);
 CREATE TABLE IF NOT EXISTS positions (jail TEXT PRIMARY KEY, positions TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS allowed (jail TEXT NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (jail, entry)) WITHOUT ROWID;
 `
@@ -50,9 +51,24 @@ export function prepareDatabase(database: Database): void {
     database.prepare("INSERT INTO meta VALUES ('version', ?)").run(`${schemaVersion}`)
   else if (Number(version) > schemaVersion)
     throw new Error(`the database is of version ${version}; this Postern knows ${schemaVersion}`)
-  else if (Number(version) < 2) {
-    database.exec('ALTER TABLE bans ADD COLUMN earlier_failures INTEGER NOT NULL DEFAULT 0')
-    database.exec("ALTER TABLE bans ADD COLUMN earlier_matches TEXT NOT NULL DEFAULT ''")
+  else if (Number(version) < schemaVersion) {
+    database.exec('BEGIN IMMEDIATE')
+    for (const step of steps.slice(Number(version) - 1)) for (const sql of step) database.exec(sql)
     database.prepare("UPDATE meta SET value = ? WHERE key = 'version'").run(`${schemaVersion}`)
+    database.exec('COMMIT')
   }
 }
+
+/** What a database of each version lacks to be one of the next. */
+const steps: readonly (readonly string[])[] = [
+  [
+    'ALTER TABLE bans ADD COLUMN earlier_failures INTEGER NOT NULL DEFAULT 0',
+    "ALTER TABLE bans ADD COLUMN earlier_matches TEXT NOT NULL DEFAULT ''",
+  ],
+  [
+    'CREATE TABLE IF NOT EXISTS failures (jail TEXT NOT NULL, id TEXT NOT NULL, count TEXT NOT NULL)',
+    `INSERT INTO failure_changes SELECT jail, 0,
+       json_object('changed', json_group_array(json(count)), 'forgotten', json_array()) FROM failures GROUP BY jail`,
+    'DROP TABLE failures',
+  ],
+]

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { missingFail2ban } from '../../../test/fail2ban/installed.ts'
 import type { Ban } from '../../guard/ban.ts'
+import type { FailureCount } from '../../guard/decide/index.ts'
 import { takeOverFail2ban } from './fail2ban-database.ts'
 import { openDatabase } from './sqlite.ts'
 import { GuardStore } from './store.ts'
@@ -27,6 +28,17 @@ const banOf = (id: string, more: Partial<Ban> = {}): Ban => ({
   groups: { user: 'root' },
   ...more,
 })
+
+const countOf = (id: string): FailureCount => ({
+  id,
+  firstSeconds: 1,
+  lastSeconds: 2,
+  count: 2,
+  failures: 2,
+  matches: ['a line '.repeat(100)],
+  touchedMs: 9,
+})
+const none = (): never[] => []
 
 describe('the store', () => {
   it('adds up what the bans of an id told, each once', () => {
@@ -90,8 +102,8 @@ describe('the store', () => {
       touchedMs: 9,
       times: [1, 2],
     }
-    store.saveFailures('sshd', [count, { ...count, id: 'y' }], [])
-    store.saveFailures('sshd', [], ['y'])
+    store.saveFailures('sshd', [count, { ...count, id: 'y' }], [], none)
+    store.saveFailures('sshd', [], ['y'], none)
     store.savePositions('sshd', { files: [], cursor: 'c' })
     store.allow('', '192.0.2.0/24')
     store.close()
@@ -109,6 +121,64 @@ describe('the store', () => {
     expect(again.purge(nowMs + 601_000)).toBe(1)
     expect(again.earlier('192.0.2.3', 'sshd')).toBe(null)
     again.close()
+  })
+
+  it('gives back counts of failures, however often they changed', () => {
+    const path = join(folder, 'db')
+    const store = new GuardStore(path)
+    const counts = new Map<string, FailureCount>()
+    // long enough for all to be written anew several times
+    for (let round = 0; round < 400; round++) {
+      const ids = Array.from({ length: 20 }, (_, at) => `id${(round * 7 + at * 13) % 50}`)
+      const forgotten = ids.slice(17).filter((id) => !ids.slice(0, 17).includes(id))
+      const changed = [...new Set(ids.slice(0, 17))].map((id) => ({ ...countOf(id), count: round }))
+      for (const id of forgotten) counts.delete(id)
+      for (const count of changed) counts.set(count.id, count)
+      store.saveFailures('sshd', changed, forgotten, () => counts.values())
+    }
+    store.saveFailures('ftp', [countOf('id1')], [], none)
+    store.close()
+    const again = new GuardStore(path)
+    const byId = (list: readonly FailureCount[]) => [...list].sort((a, b) => (a.id < b.id ? -1 : 1))
+    expect(byId(again.failures('sshd'))).toEqual(byId([...counts.values()]))
+    expect(again.failures('ftp')).toEqual([countOf('id1')])
+    again.close()
+    const rows = openDatabase(path).prepare('SELECT number FROM failure_changes').all()
+    expect(rows.length).toBeLessThan(250)
+  })
+
+  it('takes up the failures of a database of version 2', () => {
+    const path = join(folder, 'old')
+    new GuardStore(path).close()
+    const old = openDatabase(path)
+    old.exec('DROP TABLE failure_changes')
+    old.exec(
+      'CREATE TABLE failures (jail TEXT NOT NULL, id TEXT NOT NULL, count TEXT NOT NULL, PRIMARY KEY (jail, id))',
+    )
+    const put = old.prepare('INSERT INTO failures VALUES (?, ?, ?)')
+    for (const id of ['x', 'y']) put.run('sshd', id, JSON.stringify(countOf(id)))
+    old.exec("UPDATE meta SET value = '2' WHERE key = 'version'")
+    old.close()
+    const store = new GuardStore(path)
+    expect(store.failures('sshd')).toEqual([countOf('x'), countOf('y')])
+    store.close()
+  })
+
+  it('counts bans of one moment, one after the other', () => {
+    const store = new GuardStore(':memory:')
+    const told = store.together(() => {
+      store.record(banOf('192.0.2.1', { matches: ['1'] }))
+      store.record(banOf('192.0.2.1', { startMs: nowMs + 1, count: 2, matches: ['2'] }))
+      expect(store.earlier('192.0.2.1', 'sshd')).toEqual({ count: 2, startMs: nowMs + 1 })
+      store.record(banOf('192.0.2.1', { jail: 'ftp' }))
+      expect(store.earlier('192.0.2.1', null)).toEqual({ count: 3, startMs: nowMs + 1 })
+      store.end('ftp', '192.0.2.1')
+      return store.told('192.0.2.1', 'sshd')
+    })
+    expect(told).toEqual({ failures: 10, matches: ['1', '2'] })
+    expect(store.bansInForce('ftp')).toEqual([])
+    expect(store.bansInForce('sshd').length).toBe(1)
+    store.close()
   })
 
   it('keeps several things together or none', () => {

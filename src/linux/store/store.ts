@@ -2,11 +2,9 @@
 import type { Ban } from '../../guard/ban.ts'
 import type { BanHistory, EarlierBans, FailureCount } from '../../guard/decide/index.ts'
 import type { FilePosition } from '../follow/index.ts'
+import { FailureChanges } from './failure-changes.ts'
 import { prepareDatabase } from './schema.ts'
-import { type Database, openDatabase, type SqlRow, type Statement } from './sqlite.ts'
-
-const putFailures =
-  "INSERT OR REPLACE INTO failures SELECT ?, json_extract(value, '$.id'), value FROM json_each(?)"
+import { type Database, openDatabase, type SqlRow, type SqlValue, type Statement } from './sqlite.ts'
 
 /** Where reading stands in a jail's logs. */
 export interface JailPositions {
@@ -20,10 +18,15 @@ const longestEarlier = 16_384
 /** Matched lines that are told of all bans of an id together: fail2ban's `dbmaxmatches` where nobody sets it. */
 const mostTold = 10
 
-/** A ban that began anew hands on what the one before told; one that was prolonged does not. */
-const writeBan = `
+/**
+ * Writes bans, given as a JSON array of rows: a call into SQLite costs more than what it does for one.
+ *
+ * A ban that began anew hands on what the one before told; one that was prolonged does not.
+ */
+const writeBans = `
 INSERT INTO bans (jail, id, address, start_ms, seconds, count, failures, matches, groups, in_force)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT ${Array.from({ length: 10 }, (_, column) => `json_extract(value, '$[${column}]')`).join(', ')}
+FROM json_each(?) WHERE true
 ON CONFLICT (jail, id) DO UPDATE SET
   earlier_failures = earlier_failures + iif(start_ms = excluded.start_ms, 0, failures),
   earlier_matches = iif(start_ms = excluded.start_ms, earlier_matches,
@@ -35,27 +38,40 @@ ON CONFLICT (jail, id) DO UPDATE SET
 export class GuardStore implements BanHistory {
   readonly #database: Database
   readonly #statements = new Map<string, Statement>()
+  readonly #changes: FailureChanges
+  /** Bans that are written together at the end of `together`, each of another jail or id. */
+  readonly #waiting = new Map<string, { readonly ban: Ban; readonly inForce: boolean }>()
+  #isTogether = false
 
   /** Opens or makes the file; `:memory:` for one that is forgotten. */
   constructor(path: string) {
     this.#database = openDatabase(path)
     prepareDatabase(this.#database)
+    this.#changes = new FailureChanges((text) => this.#sql(text))
   }
 
   /** Does several things as one: all of them are kept or none. */
   together<Result>(action: () => Result): Result {
     this.#database.exec('BEGIN IMMEDIATE')
+    this.#isTogether = true
     try {
       const result = action()
+      this.#flush()
       this.#database.exec('COMMIT')
       return result
     } catch (error) {
+      this.#waiting.clear()
       this.#database.exec('ROLLBACK')
       throw error
+    } finally {
+      this.#isTogether = false
     }
   }
 
   earlier(id: string, jail: string | null): EarlierBans | null {
+    const waiting = jail === null ? undefined : this.#waiting.get(keyOf(jail, id))
+    if (waiting !== undefined) return { count: waiting.ban.count, startMs: Math.round(waiting.ban.startMs) }
+    if (jail === null) this.#flush()
     const row =
       jail === null
         ? this.#sql('SELECT sum(count) AS count, max(start_ms) AS start_ms FROM bans WHERE id = ?').get(id)
@@ -74,6 +90,7 @@ export class GuardStore implements BanHistory {
     id: string,
     jail: string | null,
   ): { readonly failures: number; readonly matches: readonly string[] } | null {
+    this.#flush()
     const rows =
       jail === null
         ? this.#sql('SELECT * FROM bans WHERE id = ? ORDER BY start_ms').all(id)
@@ -99,11 +116,13 @@ export class GuardStore implements BanHistory {
 
   /** A ban is over, or was taken back; it stays for its count. */
   end(jail: string, id: string): void {
+    this.#flush()
     this.#sql('UPDATE bans SET in_force = 0 WHERE jail = ? AND id = ?').run(jail, id)
   }
 
   /** Bans of a jail that are in force as far as the store knows, those that end first in front. */
   bansInForce(jail: string): Ban[] {
+    this.#flush()
     return this.#sql('SELECT * FROM bans WHERE jail = ? AND in_force = 1 ORDER BY start_ms + 1000 * seconds')
       .all(jail)
       .map(banOf)
@@ -111,29 +130,28 @@ export class GuardStore implements BanHistory {
 
   /** Forgets bans that have been over since before that time. Returns how many. */
   purge(beforeMs: number): number {
+    this.#flush()
     const over = 'in_force = 0 AND start_ms + 1000 * max(seconds, 0) < ?'
     const before = this.#sql(`SELECT count(*) AS count FROM bans WHERE ${over}`).get(beforeMs)
     this.#sql(`DELETE FROM bans WHERE ${over}`).run(beforeMs)
     return Number(before?.count ?? 0)
   }
 
-  saveFailures(jail: string, changed: Iterable<FailureCount>, forgotten: Iterable<string>): void {
-    // one statement for all: calls into SQLite cost more than what it does
-    const counts = JSON.stringify([...changed])
-    if (counts !== '[]') this.#sql(putFailures).run(jail, counts)
-    const ids = JSON.stringify([...forgotten])
-    if (ids !== '[]')
-      this.#sql('DELETE FROM failures WHERE jail = ? AND id IN (SELECT value FROM json_each(?))').run(
-        jail,
-        ids,
-      )
+  /**
+   * Keeps what became of the counts of a jail. `all` gives every count: now and then they are kept as a whole, and what
+   * was kept of changes is let go.
+   */
+  saveFailures(
+    jail: string,
+    changed: Iterable<FailureCount>,
+    forgotten: Iterable<string>,
+    all: () => Iterable<FailureCount>,
+  ): void {
+    this.#changes.save(jail, [...changed], [...forgotten], all)
   }
 
   failures(jail: string): FailureCount[] {
-    return this.#sql('SELECT count FROM failures WHERE jail = ?')
-      .all(jail)
-      .map(({ count }) => JSON.parse(String(count)) as FailureCount)
-      .sort((a, b) => a.touchedMs - b.touchedMs)
+    return this.#changes.counts(jail).sort((a, b) => a.touchedMs - b.touchedMs)
   }
 
   savePositions(jail: string, positions: JailPositions): void {
@@ -174,22 +192,19 @@ export class GuardStore implements BanHistory {
     this.#database.close()
   }
 
-  #write(
-    { jail, id, address, startMs, seconds, count, failures, matches, groups }: Ban,
-    inForce: boolean,
-  ): void {
-    this.#sql(writeBan).run(
-      jail,
-      id,
-      address ?? null,
-      Math.round(startMs),
-      seconds,
-      count,
-      failures,
-      JSON.stringify(matches),
-      JSON.stringify(groups),
-      inForce ? 1 : 0,
-    )
+  #write(ban: Ban, inForce: boolean): void {
+    const key = keyOf(ban.jail, ban.id)
+    if (this.#waiting.has(key)) this.#flush()
+    this.#waiting.set(key, { ban, inForce })
+    if (!this.#isTogether) this.#flush()
+  }
+
+  /** Writes the bans that wait. */
+  #flush(): void {
+    if (this.#waiting.size === 0) return
+    const rows = [...this.#waiting.values()].map(({ ban, inForce }) => rowOf(ban, inForce))
+    this.#waiting.clear()
+    this.#sql(writeBans).run(JSON.stringify(rows))
   }
 
   #sql(text: string): Statement {
@@ -200,6 +215,24 @@ export class GuardStore implements BanHistory {
     return statement
   }
 }
+
+const keyOf = (jail: string, id: string): string => `${jail}\n${id}`
+
+const rowOf = (
+  { jail, id, address, startMs, seconds, count, failures, matches, groups }: Ban,
+  inForce: boolean,
+): readonly SqlValue[] => [
+  jail,
+  id,
+  address ?? null,
+  Math.round(startMs),
+  seconds,
+  count,
+  failures,
+  JSON.stringify(matches),
+  JSON.stringify(groups),
+  inForce ? 1 : 0,
+]
 
 /** Lines of JSON arrays; the first may have been cut at its head. */
 const linesOf = (text: string): string[] =>
