@@ -17,7 +17,7 @@ export function openFile(path: string): Content | null {
       device: `${dev}`,
       inode: `${ino}`,
       size: () => fstatSync(file).size,
-      read: (offset, length) => readAt(file, offset, length),
+      read: (offset, length, into) => readAt(file, offset, length, into),
       close: () => closeSync(file),
     }
   } catch (error) {
@@ -26,8 +26,12 @@ export function openFile(path: string): Content | null {
   }
 }
 
-function readAt(file: number, offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
+function readAt(
+  file: number,
+  offset: number,
+  length: number,
+  bytes = Buffer.allocUnsafe(length),
+): Buffer {
   let count = 0
   while (count < length) {
     const read = readSync(file, bytes, count, length - count, offset + count)

@@ -33,8 +33,8 @@ export interface Content {
   readonly inode: string
   /** Bytes there are now. */
   size(): number
-  /** As many bytes as there are, at most `length`. */
-  read(offset: number, length: number): Buffer
+  /** As many bytes as there are, at most `length`; they may be put into a buffer of that length or more. */
+  read(offset: number, length: number, into?: Buffer): Buffer
   close(): void
 }
 

@@ -18,6 +18,7 @@ export class Source {
   #tail: Buffer
   readonly #decode: Decode
   readonly #nothing: ReadLines
+  #buffer: Buffer | null = null
 
   constructor(path: string, content: Content, decode: Decode, from: { offset: number; skipping: boolean }) {
     this.path = path
@@ -60,9 +61,11 @@ export class Source {
     this.#tail = Buffer.alloc(0)
   }
 
-  /** The next whole lines; empty when there are none. At the end of a file that nobody writes any more, the rest, too. */
+  /** The next whole lines, which are there until the next are read; empty when there are none. At the end of a file that nobody writes any more, the rest, too. */
   read(isLast = false): ReadLines {
-    const bytes = this.content.read(this.#offset, batchBytes)
+    const bytes = this.content.read(this.#offset, batchBytes, this.#buffer ?? undefined)
+    // while there is more to read the same memory serves; who waits for lines holds none
+    this.#buffer = bytes.length < batchBytes ? null : (this.#buffer ?? bytes)
     if (bytes.length === 0) return this.#nothing
     const end = bytes.lastIndexOf(newline) + 1
     if (end > 0) return this.#take(bytes.subarray(0, end))
