@@ -13,6 +13,7 @@ interface Changes {
 /** Characters of changes, and times those of all counts, up to which they are kept. */
 const fewCharacters = 1 << 22
 const mostTimes = 3
+const countsInRow = 500
 
 /** How long what is kept of a jail is. */
 interface Kept {
@@ -57,10 +58,16 @@ export class FailureChanges {
     return [...counts.values()]
   }
 
-  #add(jail: string, kept: Kept, changes: Changes): number {
-    const text = JSON.stringify(changes)
-    this.#sql('INSERT INTO failure_changes VALUES (?, ?, ?)').run(jail, kept.next++, text)
-    return text.length
+  /** Rows of some hundred kilobytes at most: texts of many megabytes would be copied several times on their way. */
+  #add(jail: string, kept: Kept, { changed, forgotten }: Changes): number {
+    let characters = 0
+    for (let at = 0; at === 0 || at < changed.length; at += countsInRow) {
+      const row = { changed: changed.slice(at, at + countsInRow), forgotten: at === 0 ? forgotten : [] }
+      const text = JSON.stringify(row)
+      this.#sql('INSERT INTO failure_changes VALUES (?, ?, ?)').run(jail, kept.next++, text)
+      characters += text.length
+    }
+    return characters
   }
 
   #keptOf(jail: string): Kept {
