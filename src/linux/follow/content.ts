@@ -30,7 +30,7 @@ function readAt(
   file: number,
   offset: number,
   length: number,
-  bytes = Buffer.allocUnsafe(length),
+  bytes: Buffer = Buffer.allocUnsafe(length),
 ): Buffer {
   let count = 0
   while (count < length) {
