@@ -29,6 +29,8 @@ const turnMs = 20
 const turnLines = 8
 /** For how long failures wait for those of later batches while there is more to read, in milliseconds. */
 const keepEveryMs = 250
+/** No more of them wait: they would outlive their youth, and be cleared away late. */
+const mostWaiting = 1000
 /** How long the start waits for names in `ignoreip`, in milliseconds. */
 const resolveFirstMs = 5_000
 /** How often something that may be so for every line is told, in milliseconds. */
@@ -126,7 +128,7 @@ export class JailReader {
         const source = batchSource(batch, this.#parts.filter, this.#parts.services.now())
         this.#waiting.push(...(await this.#failuresOf(source, batch.catchingUp)))
         this.#waitingMs ??= Date.now()
-        if (this.#waitingMs + keepEveryMs <= Date.now()) this.#keep()
+        if (this.#waiting.length >= mostWaiting || this.#waitingMs + keepEveryMs <= Date.now()) this.#keep()
       } catch (error) {
         if (this.#fail(error as Error)) return
       }
