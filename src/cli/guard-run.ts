@@ -7,6 +7,7 @@ import {
   Guard,
   GuardLog,
   gathered,
+  keepHeapSmall,
   type Level,
   listen,
   logToFile,
@@ -78,6 +79,7 @@ async function runGuard(
   const store = openStore(options)
   const log = logOf(options, environment)
   takeOver(options, config, store, log, environment)
+  keepHeapSmall()
   const guard = new Guard(servicesOf({ store, log, enforce, environment }))
   let stop = (): void => {}
   const stopped = new Promise<void>((resolve) => {

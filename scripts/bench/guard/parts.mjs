@@ -39,11 +39,12 @@ export const jailSettings = (more) => ({
 
 /** A guard as `postern guard run` makes it, that keeps its store and its log in a folder. */
 export async function makeGuard(folder) {
-  const { Guard, GuardLog, gathered, logToFile } = await load('daemon/guard/index.js')
+  const { Guard, GuardLog, gathered, keepHeapSmall, logToFile } = await load('daemon/guard/index.js')
   const { AllowList } = await load('guard/decide/index.js')
   const { runProgram } = await load('linux/bans/index.js')
   const { machineZone } = await load('linux/machine-zone.js')
   const { GuardStore } = await load('linux/store/index.js')
+  keepHeapSmall()
   const path = join(folder, 'guard.log')
   writeFileSync(path, '')
   return new Guard({

@@ -11,7 +11,7 @@ import { machineZone } from '../../linux/machine-zone.ts'
 import { ownAddresses, sessionWatcher } from '../../linux/sessions.ts'
 import { GuardStore } from '../../linux/store/index.ts'
 import type { ConfigFile } from '../config/index.ts'
-import { carryOut, Guard, GuardLog, type Level, listen, logToFile } from '../guard/index.ts'
+import { carryOut, Guard, GuardLog, keepHeapSmall, type Level, listen, logToFile } from '../guard/index.ts'
 import type { Level as DaemonLevel, DaemonLog } from './daemon-log.ts'
 import type { Ending, Metric, Section, Service, ServiceState, ServiceSurroundings } from './service.ts'
 
@@ -42,6 +42,7 @@ class GuardService implements Service {
     this.#config = config
     this.#log = log
     this.#store = openStore(config, stateFolder)
+    keepHeapSmall()
     this.#guard = new Guard({
       store: this.#store,
       log: guardLogOf(config, surroundings),
