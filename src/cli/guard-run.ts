@@ -1,24 +1,17 @@
 /** `postern guard run`: the guard at work, until it is told to stop. */
-import { existsSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync } from 'node:fs'
 import {
-  carryOut,
   defaultSocket,
-  Guard,
+  failedText,
   GuardLog,
+  GuardProcess,
   gathered,
-  keepHeapSmall,
   type Level,
-  listen,
   logToFile,
-  type Services,
+  openGuardStore,
 } from '../daemon/guard/index.ts'
 import type { GuardConfig } from '../guard/config/read.ts'
-import { AllowList } from '../guard/decide/index.ts'
-import { runProgram } from '../linux/bans/index.ts'
-import { machineZone } from '../linux/machine-zone.ts'
-import { ownAddresses, sessionWatcher } from '../linux/sessions.ts'
-import { GuardStore, takeOverFail2ban } from '../linux/store/index.ts'
+import { type GuardStore, takeOverFail2ban } from '../linux/store/index.ts'
 import type { Command, OptionValues } from './command.ts'
 import { type Environment, exit, UnavailableError } from './environment.ts'
 import { readGuardFiles } from './guard-files.ts'
@@ -76,70 +69,34 @@ async function runGuard(
     throw new UnavailableError('changing the firewall needs root', 'postern guard run --watch')
   const config = await readGuardFiles(file, options, environment)
   const jails = jailsToRun(config, environment)
-  const store = openStore(options)
+  const store = openGuardStore(textOf(options.store) ?? defaultStore)
   const log = logOf(options, environment)
   takeOver(options, config, store, log, environment)
-  keepHeapSmall()
-  const guard = new Guard(servicesOf({ store, log, enforce, environment }))
   let stop = (): void => {}
   const stopped = new Promise<void>((resolve) => {
     stop = resolve
   })
-  const close = await listen(textOf(options.socket) ?? defaultSocket, (words) =>
-    carryOut(words, {
-      guard,
-      reload: async () => {
-        const { jails: next } = await readGuardFiles(file, options, environment)
-        const failed = await guard.reload(next.map(({ settings }) => settings))
-        return failed.map(({ jail, message }) => `${jail}: ${message}`)
-      },
-      // The answer goes out first.
-      stop: () => void setTimeout(stop, 50),
-    }),
-  )
-  environment.signal.addEventListener('abort', stop)
-  log.say('INFO', 'server', `Starting Postern with ${jails.length} jails${enforce ? '' : ', watching only'}`)
-  const failed = guard.start(jails)
-  const purge = setInterval(
-    () => store.purge(Date.now() - config.settings.dbPurgeAgeSeconds * 1000),
-    3_600_000,
-  )
-  if (!environment.signal.aborted) await stopped
-  clearInterval(purge)
-  await guard.stop(options.keepBans !== true)
-  await close()
-  store.close()
-  log.say('INFO', 'server', 'Exiting Postern')
-  return failed.length === 0 ? exit.ok : exit.finding
-}
-
-interface Parts {
-  readonly store: GuardStore
-  readonly log: GuardLog
-  readonly enforce: boolean
-  readonly environment: Environment
-}
-
-function servicesOf({ store, log, enforce, environment }: Parts): Services {
-  const now = (): number => environment.nowMs()
-  return {
+  const guard = await GuardProcess.open({
     store,
     log,
-    run: runProgram,
-    now,
-    zone: machineZone,
-    allowed: new AllowList(store.allowed('')),
-    isSession: sessionWatcher(now),
-    ownAddresses,
     enforce,
-    chance: Math.random,
-  }
-}
-
-function openStore(options: OptionValues): GuardStore {
-  const path = textOf(options.store) ?? defaultStore
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  return new GuardStore(path)
+    nowMs: () => environment.nowMs(),
+    socket: textOf(options.socket) ?? defaultSocket,
+    purgeAgeSeconds: () => config.settings.dbPurgeAgeSeconds,
+    reload: async () => {
+      const { jails: next } = await readGuardFiles(file, options, environment)
+      return failedText(await guard.use(next.map(({ settings }) => settings)))
+    },
+    // The answer goes out first.
+    stop: () => void setTimeout(stop, 50),
+  })
+  environment.signal.addEventListener('abort', stop)
+  log.say('INFO', 'server', `Starting Postern with ${jails.length} jails${enforce ? '' : ', watching only'}`)
+  const failed = await guard.use(jails)
+  if (!environment.signal.aborted) await stopped
+  await guard.close(options.keepBans !== true)
+  log.say('INFO', 'server', 'Exiting Postern')
+  return failed.length === 0 ? exit.ok : exit.finding
 }
 
 function logOf(options: OptionValues, environment: Environment): GuardLog {

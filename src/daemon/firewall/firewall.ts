@@ -51,7 +51,7 @@ const nothing: Pick<Declared, 'rules' | 'plans' | 'country'> = { rules: new Map(
 
 /** The kernel's rules, for whoever may know them. Throws `UnavailableError`. */
 function inForceNow({ backend }: Pick<Declared, 'backend'>): InForce {
-  requirePrivilege("the kernel's rules", 'sudo postern up --enforce')
+  requirePrivilege("looking at the kernel's rules", 'sudo postern up --enforce')
   return readInForce(findTools(backend))
 }
 
