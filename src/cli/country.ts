@@ -25,6 +25,8 @@ import { type Command, jsonOption, type OptionRow, type OptionValues } from './c
 import { type Environment, exit, UnavailableError, UsageError } from './environment.ts'
 
 const defaultConfig = '/etc/postern/country.yaml'
+/** The daemon's, where it has a section for countries. */
+const daemonConfig = '/etc/postern/postern.yaml'
 const defaultState = '/var/lib/postern/country'
 
 const stateOption: OptionRow = {
@@ -33,7 +35,10 @@ const stateOption: OptionRow = {
 }
 const setOption: OptionRow = { flags: '--set <name>', doc: 'the name of the set (default: country)' }
 const sourceOptions: readonly OptionRow[] = [
-  { flags: '--config <file>', doc: `settings as YAML (default: ${defaultConfig}, where it is there)` },
+  {
+    flags: '--config <file>',
+    doc: `settings as YAML, or a postern.yaml with a section country (default: ${defaultConfig}, or that section of ${daemonConfig})`,
+  },
   { flags: '--countries <codes>', doc: 'codes of two letters: cn,ru' },
   { flags: '--list <file>', doc: 'a file of codes, such as the article’s langblock.cfg' },
   { flags: '--url <pattern>', doc: 'zone files, {cc} for the code; may be given again', repeatable: true },
@@ -187,8 +192,14 @@ function checked(value: unknown): CountryFile {
   }
 }
 
+async function usualConfig(environment: Environment): Promise<string | undefined> {
+  if (environment.exists(defaultConfig)) return defaultConfig
+  if (!environment.exists(daemonConfig)) return undefined
+  return /^country:/m.test(decodeText(await environment.readFile(daemonConfig))) ? daemonConfig : undefined
+}
+
 async function settingsFor(options: OptionValues, environment: Environment) {
-  const path = text(options.config) ?? (environment.exists(defaultConfig) ? defaultConfig : undefined)
+  const path = text(options.config) ?? (await usualConfig(environment))
   const { countries, retries, maximum } = options
   const given = checked({
     ...(typeof countries === 'string' && { countries: countries.split(',') }),

@@ -189,6 +189,24 @@ describe.skipIf(lack !== null)(`rules, recipes and countries${lack === null ? ''
     expect(await asked('status')).toMatchObject({ status: 0 })
   })
 
+  it('are loaded with the bans of the guard in them again at once', async () => {
+    writeFileSync(at('log'), '')
+    const jail = 'guard: { jails: { one: { filter: sshd, logs: log, actions: "postern-chain[port=22]" } } }\n'
+    configure(whole + jail.replace('log,', `${at('log')},`))
+    await asked('reload')
+    await space.said(['ban', 'one', '192.0.2.77', '--socket', at('run/guard.sock')])
+    const isBanned = (): boolean => tables().includes('-A postern-one -s 192.0.2.77/32')
+    await until('the ban is in force', isBanned)
+    writeFileSync(at('rules.v4'), rules.replace('dport 22', 'dport 2222'))
+    await asked('reload')
+    expect(tables()).toContain('--dport 2222')
+    await until('it is in force again', isBanned)
+    writeFileSync(at('rules.v4'), rules)
+    configure(whole)
+    await asked('reload')
+    expect(tables()).not.toContain('postern-one')
+  })
+
   it('are asked about by nobody but root', () => {
     chmodSync(at('run'), 0o777)
     chmodSync(folder, 0o755)

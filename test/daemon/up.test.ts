@@ -210,6 +210,23 @@ describe('postern config check and init', () => {
     ['guard:\n  jails:\n    sshd: { maxretry: many, logs: /x }\n', 1, '"maxretry" is "many"'],
     ['authport: { listen: "0.0.0.0:80", lists: a }\n', 1, 'passwords would travel unencrypted'],
     ['authport: { listen: "127.0.0.1:80", lists: a }\n', 0, 'x.yaml: authport: fine\n'],
+    ['rules: { v4: 7 }\n', 1, '"v4" is 7, and should be a text'],
+    ['rules: { v4: nowhere.v4 }\n', 1, 'nowhere.v4\n --> x.yaml:1:14\n'],
+    ['rules: { v4: examples/port-knock/rules.v4 }\n', 0, 'x.yaml: rules: fine\n'],
+    ['rules: { v4: examples/log-clog/article.sh }\n', 1, 'typographic quotes'],
+    ['recipes:\n  - knokc: {}\n', 1, '"knokc" has no meaning here'],
+    ['recipes:\n  - ids: {}\n    knock: {}\n', 1, 'an item is one recipe by its name'],
+    ['recipes:\n  - ratelimit: { port: tcp/0 }\n', 1, '|                        ^^^^^\n'],
+    ['recipes:\n  - ratelimit: { port: 22 }\n  - ratelimit: { port: 22 }\n', 1, 'two recipes ratelimit 22'],
+    ['recipes:\n  - ratelimit: { port: 22, family: both }\n', 0, 'x.yaml: recipes: fine\n'],
+    ['country: { countries: [xx], refresh: often }\n', 1, 'which is not a time such as 20s'],
+    ['country: { countries: [xx], refresh: 1s }\n', 1, 'every 60s at most'],
+    ['country: { countries: [xxx] }\n', 1, '"xxx" is not a code of two letters'],
+    ['country: {}\n', 1, 'no countries are named'],
+    ['country: { countries: [xx], folder: a, csv: b }\n', 1, 'folder and csv exclude each other'],
+    ['on-stop: maybe\n', 1, '"on-stop" is "maybe", and should be one of keep, remove'],
+    ['metrics: here\n', 1, '"here" is no address with a port'],
+    ['fleet: {}\n', 0, 'this version of Postern has no "fleet" yet'],
   ])('%j', async (text, status, said) => {
     const ran = await inProcess(['config', 'check', 'x.yaml'], { files: { 'x.yaml': text } })
     expect(ran.stdout).toContain(said)

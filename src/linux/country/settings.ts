@@ -1,4 +1,5 @@
 /** What a country block is made of: countries, where their networks are listed, and what becomes of their packets. */
+import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { parsePrefix } from '../../net/address.ts'
@@ -74,7 +75,7 @@ export const defaultUrls: readonly string[] = [
   'https://www.ipdeny.com/ipv6/ipaddresses/aggregated/{cc}-aggregated.zone',
 ]
 
-/** Throws an Error with the file's name and the field. */
+/** A file of its own, or the section `country` of a postern.yaml. Throws an Error with the file's name and the field. */
 export function readCountryFile(text: string, name: string): CountryFile {
   let value: unknown
   try {
@@ -82,8 +83,30 @@ export function readCountryFile(text: string, name: string): CountryFile {
   } catch (error) {
     throw new Error(`${name}: ${(error as Error).message.split('\n')[0]}`)
   }
-  return checkCountryFile(value, name)
+  const section = sectionOf(value)
+  return section === null
+    ? checkCountryFile(value, name)
+    : ofFolder(checkCountryFile(section, name), dirname(name))
 }
+
+function sectionOf(value: unknown): object | null {
+  const section = typeof value === 'object' && value !== null && 'country' in value ? value.country : null
+  if (typeof section !== 'object' || section === null) return null
+  // How often the daemon fetches the lists.
+  const { refresh: _, ...rest } = section as { refresh?: unknown }
+  return rest
+}
+
+/** Paths of a section are as seen from its file. */
+const ofFolder = (file: CountryFile, folder: string): CountryFile => ({
+  ...file,
+  ...Object.fromEntries(
+    (['list', 'folder', 'locations', 'state'] as const).flatMap((key) =>
+      file[key] === undefined ? [] : [[key, resolve(folder, file[key])]],
+    ),
+  ),
+  ...(file.csv !== undefined && { csv: [file.csv].flat().map((path) => resolve(folder, path)) }),
+})
 
 export function checkCountryFile(value: unknown, name: string): CountryFile {
   const read = countryShape.safeParse(value)
