@@ -13,18 +13,20 @@ import { performance } from 'node:perf_hooks'
  * @property {Readonly<Record<string, () => unknown>>} sides The first is what the others are compared with. A side that
  *   returns what it measured itself (`Measured`) is not timed.
  * @property {number} runs Of each side.
+ * @property {readonly string[]} [once] Sides that take long, and run once.
  * @property {string} [unit] `ms` unless said.
  * @property {string} [note] What a reader should know.
  */
 
 /** Runs a benchmark: medians and spread, and the ratio to the first side. */
-export async function run({ name, lack, check, sides, runs, unit = 'ms', note }) {
+export async function run({ name, lack, check, sides, runs, once = [], unit = 'ms', note }) {
   if (lack !== null) return { name, skipped: lack }
   const wrong = await check()
   if (wrong !== null) throw new Error(`${name}: ${wrong}`)
   const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, []]))
   for (let round = 0; round < runs; round++) {
     for (const [side, action] of Object.entries(sides)) {
+      if (round > 0 && once.includes(side)) continue
       const start = performance.now()
       const said = await action()
       measured[side].push(said?.wall === undefined ? { wall: performance.now() - start } : said)

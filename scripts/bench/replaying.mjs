@@ -1,6 +1,6 @@
 // A capture through rules, against programs that only read it.
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../ensure.mjs'
@@ -9,7 +9,22 @@ import { load } from './packets.mjs'
 import { countryBlock, gateway } from './rulesets.mjs'
 
 const { PcapngWriter } = await load('net/capture.js')
-const packets = 200_000
+
+/** Milliseconds of the processor that programs which have ended took; the kernel counts in hundredths of a second. */
+function programsMs() {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return (Number(fields[13]) + Number(fields[14])) * 10
+}
+
+/** What one call of a program takes, start and all. */
+function timed(action) {
+  const cpu = programsMs()
+  const start = performance.now()
+  action()
+  return { wall: performance.now() - start, cpu: programsMs() - cpu }
+}
 
 const call = (command, args) => {
   const { status, stderr, stdout, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 30 })
@@ -28,8 +43,8 @@ steps: []
 
 const has = (command) => spawnSync(command, ['--version']).status === 0
 
-/** What arrives at a host, a packet after the other, ten microseconds apart. */
-function writeCapture(path, list) {
+/** What arrives at a host, a packet after the other, ten microseconds apart: what begins once, the rest over and over. */
+function writeCapture(path, begin, steady, packets) {
   const format = new PcapngWriter()
   const devices = Object.fromEntries(
     ['eth0', 'eth1'].map((name) => [name, { name, description: null, linkType: 1, snapLength: 262144 }]),
@@ -38,7 +53,8 @@ function writeCapture(path, list) {
   writeSync(file, format.header())
   let parts = []
   for (let at = 0; at < packets; at++) {
-    const { frame: bytes, device } = list[at % list.length]
+    const { frame: bytes, device } =
+      at < begin.length ? begin[at] : steady[(at - begin.length) % steady.length]
     const timestampNs = 1_700_000_000_000_000_000n + BigInt(at) * 10_000n
     parts.push(
       format.record({
@@ -61,17 +77,33 @@ function writeCapture(path, list) {
 export const replaying = {
   name: 'replaying',
   lack: () => (has('tcpdump') && has('tshark') ? null : 'needs tcpdump and tshark'),
-  cases: () => [
-    { ...countryBlock(10_000), what: 'a block list of 10,000 rules', file: 'block' },
-    { ...gateway(), what: 'the gateway', file: 'gateway' },
-  ],
-  async measure({ what, rules, begin, steady, file }) {
+  cases: () => {
+    const { begin, steady, ...rest } = gateway()
+    return [
+      { ...countryBlock(10_000), what: 'a block list of 10,000 rules', packets: 200_000 },
+      // Each connection begins anew every few packets, and few packets of a flow come in a row.
+      {
+        ...rest,
+        begin: [],
+        steady: [...begin, ...steady],
+        what: 'the gateway, connections of a few packets',
+        packets: 200_000,
+      },
+      {
+        ...{ ...rest, begin, steady },
+        what: 'the gateway, connections that stand',
+        packets: 1_000_000,
+        withoutTshark: true,
+      },
+    ]
+  },
+  async measure({ what, rules, begin, steady, packets, withoutTshark = false }) {
     const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'))
     try {
-      const capture = join(folder, `${file}.pcap`)
+      const capture = join(folder, 'capture.pcapng')
       const save = join(folder, 'rules.v4')
       writeFileSync(save, rules)
-      writeCapture(capture, [...begin, ...steady])
+      writeCapture(capture, begin, steady, packets)
       const options = ['--host', join(folder, 'host.yaml')]
       writeFileSync(options[1], hostFile)
       const replay = (...more) =>
@@ -86,11 +118,16 @@ export const replaying = {
           return counted === packets ? null : `${counted} packets of ${packets} were counted:\n${text}`
         },
         sides: {
-          'tcpdump -r FILE -w /dev/null': () => void call('tcpdump', ['-r', capture, '-w', '/dev/null']),
-          'postern replay': () => void replay(),
-          'tshark -r FILE': () => void call('tshark', ['-r', capture, '-q', '-z', 'io,stat,0']),
+          'tcpdump -r FILE -w /dev/null': () =>
+            timed(() => call('tcpdump', ['-r', capture, '-w', '/dev/null'])),
+          'postern replay': () => timed(() => replay()),
+          'node -e 0': () => timed(() => call(process.execPath, ['-e', '0'])),
+          ...(!withoutTshark && {
+            'tshark -r FILE': () => timed(() => call('tshark', ['-r', capture, '-q', '-z', 'io,stat,0'])),
+          }),
         },
-        runs: 3,
+        once: ['tshark -r FILE'],
+        runs: 5,
       })
     } finally {
       rmSync(folder, { recursive: true })

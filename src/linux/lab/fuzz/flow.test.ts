@@ -363,7 +363,7 @@ function isLoadable(host: Host, rules: string): boolean {
 test('packets of random flows through random rules', () => {
   const asked = vi.spyOn(FlowPath.prototype, 'receive')
   let packets = 0
-  for (let index = 0; index < Number(process.env.FUZZ_FACTOR ?? 1) * 30; index++) {
+  for (let index = 0; index < Number(process.env.FUZZ_FACTOR ?? 1) * 20; index++) {
     const random = new Random(caseSeed(seed, index))
     const sysctls = new Map(random.chance(0.1) ? [['net.netfilter.nf_conntrack_max', '3']] : [])
     const hosts = [0, 1].map(() => new Host({ ...config, sysctls })) as [Host, Host]
