@@ -42,8 +42,13 @@ export class AddressIndex {
     this.#width = entries[0]!.test.words.length
     const { nodes, edges } = nest(entries)
     this.#nodes = nodes
-    this.#starts = Uint32Array.from(edges.flatMap(({ start }) => [...start]))
-    this.#nodeOf = Int32Array.from(edges, ({ node }) => node)
+    this.#starts = new Uint32Array(edges.length * this.#width)
+    this.#nodeOf = new Int32Array(edges.length)
+    for (let at = 0; at < edges.length; at++) {
+      const { start, node } = edges[at]!
+      this.#starts.set(start, at * this.#width)
+      this.#nodeOf[at] = node
+    }
     this.#directory = directoryOf(this.#starts, this.#width)
   }
 
@@ -119,14 +124,20 @@ function nest(entries: readonly Entry[]): { readonly nodes: Node[]; readonly edg
     )
       end++
     while (open.length > 0 && compare(open.at(-1)!.last, words) < 0) close()
-    const rules = Int32Array.from(sorted.slice(at, end), ({ rule }) => rule).sort()
-    nodes.push({ rules, parent: open.at(-1)?.node ?? noNode })
+    nodes.push({ rules: rulesOf(sorted, at, end), parent: open.at(-1)?.node ?? noNode })
     begin(words, nodes.length - 1)
     open.push({ node: nodes.length - 1, last: words.map((word, each) => (word | ~masks[each]!) >>> 0) })
     at = end
   }
   while (open.length > 0) close()
   return { nodes, edges }
+}
+
+/** Ascending. Most prefixes have one rule, and arrays made from others cost more than all else here. */
+function rulesOf(entries: readonly Entry[], from: number, to: number): Int32Array {
+  const rules = new Int32Array(to - from)
+  for (let at = from; at < to; at++) rules[at - from] = entries[at]!.rule
+  return rules.length > 1 ? rules.sort() : rules
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
