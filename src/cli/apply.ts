@@ -4,7 +4,7 @@ import type { InForce, Wanted } from '../linux/apply/index.ts'
 import { asksForRecipes, recipeOptions, withRecipes } from './add-recipe.ts'
 import { change, changeOptions, inForceFor } from './apply-common.ts'
 import { type Command, familyOptions, jsonOption, type OptionValues } from './command.ts'
-import { type Environment, exit, UsageError } from './environment.ts'
+import { type Environment, exit, UnavailableError, UsageError } from './environment.ts'
 import { renderDiagnostics } from './report/diagnostics.ts'
 import { readRules, reportErrors } from './rules-input.ts'
 
@@ -69,6 +69,8 @@ async function runApply(
   const { rulesets, sets: setsOfRecipes } = withRecipes(read, options)
   const given = typeof options.sets === 'string' ? await environment.readFile(options.sets) : null
   const sets = `${given === null ? '' : new TextDecoder().decode(given)}${setsOfRecipes}`
+  if (sets !== '' && inForce.tools.ipset === null)
+    throw new UnavailableError('ipset is not installed', 'apt-get install ipset')
   const wanted: Wanted = { rulesets, ...(sets !== '' && { sets }) }
   const why = files.length > 0 ? files.join(' ') : [options.addRecipe, options.removeRecipe].flat().join('; ')
   return change(wanted, inForce, why, options, environment)

@@ -22,7 +22,8 @@ export const authportRecipe = defineRecipe({
   description:
     'Lets everybody in at the port of a login service, and at the guarded port only those addresses that stand in a ' +
     'recency list, which that service writes: echo +ADDRESS > /proc/net/xt_recent/LIST. What was written counts for ' +
-    'some time; connections that stand are left to the rule that lets answers in.',
+    'some time; connections that stand are left to the rule that lets answers in. IPv6 has a list of its own, for the ' +
+    'kernel keeps one mask for a list: postern authport puts addresses into both, with lists: [authok, authok6].',
   parameters: {
     port: one(service('the port that is guarded'), 'tcp/80'),
     login: one(service('the port where people say who they are'), 'tcp/443'),

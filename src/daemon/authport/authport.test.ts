@@ -9,6 +9,7 @@ import { readConfigFile } from '../config/index.ts'
 import { callerOf } from './caller.ts'
 import { Keeper } from './keeper.ts'
 import { Lockout } from './lockout.ts'
+import { grantedLists } from './login.ts'
 import { settleAuthport } from './settings.ts'
 import { codeOfStep, decodeBase32, encodeBase32, stepOfCode } from './totp.ts'
 import { decoyLike, hashPassword, parseUsers, passwordHas, printUsers, UsersFileError } from './users.ts'
@@ -154,6 +155,18 @@ describe('lock-out', () => {
       'locked until 104',
       'wrong',
     ])
+  })
+
+  it.each([
+    ['192.0.2.1', 'authok', null, 'authok'],
+    ['2001:db8::1', 'authok', null, 'authok'],
+    ['192.0.2.1', 'authok authok6 db', null, 'authok db'],
+    ['2001:db8::1', 'authok authok6 db', null, 'authok6 db'],
+    ['2001:db8::1', 'authok authok6 db', 'authok', 'authok6'],
+    ['192.0.2.1', 'authok authok6 db', 'authok6', ''],
+    ['192.0.2.1', 'vlan6', null, 'vlan6'],
+  ])('%s is put into its family’s of the lists %s (own: %s): %s', (address, lists, own, expected) => {
+    expect(grantedLists(address, lists.split(' '), own?.split(' ') ?? null).join(' ')).toBe(expected)
   })
 
   it('takes a /64 of IPv6 as one', () => {

@@ -112,7 +112,7 @@ export class LoginDesk {
 
   async #open(address: string, user: User): Promise<LoginResult> {
     const { lists, sessionSeconds } = this.#settings
-    const granted = user.lists === null ? lists : lists.filter((list) => user.lists!.includes(list))
+    const granted = grantedLists(address, lists, user.lists)
     const session: Session = {
       user: user.name,
       address,
@@ -137,4 +137,23 @@ export class LoginDesk {
       this.#waiting.shift()?.()
     }
   }
+}
+
+/**
+ * The lists that an address is put into: of a pair such as `authok` and `authok6` the one of its family, of others each. A
+ * kernel keeps the mask of the first rule that names a list, so that rules of both families cannot share one.
+ *
+ * `own`: the lists of the user, null for all; `authok` stands for its pair.
+ */
+export function grantedLists(
+  address: string,
+  lists: readonly string[],
+  own: readonly string[] | null,
+): readonly string[] {
+  const isIpv6 = address.includes(':')
+  const firstOf = (list: string): string | null =>
+    list.endsWith('6') && lists.includes(list.slice(0, -1)) ? list.slice(0, -1) : null
+  return lists
+    .filter((list) => (isIpv6 ? !lists.includes(`${list}6`) : firstOf(list) === null))
+    .filter((list) => own === null || own.includes(list) || own.includes(firstOf(list) ?? list))
 }

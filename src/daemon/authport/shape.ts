@@ -8,7 +8,9 @@ const time = z.union([z.number(), z.string()]).describe('seconds, or a time such
 export const authportShape = z
   .strictObject({
     listen: oneOrMany(z.string()).describe('addresses with a port: `0.0.0.0:8443`, `[::]:8443`'),
-    lists: oneOrMany(z.string()).describe('recency lists that who has logged in is put into'),
+    lists: oneOrMany(z.string()).describe(
+      'recency lists that who has logged in is put into; of a pair such as authok and authok6 each has one family',
+    ),
     tls: z
       .strictObject({
         certificate: z.string().describe('a PEM file, the chain behind it'),

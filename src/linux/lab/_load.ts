@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { restoreText } from '../../engine/set/restore.ts'
 import { type TableName, tableHooks } from '../../lang/rule.ts'
 import type { Family } from '../../net/address.ts'
+import { UnavailableError } from '../unavailable.ts'
 import type { TableCounters } from './_counters.ts'
 
 export type Backend = 'legacy' | 'nft'
@@ -49,6 +50,10 @@ export function runTool(command: string, args: readonly string[], input = ''): A
     env: environment,
     maxBuffer: 1 << 28,
   })
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+    const debianPackage = /^ip6?tables/.test(command) ? 'iptables' : command
+    throw new UnavailableError(`${command} is not installed`, `apt-get install ${debianPackage}`)
+  }
   if (error) throw error
   return { status: status ?? 128, stdout, stderr }
 }
