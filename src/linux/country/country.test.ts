@@ -254,8 +254,11 @@ describe.skipIf(lack !== null)(`in the kernel (${lack ?? 'of a namespace'})`, ()
       expect(first).toContain(text)
     expect(first.match(/^-A (INPUT|FORWARD)/gm)!.length).toBe(4)
     expect(first).not.toContain('~new')
+    const drop = '-m set --match-set country src -m comment --comment recipe:country:country -j DROP'
+    inside('iptables', '-R', 'country-country', '2', ...drop.split(' '), '-c', '5', '300')
     await sync(settings({ allow: ['1.0.1.64/26', '2a00:1000::7'], forward: true }), options)
     expect(state()).toBe(first)
+    expect(inside('iptables-save', '-c')).toContain('[5:300] -A country-country')
     expect(await entriesInForce('country', 'ipv4', run)).toBe(3)
     expect(await isAsked('country', 'ipv6', run)).toBe(true)
 

@@ -7,7 +7,7 @@ import { type Family, lengthOfMask, parsePrefix, printAddress } from '../../net/
 import { countrySets, countrySetType } from '../../recipe/country.ts'
 import { type Prepared, prepare, recipeNamed } from '../../recipe/index.ts'
 import { chainsText } from '../../recipe/piece.ts'
-import { marked } from '../../recipe/plan.ts'
+import { marked, type Plan } from '../../recipe/plan.ts'
 import { removeScript } from '../../recipe/script.ts'
 import { type RunProgram, runOrFail } from '../bans/run-program.ts'
 import { UnavailableError } from '../unavailable.ts'
@@ -86,7 +86,8 @@ export async function ensureRules(settings: Parameters<typeof recipeFor>[0], run
   for (const family of families) {
     const { plan } = recipeFor(settings, family)
     const program = programOf(family)
-    await runOrFail(run, `${program}-restore`, ['-w', '10', '--noflush'], { input: chainsText(plan) })
+    if (!(await hasChains(plan, program, run)))
+      await runOrFail(run, `${program}-restore`, ['-w', '10', '--noflush'], { input: chainsText(plan) })
     for (const { chain, rule } of plan.jumps.toReversed()) {
       const words = marked(rule, plan).split(' ')
       if ((await run(program, ['-w', '10', '-C', chain, ...words])).status === 0) continue
@@ -99,6 +100,16 @@ export async function ensureRules(settings: Parameters<typeof recipeFor>[0], run
       while ((await run(program, ['-w', '10', '-D', chain, ...marked(rule, all).split(' ')])).status === 0);
     }
   }
+}
+
+/** Whether the chains of the plan have its rules, word for word: then their counters go on. */
+async function hasChains(plan: Plan, program: string, run: RunProgram): Promise<boolean> {
+  for (const { name, rules } of plan.chains) {
+    const { status, stdout } = await run(program, ['-w', '10', '-S', name])
+    const wanted = [`-N ${name}`, ...rules.map((rule) => `-A ${name} ${marked(rule, plan)}`)]
+    if (status !== 0 || stdout.trim().replaceAll('"', '') !== wanted.join('\n')) return false
+  }
+  return true
 }
 
 /** Throws `UnavailableError` where a program is missing. */
