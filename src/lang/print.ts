@@ -162,7 +162,7 @@ export function* rulesetParts(ruleset: Ruleset, syntax: Syntax, options: SaveOpt
 }
 
 /** Rules whose lines are put together at once, so that the pieces of few are in memory. */
-const rulesAtOnce = 1024
+const rulesAtOnce = 512
 
 /** One table from `*NAME` to `COMMIT`. */
 export const printTable = (table: Table, context: PrintContext, options: SaveOptions = {}): string =>
@@ -178,22 +178,33 @@ function* tableParts(table: Table, context: PrintContext, options: SaveOptions):
     yield `:${chain.name} ${chain.policy ?? '-'} ${printCounters(counted)}\n`
   }
   const printed = new PrintedParts(context)
-  for (const { name, rules } of chains) {
-    const head = `-A ${name}`
-    for (let at = 0; at < rules.length; ) {
-      const pieces: string[] = []
-      for (const end = Math.min(at + rulesAtOnce, rules.length); at < end; at++) {
-        const rule = rules[at]!
-        if (withCounters) pieces.push(`${printCounters(counters(rule))} `)
-        pieces.push(head)
-        addCondition(pieces, ' -s ', rule.source)
-        addCondition(pieces, ' -d ', rule.destination)
-        pieces.push(printed.behindAddresses(rule))
-      }
-      yield pieces.join('')
-    }
+  const countersOf = withCounters ? counters : null
+  for (const chain of chains) {
+    for (let at = 0; at < chain.rules.length; at += rulesAtOnce)
+      yield printLines(chain, at, printed, countersOf)
   }
   yield 'COMMIT\n'
+}
+
+/** The lines of a chain from a rule on, as many as are put together at once. */
+function printLines(
+  { name, rules }: Chain,
+  start: number,
+  printed: PrintedParts,
+  countersOf: ((rule: Rule) => Counters) | null,
+): string {
+  const head = `-A ${name}`
+  const end = Math.min(start + rulesAtOnce, rules.length)
+  const pieces: string[] = []
+  for (let at = start; at < end; at++) {
+    const rule = rules[at]!
+    if (countersOf !== null) pieces.push(`${printCounters(countersOf(rule))} `)
+    pieces.push(head)
+    addCondition(pieces, ' -s ', rule.source)
+    addCondition(pieces, ' -d ', rule.destination)
+    pieces.push(printed.behindAddresses(rule))
+  }
+  return pieces.join('')
 }
 
 const printCounters = ({ packets, bytes }: Counters): string => `[${packets}:${bytes}]`
