@@ -9,6 +9,7 @@ import { writeAuthLog } from './guard/auth-log.mjs'
 const python = '/usr/bin/python3'
 const sshguard = '/usr/libexec/sshguard/sshg-parser'
 const fail2banRegex = '/usr/bin/fail2ban-regex'
+const fail2banServer = '/usr/bin/fail2ban-server'
 const scripts = join(root, 'scripts', 'bench', 'guard')
 const postern = [process.execPath, join(root, 'bin', 'postern')]
 
@@ -49,37 +50,54 @@ const lastJson = (run) => {
 /** Yesterday: times of the log are in the past, and near enough to count. */
 const yesterdayMs = () => Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000
 
-/** The sides of one log: each says what it found. */
-const readers = (path) => ({
-  'sshg-parser': { words: [sshguard], input: path, found: ({ lines }) => lines },
-  'grep -c "Failed password"': {
-    words: ['grep', '-c', 'Failed password', path],
-    found: ({ stdout }) => Number(stdout),
-  },
-  'the filter alone (library)': { words: script('library.mjs', path), found: (run) => lastJson(run).found },
-  'postern guard test --first': {
-    words: [...postern, 'guard', 'test', '--first', path, 'sshd'],
-    found: ({ stdout }) => Number(/(\d+) matched \(/.exec(stdout)?.[1]),
-  },
-  'postern guard test': {
-    words: [...postern, 'guard', 'test', path, 'sshd'],
-    found: ({ stdout }) => Number(/(\d+) matched \(/.exec(stdout)?.[1]),
-  },
-  'the daemon: follow, decide, store': {
-    words: () => script('daemon.mjs', path, newFolder()),
-    found: (run) => lastJson(run).found,
-  },
-  'fail2ban-regex --no-check-all': {
-    words: [fail2banRegex, '--no-check-all', path, 'sshd'],
-    found: ({ stdout }) => Number(/(\d+) matched/.exec(stdout)?.[1]),
-    runs: 1,
-  },
-  'fail2ban-regex': {
-    words: [fail2banRegex, path, 'sshd'],
-    found: ({ stdout }) => Number(/(\d+) matched/.exec(stdout)?.[1]),
-    runs: 1,
-  },
-})
+/** The sides of one log: each says what it found. fail2ban is the first, where it is; what takes it long runs once. */
+const readers = (path, isLong = false) => {
+  const sides = {
+    'fail2ban-regex --no-check-all': {
+      words: [fail2banRegex, '--no-check-all', path, 'sshd'],
+      found: ({ stdout }) => Number(/(\d+) matched/.exec(stdout)?.[1]),
+      runs: 1,
+      needs: fail2banRegex,
+    },
+    'fail2ban-server': {
+      words: () => script('fail2ban.mjs', 'read', path, newFolder()),
+      found: (run) => lastJson(run).found,
+      taken: lastJson,
+      runs: 1,
+      needs: fail2banServer,
+      isLong: true,
+    },
+    'sshg-parser': {
+      words: [sshguard],
+      input: path,
+      found: ({ lines }) => lines,
+      needs: sshguard,
+      isOther: true,
+    },
+    'grep -c "Failed password"': {
+      words: ['grep', '-c', 'Failed password', path],
+      found: ({ stdout }) => Number(stdout),
+      isOther: true,
+    },
+    'the filter alone (library)': { words: script('library.mjs', path), found: (run) => lastJson(run).found },
+    'postern guard test --first': {
+      words: [...postern, 'guard', 'test', '--first', path, 'sshd'],
+      found: ({ stdout }) => Number(/(\d+) matched \(/.exec(stdout)?.[1]),
+    },
+    'postern guard test': {
+      words: [...postern, 'guard', 'test', path, 'sshd'],
+      found: ({ stdout }) => Number(/(\d+) matched \(/.exec(stdout)?.[1]),
+    },
+    'the daemon: follow, decide, store': {
+      words: () => script('daemon.mjs', path, newFolder()),
+      found: (run) => lastJson(run).found,
+    },
+  }
+  const here = Object.entries(sides).filter(
+    ([, side]) => (side.needs === undefined || existsSync(side.needs)) && (isLong || side.isLong !== true),
+  )
+  return Object.fromEntries(here)
+}
 
 const runOf = ({ words, input }) => measured(typeof words === 'function' ? words() : words, input)
 
@@ -87,13 +105,14 @@ const runOf = ({ words, input }) => measured(typeof words === 'function' ? words
 function disagreement(form) {
   const path = place(`sample-${form}.log`)
   writeAuthLog(path, { lines: 20_000, startMs: yesterdayMs(), form, addresses: 400 })
-  const wanted = readers(path)
-  const expected = wanted['fail2ban-regex'].found(runOf(wanted['fail2ban-regex']))
-  for (const name of Object.keys(wanted)) {
-    // the other two look for something else
-    if (name === 'sshg-parser' || name.startsWith('grep')) continue
-    const found = wanted[name].found(runOf(wanted[name]))
-    if (found !== expected) return `${name} found ${found}, fail2ban-regex ${expected}`
+  const wanted = readers(path, true)
+  let [first, expected] = [null, null]
+  for (const [name, side] of Object.entries(wanted)) {
+    // two look for something else
+    if (side.isOther) continue
+    const found = side.found(runOf(side))
+    if (first === null) [first, expected] = [name, found]
+    else if (found !== expected) return `${name} found ${found}, ${first} ${expected}`
   }
   return null
 }
@@ -105,62 +124,78 @@ function reading(lines, form, runs) {
     if (wrong !== null) throw new Error(`${name}: ${wrong}`)
     const path = place(`${lines}-${form}.log`)
     writeAuthLog(path, { lines, startMs: yesterdayMs(), form })
-    const sides = readers(path)
+    const sides = readers(path, form === 'syslog')
     const taken = Object.fromEntries(Object.keys(sides).map((side) => [side, []]))
     const found = {}
     for (let round = 0; round < runs; round++)
       for (const [side, how] of Object.entries(sides)) {
         if (round >= (how.runs ?? runs)) continue
         const run = runOf(how)
-        taken[side].push(run)
+        taken[side].push(how.taken?.(run) ?? run)
         found[side] = how.found(run)
       }
     rmSync(path)
     const note = Object.entries(found).map(([side, count]) => `${side} found ${count}`)
-    return resultOf(name, runs, taken, note.join(', '))
+    return resultOf(name, runs, taken, `${note.join(', ')}${absent()}`)
   }
 }
 
-/** Bans by hand and the restart with them, in a namespace of their own. */
-function restoring(action, count, runs) {
+/** Which of the others are not here. */
+function absent() {
+  const missing = [fail2banRegex, fail2banServer, sshguard].filter((program) => !existsSync(program))
+  return missing.length === 0 ? '' : `; not here: ${missing.join(', ')}`
+}
+
+/** Bans by hand, and a restart with others, in a namespace of their own: Postern's and fail2ban's. */
+function restoring({ title, action, theirs, bans, count, runs }) {
   return () => {
-    const name = `guard: ${count.toLocaleString('en')} bans and a restart with them, ${action}`
-    const taken = { 'bans by hand': [], stop: [], restart: [], 'of the restart, our own process': [] }
-    for (let round = 0; round < runs; round++) {
-      const words = ['unshare', '--net', '--', ...script('restore.mjs', action, `${count}`, newFolder())]
-      const { ban, stop, restart, banned, restored } = lastJson(measured(words))
-      if (banned !== count || restored !== count)
-        throw new Error(`${name}: the kernel has ${banned}, and ${restored} after the restart`)
-      taken['bans by hand'].push({ wall: ban.wall, cpu: ban.own })
-      taken.stop.push({ wall: stop.wall, cpu: stop.own })
-      taken.restart.push({ wall: restart.wall, cpu: restart.own })
-      taken['of the restart, our own process'].push({ wall: restart.own, cpu: restart.own })
+    const name = `guard: ${bans.toLocaleString('en')} bans and a restart with ${count.toLocaleString('en')}, ${title}`
+    const taken = {}
+    const add = (side, run) => {
+      taken[side] ??= []
+      taken[side].push(run)
     }
-    return resultOf(
-      name,
-      runs,
-      taken,
-      'the processor column is our own process; the rest is ipset and iptables',
-    )
+    const alone = (...words) =>
+      lastJson(measured(['unshare', '--net', '--', ...script(...words, newFolder())]))
+    if (existsSync(fail2banServer)) {
+      const { ban, restart, restored } = alone('fail2ban.mjs', 'restore', theirs, `${bans}`, `${count}`)
+      if (restored !== count) throw new Error(`${name}: after fail2ban's restart the kernel has ${restored}`)
+      add('fail2ban: restart', restart)
+      add('fail2ban: bans', ban)
+    }
+    for (let round = 0; round < runs; round++)
+      for (const [what, number] of [
+        ['bans', bans],
+        ['restart', count],
+      ]) {
+        const { ban, restart, banned, restored } = alone('restore.mjs', action, `${number}`)
+        if (banned !== number || restored !== number)
+          throw new Error(`${name}: the kernel has ${banned}, and ${restored} after the restart`)
+        const { wall, own } = what === 'bans' ? ban : restart
+        add(`postern: ${what}`, { wall, cpu: own })
+        if (what === 'restart') add('postern: restart, our own process', { wall: own, cpu: own })
+      }
+    const note =
+      "ratios are of the clock, to fail2ban's restart; the processor column is of fail2ban and what it runs, and of our own process"
+    return resultOf(name, runs, taken, note + absent(), ({ median }) => median)
   }
 }
 
 function latency() {
-  const { times } = lastJson(measured(script('latency.mjs', newFolder())))
-  const note =
-    'from the write of the fifth failure to the end of a shell that echoes; fail2ban: 72 to 993 ms, median 464'
-  return resultOf(
-    'guard: from a line to the ban',
-    times.length,
-    { postern: times.map((wall) => ({ wall })) },
-    note,
-  )
+  const taken = {}
+  for (const [side, file, ...words] of [
+    ...(existsSync(fail2banServer) ? [['fail2ban', 'fail2ban.mjs', 'latency']] : []),
+    ['postern', 'latency.mjs'],
+  ])
+    taken[side] = lastJson(measured(script(file, ...words, newFolder()))).times.map((wall) => ({ wall }))
+  const note = 'from the write of the fifth failure to the end of a shell that echoes'
+  return resultOf('guard: from a line to the ban', taken.postern.length, taken, note + absent())
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
 const round = (number) => Number(number.toPrecision(number >= 1000 ? 4 : 3))
 
-function resultOf(name, runs, taken, note) {
+function resultOf(name, runs, taken, note, weigh = ({ cpu, median }) => cpu ?? median) {
   const sides = Object.entries(taken).map(([side, list]) => {
     const walls = list.map(({ wall }) => wall)
     const cpus = list.flatMap(({ cpu }) => cpu ?? [])
@@ -175,32 +210,45 @@ function resultOf(name, runs, taken, note) {
     }
   })
   const [base] = sides
-  const ratio = (side) => round((side.cpu ?? side.median) / (base.cpu ?? base.median))
+  const ratio = (side) => round(weigh(side) / weigh(base))
   return { name, runs, unit: 'ms', note, sides: sides.map((side) => ({ ...side, ratio: ratio(side) })) }
 }
 
 function lack() {
-  const missing = [python, sshguard, fail2banRegex].filter((program) => !existsSync(program))
-  if (missing.length > 0) return `without ${missing.join(', ')}`
+  if (!existsSync(python)) return `without ${python}`
   const { status } = spawnSync('unshare', ['--net', '--', 'ipset', 'list', '-n'])
   return status === 0 ? null : 'needs root, ipset and network namespaces'
 }
 
-/** How many lines and runs; a quick look takes fewer. */
-const lines = Number(process.env.BENCH_LINES ?? 1_000_000)
-const runs = Number(process.env.BENCH_RUNS ?? 5)
+/** How many lines, bans and runs; `--small` for a quick look. */
+const isSmall = process.argv.includes('--small')
+const lines = isSmall ? 100_000 : 1_000_000
+const runs = 3
+const [bans, count] = isSmall ? [200, 1_000] : [5_000, 20_000]
 
-/** The processor's time is what ratios are of. */
+/** Ratios are of the processor's time but where that is said. */
 export const guard = {
   name: 'guard',
   lack,
   cases: () => [
     reading(lines, 'syslog', runs),
     reading(lines, 'iso', runs),
-    restoring('postern-ipset', 5_000, 3),
-    restoring('postern-ipset', 20_000, 3),
-    restoring('postern-chain', 5_000, 1),
-    restoring('postern-chain', 20_000, 1),
+    restoring({
+      title: 'ipset',
+      action: 'postern-ipset',
+      theirs: 'iptables-ipset-proto6',
+      bans,
+      count,
+      runs,
+    }),
+    restoring({
+      title: 'iptables',
+      action: 'postern-chain',
+      theirs: 'iptables-multiport',
+      bans,
+      count,
+      runs: 1,
+    }),
     latency,
   ],
   measure: (one) => one(),

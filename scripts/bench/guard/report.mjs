@@ -28,7 +28,7 @@ function tableOf({ name, runs, unit, load, note, sides }) {
   return [
     `### ${name.replace(/^guard: /, '')}`,
     '',
-    `${runs} runs of each in turn (of fail2ban-regex one); load of the machine ${load}. ${note}.`,
+    `${runs} runs of each in turn (of fail2ban one); load of the machine ${load}. ${note}.`,
     '',
     `| side | median ${unit} | spread | of the processor (least) | MB | ratio |`,
     '| --- | ---: | ---: | ---: | ---: | ---: |',
