@@ -35,6 +35,7 @@ export const guardTest: Command = {
     { flags: '--matched', doc: 'print all lines that matched' },
     { flags: '--ignored', doc: 'print all lines that were ignored' },
     { flags: '--first', doc: 'stop at the first expression that matches' },
+    { flags: '--prefix', doc: 'hold the prefix expression against every line, also where no other could match' },
     { flags: '--raw', doc: 'take ids as they are written, also those that are no real address' },
     { flags: '-d, --datepattern <pattern>', doc: 'the form of dates' },
     { flags: '-l, --maxlines <n>', doc: 'lines that an expression may span' },
@@ -104,6 +105,7 @@ async function runLines(
   environment: Environment,
 ): Promise<FilterTally> {
   const tally = new FilterTally(filter, log)
+  tally.countsPrefix = options.prefix === true
   tally.keepAll = Boolean(options.missed || options.matched || options.ignored)
   const show = shower(options, environment)
   const progress = progressOf(environment)
