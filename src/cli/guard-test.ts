@@ -35,7 +35,10 @@ export const guardTest: Command = {
     { flags: '--matched', doc: 'print all lines that matched' },
     { flags: '--ignored', doc: 'print all lines that were ignored' },
     { flags: '--first', doc: 'stop at the first expression that matches' },
-    { flags: '--prefix', doc: 'hold the prefix expression against every line, also where no other could match' },
+    {
+      flags: '--prefix',
+      doc: 'hold the prefix expression against every line, also where no other could match',
+    },
     { flags: '--raw', doc: 'take ids as they are written, also those that are no real address' },
     { flags: '-d, --datepattern <pattern>', doc: 'the form of dates' },
     { flags: '-l, --maxlines <n>', doc: 'lines that an expression may span' },
