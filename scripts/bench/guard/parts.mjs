@@ -39,7 +39,9 @@ export const jailSettings = (more) => ({
 
 /** A guard as `postern guard run` makes it, that keeps its store and its log in a folder. */
 export async function makeGuard(folder) {
-  const { Guard, GuardLog, gathered, keepHeapSmall, logToFile } = await load('daemon/guard/index.js')
+  const { Guard } = await load('daemon/guard/guard.js')
+  const { keepHeapSmall } = await load('daemon/guard/small-heap.js')
+  const { GuardLog, gathered, logToFile } = await load('daemon/guard/guard-log.js')
   const { AllowList } = await load('guard/decide/index.js')
   const { runProgram } = await load('linux/bans/index.js')
   const { machineZone } = await load('linux/machine-zone.js')
