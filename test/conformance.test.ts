@@ -54,6 +54,10 @@ describe('rulesets of other people', () => {
   const gaps: Readonly<Record<string, readonly string[]>> = {}
 
   it.skipIf(skip)(`print canonically, but for ${Object.keys(gaps).length}${why}`, () => {
+    const equal = names.filter((name) => ours(name).same).length
+    console.log(
+      `rulesets of other people: ${equal} of ${names.length} print byte for byte as the kernel does`,
+    )
     const unlisted = names
       .filter((name) => !ours(name).same)
       .map((name) => ({ name, lacks: lacking(ours(name).parsed.diagnostics) }))

@@ -60,5 +60,7 @@ export function insertBytes(packet: Packet, offset: number, inserted: Uint8Array
     replaceU16(bytes, at + ipv4.totalLength, length & 0xffff, at + ipv4.checksum)
   } else setU16(bytes, at + ipv6.payloadLength, packet.u16(at + ipv6.payloadLength) + inserted.length)
   decodeIp(packet, bytes, at, linkOffset)
+  // What a raw socket sent may be longer than its header says.
+  packet.endOffset = bytes.length
   Object.assign(packet, { etherType, vlanTag, vlanCount })
 }
