@@ -43,7 +43,10 @@ export function serviceClass(spec: OptionText): OptionSpec<number> {
       const found = Object.entries(classes).find(([name]) => text.toUpperCase().startsWith(name))
       if (found !== undefined) return found[1]
       const names = Object.keys(classes)
-      return refuse('unknown-class', `is none of ${names.join(', ')}`, didYouMean(text.toUpperCase(), names))
+      return refuse('unknown-class', `is none of ${names.join(', ')}`, {
+        ...didYouMean(text.toUpperCase(), names),
+        said: "Invalid DSCP value `%value'",
+      })
     },
     { metavar: 'CLASS', ...spec },
   )

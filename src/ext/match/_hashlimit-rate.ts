@@ -40,6 +40,7 @@ export function parseRate(text: string): Rate {
   const rate = readInteger(text)
   if (unit === undefined || rate === 0n) {
     return refuse('bad-rate', 'is not a rate: packets per second, minute, hour or day, or bytes per second', {
+      said: '%name: Bad value for "%option" option: "%value"',
       help: '5/sec, 512kb/s',
     })
   }

@@ -128,6 +128,7 @@ function parseType(text: string, family: Family): IcmpType {
   const code = slash < 0 ? null : parseNumber(text.slice(slash + 1), 0n, 255n)
   if (type === null || (slash >= 0 && code === null)) {
     return refuse('unknown-type', `is no type that iptables knows`, {
+      said: "Unknown ICMP type `%value'",
       notes: ['a type is a name, or a number from 0 to 255 with or without a code: 3, 3/4'],
     })
   }

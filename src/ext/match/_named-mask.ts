@@ -20,7 +20,9 @@ export function namedMask(names: Readonly<Record<string, number>>, spec: OptionT
       }
       const named = Object.hasOwn(names, text) ? names[text] : undefined
       if (named !== undefined) return { value: named, mask: wholeMask }
-      return refuse('bad-value', 'is neither a number, with a mask or without, nor a name that is known')
+      return refuse('bad-value', 'is neither a number, with a mask or without, nor a name that is known', {
+        said: '%name: could not map name %value to an integer value for option "%option".\n',
+      })
     },
     { metavar: 'VALUE[/MASK]', ...spec },
   )

@@ -21,14 +21,18 @@ const searchOrder: readonly StateName[] = [
 ]
 
 /** `NEW,ESTABLISHED`: names of `known` or their beginnings, in any case. */
-export function parseStates(known: readonly StateName[]): (text: string) => readonly StateName[] {
+/** `what`: what iptables calls them in a complaint. */
+export function parseStates(
+  known: readonly StateName[],
+  what: 'state' | 'ctstate',
+): (text: string) => readonly StateName[] {
   return (text) => {
-    const names = text.split(',').map((word) => findState(word, known))
+    const names = text.split(',').map((word) => findState(word, known, what))
     return stateNames.filter((name) => names.includes(name))
   }
 }
 
-function findState(word: string, known: readonly StateName[]): StateName {
+function findState(word: string, known: readonly StateName[], what: string): StateName {
   if (word === '') return refuse('unknown-state', 'has an empty place', { help: known.join(',') })
   const upper = word.toUpperCase()
   const found = searchOrder.find((name) => known.includes(name) && name.startsWith(upper))
@@ -36,7 +40,7 @@ function findState(word: string, known: readonly StateName[]): StateName {
     found ??
     refuse('unknown-state', `names no state: "${word}" is none of ${known.join(', ')}`, {
       ...didYouMean(upper, known),
-      said: `Bad ctstate "${word}"`,
+      said: `Bad ${what} "${word}"`,
     })
   )
 }

@@ -113,7 +113,9 @@ const printProgram = (program: readonly Instruction[]): string =>
 function parseProgram(text: string): readonly Instruction[] {
   const [, digits] = /^\s*\+?(\d+),/.exec(text) ?? []
   if (digits === undefined)
-    return refuse('bad-program', 'does not begin with a number of instructions and a comma')
+    return refuse('bad-program', 'does not begin with a number of instructions and a comma', {
+      said: 'bpf: error parsing program length',
+    })
   const count = Number(BigInt.asUintN(16, BigInt(digits)))
   if (count === 0) return refuse('bad-program', 'is a program of no instructions')
   if (count > mostInstructions) return refuse('bad-program', `has more than ${mostInstructions} instructions`)
@@ -123,7 +125,9 @@ function parseProgram(text: string): readonly Instruction[] {
   return words.map((word, at) => {
     const [, ...numbers] = /^\s*\+?(\d+)\s+\+?(\d+)\s+\+?(\d+)\s+\+?(\d+)/.exec(word) ?? []
     if (numbers.length !== 4)
-      return refuse('bad-program', `has an instruction ${at} that is not four numbers`)
+      return refuse('bad-program', `has an instruction ${at} that is not four numbers`, {
+        said: `bpf: error at instr ${at}`,
+      })
     const [code, whenTrue, whenFalse, operand] = numbers.map(BigInt) as [bigint, bigint, bigint, bigint]
     return {
       code: Number(BigInt.asUintN(16, code)),
@@ -137,5 +141,6 @@ function parseProgram(text: string): readonly Instruction[] {
 function refusePinned(): never {
   return refuse('no-object', 'is pinned in a kernel, and cannot be read here', {
     help: '--bytecode, with the program in numbers',
+    said: 'bpf: failed to get bpf object',
   })
 }

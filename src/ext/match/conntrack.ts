@@ -65,7 +65,7 @@ export const conntrack = defineMatch<Conntrack>()({
   stateful: true,
   needsConntrack: true,
   options: {
-    ctstate: value(parseStates(stateNames), {
+    ctstate: value(parseStates(stateNames, 'ctstate'), {
       doc: 'any of these states',
       metavar: 'STATE[,...]',
       invertible: true,
@@ -167,7 +167,11 @@ function setOf(ask: Ask, space: PacketSpace): PacketSet {
 function parseProtocol(text: string): number {
   const number = protocolNumber(text)
   return (
-    number ?? refuse('unknown-protocol', 'is not a protocol', didYouMean(text.toLowerCase(), protocolNames()))
+    number ??
+    refuse('unknown-protocol', 'is not a protocol', {
+      ...didYouMean(text.toLowerCase(), protocolNames()),
+      said: 'unknown protocol "%value" specified',
+    })
   )
 }
 
@@ -179,11 +183,10 @@ function parseStatus(text: string): number {
     const upper = word.toUpperCase()
     const found = word === '' ? undefined : known.find((name) => name.startsWith(upper))
     if (found === undefined) {
-      return refuse(
-        'unknown-status',
-        `names no status: "${word}" is none of ${known.join(', ')}`,
-        didYouMean(upper, known),
-      )
+      return refuse('unknown-status', `names no status: "${word}" is none of ${known.join(', ')}`, {
+        ...didYouMean(upper, known),
+        said: `Bad ctstatus "${word}"`,
+      })
     }
     if (found !== 'NONE') bits |= statusBits[found]
   }
@@ -193,11 +196,10 @@ function parseStatus(text: string): number {
 function parseDirection(text: string): Direction {
   const upper = text.toUpperCase()
   if (upper === 'ORIGINAL' || upper === 'REPLY') return upper
-  return refuse(
-    'unknown-direction',
-    'is neither ORIGINAL nor REPLY',
-    didYouMean(upper, ['ORIGINAL', 'REPLY']),
-  )
+  return refuse('unknown-direction', 'is neither ORIGINAL nor REPLY', {
+    ...didYouMean(upper, ['ORIGINAL', 'REPLY']),
+    said: '%name: Bad value for "%option" option: "%value"',
+  })
 }
 
 /** Plain listings name hosts, and call any network that begins with zeros "anywhere". */

@@ -125,7 +125,10 @@ function parseTypes(text: string): number {
   for (const word of text.split(',').filter((each) => each !== '')) {
     const at = (typeNames as readonly string[]).indexOf(word.toUpperCase())
     if (at < 0)
-      return refuse('unknown-type', `names ${word}, which is no DCCP type`, didYouMean(word, typeNames))
+      return refuse('unknown-type', `names ${word}, which is no DCCP type`, {
+        ...didYouMean(word, typeNames),
+        said: `Unknown DCCP type \`${word}'`,
+      })
     mask |= typeNames[at] === 'INVALID' ? invalidTypes : 1 << at
   }
   return mask

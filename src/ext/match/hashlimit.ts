@@ -41,6 +41,7 @@ export interface HashLimit extends TableSettings {
   readonly name: string
 }
 
+const badValue = '%name: Bad value for "%option" option: "%value"'
 const defaultBurst = 5n
 const defaultSweepMs = 1000
 /** Milliseconds until a bucket of bytes goes, with a burst. */
@@ -61,7 +62,9 @@ const prefixLength = (spec: OptionText): OptionSpec<number> =>
       if (length !== null) return Number(length)
       const mask = parseHost(given, family)
       if (mask !== null) return lengthOfMask(mask) ?? noLength
-      return refuse('bad-length', `is not a prefix length from 0 to ${widest(family)}`)
+      return refuse('bad-length', `is not a prefix length from 0 to ${widest(family)}`, {
+        said: `%name: bad value for option "%option", neither a valid network mask nor valid CIDR (0-${widest(family)}).\n`,
+      })
     },
     { metavar: 'LENGTH', ...spec },
   )
@@ -278,14 +281,16 @@ function parseModes(text: string): readonly KeyMode[] {
   const words = text.split(/[,|]/).filter((word) => word !== '')
   const wrong = words.find((word) => !keyModes.some((mode) => mode === word))
   if (wrong !== undefined)
-    return refuse('bad-mode', `has "${wrong}", which is none of ${keyModes.join(', ')}`)
+    return refuse('bad-mode', `has "${wrong}", which is none of ${keyModes.join(', ')}`, { said: badValue })
   return keyModes.filter((mode) => words.includes(mode))
 }
 
 /** As `atoi` reads it. */
 function parseInterval(text: string): number {
   const seconds = Number(/^[ \t\n\v\f\r]*([-+]?\d+)/.exec(text)?.[1] ?? 0)
-  return 0 < seconds && seconds <= 0x7fff_ffff ? seconds : refuse('bad-interval', 'is no number of seconds')
+  return 0 < seconds && seconds <= 0x7fff_ffff
+    ? seconds
+    : refuse('bad-interval', 'is no number of seconds', { said: badValue })
 }
 
 // --- Keys

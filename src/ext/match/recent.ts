@@ -86,6 +86,7 @@ export const recent = defineMatch<Recent, RecentList>()({
     if (mode === undefined) {
       return refuse('recent/no-mode', 'recent does not say what to do', {
         help: 'give one of --set, --rcheck, --update or --remove',
+        said: "recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'",
       })
     }
     // Of both sides the last one counts; `given` keeps the order of the text.

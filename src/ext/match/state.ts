@@ -29,7 +29,7 @@ export const state = defineMatch<State>()({
   stateful: true,
   needsConntrack: true,
   options: {
-    state: value(parseStates(known), {
+    state: value(parseStates(known, 'state'), {
       doc: 'any of these states',
       metavar: 'STATE[,...]',
       invertible: true,

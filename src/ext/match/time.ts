@@ -201,7 +201,10 @@ const parts = [
 
 function parseMoment(text: string): number {
   const wrong = (): never =>
-    refuse('bad-date', 'is not a date from 1970 to 2038', { help: '2024-12-31T23:59:59' })
+    refuse('bad-date', 'is not a date from 1970 to 2038', {
+      help: '2024-12-31T23:59:59',
+      said: 'Invalid date "%value" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]',
+    })
   const numbers = [1970, 1, 1, 0, 0, 0]
   let rest = text
   for (const [at, { separator, most }] of parts.entries()) {
@@ -228,7 +231,11 @@ function parseTimeOfDay(text: string): number {
     hour.value <= 23 &&
     minute.value <= 59 &&
     second.value <= 59
-  if (!fits) return refuse('bad-time', 'is not a time from 00:00 to 23:59:59', { help: '08:00' })
+  if (!fits)
+    return refuse('bad-time', 'is not a time from 00:00 to 23:59:59', {
+      help: '08:00',
+      said: 'invalid time "%value" specified, should be hh:mm[:ss] format and within the boundaries',
+    })
   return 3600 * hour.value + 60 * minute.value + second.value
 }
 
@@ -249,6 +256,7 @@ function parseWeekDays(text: string): number {
     if (number === null && named < 0)
       return refuse('bad-day', `has "${place}", which is no day of the week`, {
         help: weekDayNames.join(','),
+        said: `${place} is not a valid day specifier`,
       })
     mask |= number === null ? 1 << (named + 1) : number < 8 ? 1 << number : 0
   }
@@ -263,7 +271,10 @@ function parseMonthDays(text: string): number {
       ? Number.parseInt(place || '0', place.startsWith('0') ? 8 : 10)
       : Number.NaN
     if (!(day <= 31))
-      return refuse('bad-day', `has "${place}", which is no day of the month`, { help: '1,15,31' })
+      return refuse('bad-day', `has "${place}", which is no day of the month`, {
+        help: '1,15,31',
+        said: `${place} is not a valid day for --monthdays`,
+      })
     mask |= 1 << day
   }
   return mask >>> 0

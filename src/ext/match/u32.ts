@@ -181,12 +181,16 @@ class Reader {
 
   number(): number {
     const scanned = scanNumber(this.#text.slice(this.#at), 0n, uint32Max)
-    if (scanned === null) return this.refuse('lacks a number from 0 to 0xffffffff')
+    if (scanned === null) {
+      return this.refuse('lacks a number from 0 to 0xffffffff', {
+        said: `u32: at char ${this.#at}: not a number or out of range`,
+      })
+    }
     this.#at = this.#text.length - scanned.rest.length
     return Number(scanned.value)
   }
 
-  refuse(what: string): never {
-    return refuse('bad-test', `${what} at character ${this.#at + 1}`)
+  refuse(what: string, more: { readonly said?: string } = {}): never {
+    return refuse('bad-test', `${what} at character ${this.#at + 1}`, more)
   }
 }

@@ -240,7 +240,9 @@ function parseTuple(text: string): TupleWord[] {
   return text.split(',').map((part) => {
     const word = part === '' ? undefined : tupleWords.find((each) => each.startsWith(part.toLowerCase()))
     if (word !== undefined) return word
-    return refuse('bad-tuple', `has "${part}", which is none of ${tupleWords.join(', ')}`)
+    return refuse('bad-tuple', `has "${part}", which is none of ${tupleWords.join(', ')}`, {
+      said: `Bad type "${part}"`,
+    })
   })
 }
 

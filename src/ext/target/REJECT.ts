@@ -116,5 +116,8 @@ function parseAnswer(text: string, { family }: OptionEnvironment): string {
   const found = known.find(([name, { alias }]) => name.startsWith(given) || alias.startsWith(given))
   if (found !== undefined) return found[0]
   const names = known.map(([name]) => name)
-  return refuse('unknown-answer', `is none of ${names.join(', ')}`, didYouMean(given, names))
+  return refuse('unknown-answer', `is none of ${names.join(', ')}`, {
+    ...didYouMean(given, names),
+    said: 'unknown reject type "%value"',
+  })
 }
