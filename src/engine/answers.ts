@@ -9,7 +9,8 @@ import type { Address } from '../net/address.ts'
 import { setDontFragment, setTtl } from '../net/change.ts'
 import { type Circumstances, nothingSaid } from '../net/circumstances.ts'
 import { decodeIp } from '../net/decode.ts'
-import { refreshIpv4Checksum } from '../net/encode.ts'
+import { refreshIpv4Checksum, setU16 } from '../net/encode.ts'
+import type { Packet } from '../net/packet.ts'
 import { ipProtocol } from '../net/protocol.ts'
 import { isLinkLocal, isLoopback } from './address-class.ts'
 import { buildIcmpError, type IcmpError, icmpErrors, whyNoError } from './icmp-error.ts'
@@ -26,6 +27,15 @@ const kernelSocket: LocalSocket = { uid: -1, gid: -1, isKernel: true }
 /** Who handles a packet handles its answer, too. */
 const processorOf = ({ circumstances: { cpu } }: HostSkb): Circumstances =>
   cpu === undefined ? nothingSaid : { cpu }
+
+/** What a raw socket sent may be longer than its header says; its copy is not. Source: __ip_local_out(), __ip6_local_out(). */
+function tellLength(packet: Packet): void {
+  const { bytes, endOffset, family } = packet
+  if (endOffset === bytes.length) return
+  if (family === 'ipv4') setU16(bytes, 2, bytes.length)
+  else setU16(bytes, 4, bytes.length - 40)
+  packet.endOffset = bytes.length
+}
 
 /** IPv4's groups and its limited broadcast. */
 const isToAll = ({ family, words }: Address): boolean =>
@@ -129,8 +139,7 @@ export class Answers implements Speaker {
     const copy = new HostSkb('caused')
     const { packet } = cause
     decodeIp(copy.packet, packet.bytes.slice(packet.networkOffset, packet.endOffset))
-    // What a raw socket sent may be longer than its header says.
-    copy.packet.endOffset = copy.packet.bytes.length
+    tellLength(copy.packet)
     copy.mark = cause.mark
     copy.circumstances = cause.circumstances
     copy.packetType = cause.packetType
