@@ -114,16 +114,24 @@ describe('postern sh', () => {
     expect(stdout).toContain('-A web -j ACCEPT')
   })
 
+  it('tells which sets were made', async () => {
+    const made =
+      'ipset create bad hash:net\nipset add bad 192.0.2.0/24\nipset create none hash:ip family inet6\n'
+    const { stderr } = await run(put('sets.sh', made))
+    expect(stderr).toContain('set bad: hash:net, 1 member\nset none: hash:ip, 0 members\n')
+  })
+
   it('tells all as JSON', async () => {
     const { stdout } = await run(
       '--json',
-      put('json.sh', '#!/bin/sh -e\nmodprobe a b\niptables -P INPUT DROP\n'),
+      put('json.sh', '#!/bin/sh -e\nmodprobe a b\niptables -P INPUT DROP\nipset create bad hash:ip\n'),
     )
     expect(JSON.parse(stdout)).toMatchObject({
       exitCode: 0,
-      calls: 1,
+      calls: 2,
       ipv4: expect.stringContaining(':INPUT DROP'),
       ipv6: '',
+      sets: expect.stringContaining('create bad hash:ip family inet'),
       commands: [['modprobe', 'a', 'b']],
       settings: {},
       written: [],

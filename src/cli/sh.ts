@@ -1,6 +1,7 @@
 /** `postern sh`: an existing firewall script, run unchanged against a virtual host. */
 import { resolve } from 'node:path'
 import { decodeText, encodeText } from '../lang/bytes.ts'
+import { runIpset } from '../lang/ipset/program.ts'
 import { printRuleset } from '../lang/print.ts'
 import type { Machine } from '../lang/program/answer.ts'
 import { programNamed, runProgram } from '../lang/program/run.ts'
@@ -18,7 +19,7 @@ export const sh: Command = {
     'Runs an existing firewall script as it is, without root, in a sandbox: iptables and its kin change a virtual ' +
     'host instead of this machine; modprobe, sysctl, service, systemctl and writes to /proc/sys are recorded; wget ' +
     'and curl find what --files holds; files written below /etc, /usr, /var, /root, /opt and /srv are thrown away. ' +
-    'Then prints the rules that came of it, and what was recorded.\n\n' +
+    'Then prints the rules that came of it, which sets they have, and what was recorded.\n\n' +
     'What the script prints goes to stderr, so that stdout has the rules alone.',
   arguments: [
     { name: '<script>', doc: 'a script of any shell' },
@@ -123,7 +124,7 @@ function report(
   { settings, written, exitCode }: SandboxOutcome,
   recorded: readonly Recorded[],
   calls: number,
-  { rulesets, syntax }: Machine,
+  { rulesets, syntax, ipset }: Machine,
   asJson: boolean,
   environment: Environment,
 ): void {
@@ -132,14 +133,34 @@ function report(
   )
   if (asJson) {
     const commands = recorded.map(({ command }) => command)
-    const result = { exitCode, calls, ipv4, ipv6, commands, settings: Object.fromEntries(settings), written }
+    const result = {
+      exitCode,
+      calls,
+      ipv4,
+      ipv6,
+      sets: ipset === undefined ? '' : runIpset(['save'], '', ipset).stdout,
+      commands,
+      settings: Object.fromEntries(settings),
+      written,
+    }
     environment.stdout(`${JSON.stringify(result)}\n`)
     return
   }
   const both = ipv4 !== '' && ipv6 !== ''
   environment.stdout(`${both ? '# ip6tables\n' : ''}${ipv6}${both ? '# iptables\n' : ''}${ipv4}`)
+  for (const line of setLines(ipset)) environment.stderr(`${line}\n`)
   for (const { command } of recorded) environment.stderr(`recorded: ${command.join(' ')}\n`)
   for (const [path, value] of settings) environment.stderr(`recorded: /proc/sys/${path} = ${value}\n`)
   for (const path of written) environment.stderr(`recorded: ${path} was written, and thrown away\n`)
   environment.stderr(`${calls} ${calls === 1 ? 'call' : 'calls'} of iptables and its kin\n`)
+}
+
+/** What the script made for rules to look into; `ipset save` tells each of their members. */
+function setLines(ipset: Machine['ipset']): string[] {
+  const listed = ipset?.list(null) ?? 'ENOENT'
+  if (listed === 'ENOENT') return []
+  return listed.map(({ header, members }) => {
+    const count = [...members()].length
+    return `set ${header.name}: ${header.type}, ${count} ${count === 1 ? 'member' : 'members'}`
+  })
 }
