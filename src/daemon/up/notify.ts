@@ -32,6 +32,8 @@ export async function notifier(variable: (name: string) => string | undefined): 
   }
   const watchdogUs = Number(variable('WATCHDOG_USEC') ?? 0)
   const beat = watchdogUs > 0 ? setInterval(() => tell('WATCHDOG=1'), watchdogUs / 2000) : undefined
+  // It is no reason to stay: a daemon that cannot begin has to end, not to sit there with a heart that beats.
+  beat?.unref()
   return { tell, stop: () => clearInterval(beat) }
 }
 
