@@ -119,7 +119,8 @@ export const replaying = {
         },
         sides: {
           'tcpdump -r FILE -w /dev/null': () =>
-            timed(() => call('tcpdump', ['-r', capture, '-w', '/dev/null'])),
+            // Without -Z it would make /dev/null its own user's.
+            timed(() => call('tcpdump', ['-Z', 'root', '-r', capture, '-w', '/dev/null'])),
           'postern replay': () => timed(() => replay()),
           'node -e 0': () => timed(() => call(process.execPath, ['-e', '0'])),
           ...(!withoutTshark && {

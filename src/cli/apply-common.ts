@@ -52,7 +52,7 @@ export const stateOf = ({ stateDir }: OptionValues): State =>
 
 /** What is in force, for whoever may know it. Throws `UnavailableError`. */
 export function inForceFor(command: string, options: OptionValues): InForce {
-  requirePrivilege("the kernel's rules", `sudo postern ${command}`)
+  requirePrivilege("looking at the kernel's rules", `sudo postern ${command}`)
   return readInForce(findTools((options.backend as Backend | undefined) ?? null))
 }
 

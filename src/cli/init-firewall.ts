@@ -64,7 +64,7 @@ export async function findFirewall(folder: string, environment: Environment): Pr
 
 function inForceOrLack(): InForce | string {
   try {
-    requirePrivilege("the kernel's rules", '')
+    requirePrivilege("looking at the kernel's rules", '')
     return readInForce(findTools())
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error

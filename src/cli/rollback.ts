@@ -35,7 +35,7 @@ async function runRollback(
   options: OptionValues,
   environment: Environment,
 ): Promise<number> {
-  requirePrivilege("the kernel's rules", 'sudo postern rollback')
+  requirePrivilege("looking at the kernel's rules", 'sudo postern rollback')
   const state = stateOf(options)
   if (options.list === true) return list(state, options.json === true, environment)
   if (number === undefined && state.pendingChange() !== null) {

@@ -224,6 +224,7 @@ describe('postern config check and init', () => {
     ['country: { countries: [xxx] }\n', 1, '"xxx" is not a code of two letters'],
     ['country: {}\n', 1, 'no countries are named'],
     ['country: { countries: [xx], folder: a, csv: b }\n', 1, 'folder and csv exclude each other'],
+    ['country: { countries: [xx], mmdb: a, csv: b }\n', 1, 'csv and mmdb exclude each other'],
     ['on-stop: maybe\n', 1, '"on-stop" is "maybe", and should be one of keep, remove'],
     ['metrics: here\n', 1, '"here" is no address with a port'],
     ['fleet: {}\n', 0, 'this version of Postern has no "fleet" yet'],

@@ -24,7 +24,7 @@ export function settleCountry(file: ConfigFile, stateFolder = '/var/lib/postern'
   const { refresh, ...section } = file.config!.country!
   const at = (key: string) => ['country', key]
   const path = (value: string): string => pathFrom(file, value)
-  const given = (['url', 'folder', 'csv'] as const).filter((key) => section[key] !== undefined)
+  const given = (['url', 'folder', 'csv', 'mmdb'] as const).filter((key) => section[key] !== undefined)
   if (given.length > 1) wrong.push(file.errorAt(at(given[1]!), `${given.join(' and ')} exclude each other`))
   for (const [place, code] of (section.countries ?? []).entries())
     complain(file, [...at('countries'), place], code, wrong)
@@ -40,6 +40,7 @@ export function settleCountry(file: ConfigFile, stateFolder = '/var/lib/postern'
     ...section,
     ...(section.folder !== undefined && { folder: path(section.folder) }),
     ...(section.csv !== undefined && { csv: [section.csv].flat().map(path) }),
+    ...(section.mmdb !== undefined && { mmdb: path(section.mmdb) }),
     ...(section.locations !== undefined && { locations: path(section.locations) }),
     state: section.state === undefined ? join(stateFolder, 'country') : path(section.state),
   } as CountryFile
