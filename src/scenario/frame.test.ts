@@ -1,20 +1,9 @@
 import { expect, it } from 'vitest'
-import { bareHost } from '../engine/config.ts'
-import { parsePrefix } from '../net/address.ts'
+import { hostOf } from '../engine/_testing/journey-case.ts'
 import { parsePacketLine } from '../net/notation.ts'
 import { frameOfLine } from './frame.ts'
 
-const config = {
-  ...bareHost,
-  interfaces: [
-    {
-      name: 'eth0',
-      addresses: [parsePrefix('203.0.113.1/24')!],
-      mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
-      mtu: 1500,
-    },
-  ],
-}
+const config = hostOf('eth0 203.0.113.1/24')
 
 const macsOf = (text: string): string => {
   const parsed = parsePacketLine(text)

@@ -1,8 +1,8 @@
 /** The verbs of fail2ban-client, asked of a running guard and answered in the words of fail2ban 1.0.2. */
 import { repr } from '../../guard/config/python.ts'
+import { VerbError } from '../../linux/control-socket.ts'
 import { localSeconds } from './guard-log.ts'
 import { tree } from './jail-options.ts'
-import { VerbError } from './verb-error.ts'
 import type { JailStatus } from './verbs.ts'
 
 type Ask = (...words: string[]) => Promise<unknown>

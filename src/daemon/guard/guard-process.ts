@@ -50,6 +50,7 @@ export class GuardProcess {
     this.#hangUp = hangUp
     const oldestMs = (): number => parts.nowMs() - parts.purgeAgeSeconds() * 1000
     this.#purge = setInterval(() => parts.store.purge(oldestMs()), purgeMs)
+    guard.start([])
   }
 
   /** Listens, with no jail at work yet. Where that is not possible the store is closed, and the reason thrown. */
@@ -80,15 +81,8 @@ export class GuardProcess {
   }
 
   /** Makes these the jails; those whose settings are the same are left alone. Answers what could not be started. */
-  async use(jails: readonly JailSettings[]): Promise<readonly FailedJail[]> {
-    return this.#hasBegun ? this.guard.reload(jails) : this.#begin(jails)
-  }
-
-  #hasBegun = false
-
-  #begin(jails: readonly JailSettings[]): readonly FailedJail[] {
-    this.#hasBegun = true
-    return this.guard.start(jails)
+  use(jails: readonly JailSettings[]): Promise<readonly FailedJail[]> {
+    return this.guard.reload(jails)
   }
 
   /** `lift`: bans are taken off the machine; they are put back at the next start. */

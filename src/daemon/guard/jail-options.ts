@@ -8,10 +8,10 @@ import { parseTime } from '../../guard/config/time.ts'
 import { createFilter } from '../../guard/filter/index.ts'
 import type { FilterDefinition } from '../../guard/filter-definition.ts'
 import type { JailSettings } from '../../guard/jail-settings.ts'
+import { VerbError } from '../../linux/control-socket.ts'
 import { decoderOf } from '../../linux/follow/index.ts'
 import { cacheOf } from './ignore-check.ts'
 import type { JailRunner } from './jail-runner.ts'
-import { VerbError } from './verb-error.ts'
 
 type Values = readonly string[]
 

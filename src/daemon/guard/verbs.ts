@@ -1,11 +1,11 @@
 /** What a running guard can be asked and told, in words; answers are data. */
 import type { Ban } from '../../guard/ban.ts'
 import { banEndMs, type Decision } from '../../guard/decide/index.ts'
+import { VerbError } from '../../linux/control-socket.ts'
 import { type Guard, isAddress } from './guard.ts'
 import { isLevel } from './guard-log.ts'
 import { optionSetBy, optionText, withOption } from './jail-options.ts'
 import type { JailRunner } from './jail-runner.ts'
-import { VerbError } from './verb-error.ts'
 
 export interface BannedEntry {
   readonly id: string

@@ -135,12 +135,12 @@ const daemonLevels: Readonly<Record<Level, DaemonLevel>> = {
 /** Into the file that the section names, in the form that recidive reads; else to where all speak. */
 function guardLogOf({ settings, origins }: GuardConfig, { log, nowMs }: ServiceSurroundings): GuardLog {
   const level = (Object.keys(daemonLevels) as Level[]).find((each) => each === settings.logLevel) ?? 'INFO'
-  const toFile = origins.get('logtarget') !== undefined && isAbsolute(settings.logTarget)
-  const write = toFile
-    ? gathered(logToFile(settings.logTarget))
-    : (line: string): void => {
-        const found = /fail2ban\.\w+\s*\[\d+\]: (\w+)\s+(.*)/.exec(line)
-        log.say(daemonLevels[(found?.[1] ?? 'INFO') as Level] ?? 'info', 'guard', found?.[2] ?? line.trim())
-      }
+  const { logTarget } = settings
+  if (origins.get('logtarget') !== undefined && isAbsolute(logTarget))
+    return new GuardLog(gathered(logToFile(logTarget)), level, nowMs, logTarget)
+  const write = (line: string): void => {
+    const found = /fail2ban\.\w+\s*\[\d+\]: (\w+)\s+(.*)/.exec(line)
+    log.say(daemonLevels[(found?.[1] ?? 'INFO') as Level] ?? 'info', 'guard', found?.[2] ?? line.trim())
+  }
   return new GuardLog(write, level, nowMs)
 }

@@ -1,1 +1,0 @@
-export { VerbError } from '../../linux/control-socket.ts'
